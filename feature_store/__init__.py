@@ -1,0 +1,1 @@
+"""Definitions of features, their state, and the online store that serves them."""

@@ -1,0 +1,88 @@
+"""The online store's contract: rows, checkpoints, and the fence that keeps one writer."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class StaleOwner(RuntimeError):  # noqa: N818  (a state of the world, named as in the design)
+    """Another epoch owns this partition: this writer must stop."""
+
+
+class RolledBack(RuntimeError):  # noqa: N818
+    """The store is behind what this writer has written: it restarted or failed over and lost writes."""
+
+
+class RowKey(msgspec.Struct, frozen=True, gc=False):
+    """Where a row lives: the partition is the Redis hash tag, the view is its fingerprint."""
+
+    partition: int
+    view: str
+    entity_id: str
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """How far a view has folded one batch partition.
+
+    Attributes
+    ----------
+    next_offset : offset of the batch to fold next
+    source_high_water : source partition of `events` -> last offset folded
+    topic_id : Kafka's id of the batch topic that the offsets belong to
+    partitions : partition count of the batch topic
+    """
+
+    next_offset: int
+    source_high_water: dict[int, int]
+    topic_id: str
+    partitions: int
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a new owner gets: its epoch (unique, compared only for equality) and where to go on from."""
+
+    epoch: int
+    checkpoint: Checkpoint | None
+
+
+class OnlineStore(Protocol):
+    """Rows of state, written by one owner per (view, partition), read by anyone.
+
+    The owner numbers its writes 1, 2, 3 … within its epoch. Each write compares the stored
+    (epoch, sequence) with its predecessor's in the same atomic step: equal to its own means that it
+    was applied before (a safe retry).
+    """
+
+    def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
+        """The rows' bytes in the order of ``keys``; None where there is no row."""
+
+    def claim(self, view: str, partition: int) -> Claim:
+        """Become the owner: a fresh epoch, sequence 0; every earlier owner is stale from now on."""
+
+    def put_rows(
+        self,
+        view: str,
+        partition: int,
+        epoch: int,
+        sequence: int,
+        rows: Sequence[tuple[str, bytes]],
+        ttl_s: int | None = None,
+    ) -> None:
+        """Write one chunk of (entity id, row bytes), at most 256, atomically.
+
+        Raises
+        ------
+        StaleOwner
+            Another epoch owns the partition; nothing was written.
+        RolledBack
+            The stored sequence is not this one's predecessor; nothing was written.
+        """
+
+    def put_checkpoint(
+        self, view: str, partition: int, epoch: int, sequence: int, checkpoint: Checkpoint
+    ) -> None:
+        """Write the checkpoint, after the rows that it covers. Raises as :meth:`put_rows`."""
+
+    def load_checkpoints(self, view: str, partitions: Sequence[int]) -> list[Checkpoint | None]:
+        """The checkpoints as any reader sees them (lag, barriers); None where there is none."""

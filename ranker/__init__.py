@@ -1,0 +1,1 @@
+"""A rank request in, an explained and ordered answer out."""

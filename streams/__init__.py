@@ -1,0 +1,1 @@
+"""Everything that consumes and produces Kafka topics: ingest, processors, joins."""
