@@ -1,0 +1,29 @@
+# Every target works from a clean clone: `setup` brings what is missing.
+PYTHON_ENV := .venv/bin
+
+.PHONY: setup test check format demo bench clean
+
+setup:
+	@deploy/local/setup.sh
+
+test: setup
+	$(PYTHON_ENV)/python -m pytest $(PYTEST_ARGS)
+
+check: setup
+	$(PYTHON_ENV)/ruff format --check .
+	$(PYTHON_ENV)/ruff check .
+	$(PYTHON_ENV)/mypy
+	$(PYTHON_ENV)/lint-imports
+
+format: setup
+	$(PYTHON_ENV)/ruff format .
+	$(PYTHON_ENV)/ruff check --fix .
+
+demo: setup
+	$(PYTHON_ENV)/eddyline demo
+
+bench: setup
+	$(PYTHON_ENV)/python -m benchmarks.run
+
+clean:
+	rm -rf .eddyline build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,34 @@
+"""The command line: every module of `eddyline.commands` adds what its `app` holds."""
+
+import importlib
+import pkgutil
+
+import typer
+
+from eddyline import commands
+
+
+def build() -> typer.Typer:
+    """The `eddyline` application with all its commands.
+
+    A module `eddyline/commands/<name>.py` exposes ``app``, a `typer.Typer`: its commands and groups
+    become those of `eddyline`. Heavy imports belong inside a command, so that `--help` stays quick.
+    """
+    root = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+        help="Streaming real-time ranking that says why, loses nothing, and notices feedback loops.",
+    )
+    for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
+        if not module.name.startswith("_"):
+            root.add_typer(importlib.import_module(f"{commands.__name__}.{module.name}").app)
+    return root
+
+
+def main() -> None:
+    """Entry point of the `eddyline` script."""
+    build()()
+
+
+if __name__ == "__main__":
+    main()
