@@ -21,7 +21,7 @@ def partition_of(entity_id: str, partitions: int) -> int:
 
 def hash53(text: str) -> int:
     """Stable 53-bit hash (XXH3), exact in a float64; never 0, which means *none*."""
-    return (xxhash.xxh3_64_intdigest(text) >> 11) or 1
+    return (xxhash.xxh3_64_intdigest(text.encode()) >> 11) or 1
 
 
 def hash53_column(texts: Iterable[str]) -> NDArray[np.float64]:
