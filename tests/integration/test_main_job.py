@@ -1,0 +1,259 @@
+"""The main job, seen from outside: only the command line, Kafka and HTTP, on a stack of real parts."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
+USERS, ITEMS, CREATORS = 40, 60, 7
+
+
+class Stack:
+    """A running stack, known only by what `eddyline status --json` says."""
+
+    def __init__(self, home: Path) -> None:
+        self._environment = {
+            **os.environ,
+            "EDDYLINE_HOME": str(home),
+            "EDDYLINE_INGEST_WORKERS": "2",
+            "EDDYLINE_FEATURES_WORKERS": "2",
+            "EDDYLINE_JOIN_WINDOW_S": "3",
+        }
+
+    def command(self, *words: str) -> str:
+        done = subprocess.run(
+            [EDDYLINE, *words], env=self._environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    def status(self) -> dict:
+        return json.loads(self.command("status", "--json"))
+
+    def wait_ready(self) -> dict:
+        deadline = time.monotonic() + 180
+        while not (status := self.status())["ready"]:
+            assert time.monotonic() < deadline, status
+        return status
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    running = Stack(tmp_path_factory.mktemp("stack"))
+    running.command("up", "--detach")
+    try:
+        yield running
+    finally:
+        pids = list(running.status()["processes"].values())
+        running.command("down")
+        assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+
+
+def _item(n: int, now_ms: int) -> dict:
+    return {
+        "type": "item",
+        "event_id": f"item-{n}",
+        "event_time_ms": now_ms,
+        "item_id": f"i{n}",
+        "creator_id": f"c{n % CREATORS}",
+        "attributes": {"genres": ["drama", "comedy"] if n % 2 else ["horror"], "popularity": float(n)},
+    }
+
+
+def _feedback(n: int, rng: random.Random, now_ms: int) -> dict:
+    base = {
+        "event_id": f"e{n}",
+        "event_time_ms": now_ms - rng.randrange(60_000),
+        "user_id": f"u{rng.randrange(USERS)}",
+        "item_id": f"i{rng.randrange(ITEMS)}",
+    }
+    if rng.random() < 0.2:
+        return {"type": "interaction", **base, "action": "click", "value": 1.0}
+    return {"type": "impression", **base, "position": rng.randrange(20)}
+
+
+def _oracle(events: list[dict]) -> dict[tuple[str, str], Counter]:
+    """Count over the log: each valid event once by its id, for every entity it belongs to."""
+    counts: dict[tuple[str, str], Counter] = {}
+    for event in {event["event_id"]: event for event in reversed(events)}.values():
+        item, user = event["item_id"], event["user_id"]
+        creator = f"c{int(item[1:]) % CREATORS}"
+        name = "impression_count_total" if event["type"] == "impression" else "click_count_total"
+        for entity, entity_id in (
+            ("item", item),
+            ("user", user),
+            ("creator", creator),
+            ("user|creator", f"{user}|{creator}"),
+        ):
+            counts.setdefault((entity, entity_id), Counter())[name] += 1
+    return counts
+
+
+def _produce(bootstrap: str, events: list[dict], key: str) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
+    for event in events:
+        producer.produce("events", json.dumps(event).encode(), event[key].encode())
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def _read_counts(client: httpx.Client, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Counter]:
+    def read(entity: str, entity_id: str) -> Counter:
+        answer = client.get(f"/v1/features/{quote(entity, safe='')}/{quote(entity_id, safe='')}").json()
+        features = answer["features"]
+        return +Counter({name: features[name] for name in ("impression_count_total", "click_count_total")})
+
+    return {key: read(*key) for key in keys}
+
+
+def _wait_for_counts(client: httpx.Client, expected: dict[tuple[str, str], Counter], deadline_s: float) -> None:
+    deadline = time.monotonic() + deadline_s
+    missing = list(expected)
+    while missing:
+        found = _read_counts(client, missing)
+        missing = [key for key in missing if found[key] != expected[key]]
+        assert not missing or time.monotonic() < deadline, {key: (found[key], expected[key]) for key in missing[:5]}
+    found = _read_counts(client, list(expected))
+    assert found == expected
+
+
+def test_counters_are_exact_while_every_worker_is_killed(stack: Stack) -> None:
+    status = stack.wait_ready()
+    now_ms = time.time_ns() // 1_000_000
+    rng = random.Random(7)
+    _produce(status["kafka"], [_item(n, now_ms) for n in range(ITEMS)], "item_id")
+    with httpx.Client(base_url=status["http"], timeout=30) as client:
+        events = [_feedback(n, rng, now_ms) for n in range(200)]
+        _produce(status["kafka"], events, "user_id")
+        _wait_for_counts(client, _oracle(events), 120)
+
+        victims = [name for name in status["processes"] if name.startswith(("ingest", "features", "join", "ranker"))]
+        assert len(victims) >= 6
+        for victim in victims:
+            more = [_feedback(len(events) + n, rng, now_ms) for n in range(1500)]
+            duplicates = rng.sample(events, 20)
+            _produce(status["kafka"], more[:700], "user_id")
+            os.kill(stack.status()["processes"][victim], signal.SIGKILL)
+            _produce(status["kafka"], more[700:] + duplicates, "user_id")
+            events += more
+        stack.wait_ready()
+        _wait_for_counts(client, _oracle(events), 180)
+
+
+def test_a_request_is_ranked_over_both_front_doors_and_becomes_an_exposure(stack: Stack) -> None:
+    status = stack.wait_ready()
+    now_ms = time.time_ns() // 1_000_000
+    _produce(status["kafka"], [_item(n, now_ms) for n in range(ITEMS)], "item_id")
+    request = {
+        "request_id": "front-door",
+        "user_id": "u1",
+        "event_time_ms": now_ms,
+        "surface": "home",
+        "candidates": ["i1", "i2", "i3", "never-heard-of"],
+        "limit": 3,
+    }
+    consumer = Consumer(
+        {"bootstrap.servers": status["kafka"], "group.id": "outside", "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe(["rank.responses", "exposures"])
+    with httpx.Client(base_url=status["http"], timeout=30) as client:
+        answer = client.post("/v1/rank", json=request).json()
+    assert len(answer["items"]) == 3
+    assert answer["model"]["name"] == "counters"
+    assert answer["feature_service"]["fingerprint"]
+    assert answer["degraded"] == []
+
+    _produce(status["kafka"], [], "user_id")
+    producer = Producer({"bootstrap.servers": status["kafka"], "partitioner": "murmur2_random"})
+    producer.produce("rank.requests", json.dumps({**request, "request_id": "by-topic"}).encode(), b"u1")
+    shown = [
+        {
+            "type": "impression",
+            "event_id": f"front-door-{item['position']}",
+            "event_time_ms": now_ms + 1,
+            "user_id": "u1",
+            "item_id": item["item_id"],
+            "request_id": "front-door",
+            "position": item["position"],
+        }
+        for item in answer["items"]
+    ]
+    _produce(status["kafka"], shown, "user_id")
+    producer.flush(30)
+
+    responses, exposed, deadline = set(), set(), time.monotonic() + 90
+    try:
+        while "by-topic" not in responses or len(exposed) < 3:
+            assert time.monotonic() < deadline, (responses, exposed)
+            for message in consumer.consume(100, 0.5):
+                if message.error():
+                    continue
+                if message.topic() == "rank.responses":
+                    responses.add(json.loads(message.value()).get("request_id"))
+                else:
+                    exposed |= _exposed_items(message.value(), "front-door")
+    finally:
+        consumer.close()
+    assert exposed == {item["item_id"] for item in answer["items"]}
+
+
+def _exposed_items(payload: bytes, request_id: str) -> set[str]:
+    from feature_store.schema.batches import read_ipc
+
+    rows = read_ipc(payload).select(["request_id", "item_id"]).to_pylist()
+    return {row["item_id"] for row in rows if row["request_id"] == request_id}
+
+
+def test_bad_bytes_become_dead_letters_with_a_reason(stack: Stack) -> None:
+    status = stack.wait_ready()
+    bad = [b"", b"\xff\xfe", b"[]", b'{"type":"impression"}', b'{"type":"nothing","event_id":"x","event_time_ms":1}']
+    producer = Producer({"bootstrap.servers": status["kafka"]})
+    for payload in bad:
+        producer.produce("events", payload, b"bad")
+    assert producer.flush(30) == 0
+    consumer = Consumer(
+        {"bootstrap.servers": status["kafka"], "group.id": "outside-dead", "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe(["events.dead-letter"])
+    letters: dict[bytes, dict[str, bytes]] = {}
+    deadline = time.monotonic() + 60
+    try:
+        while not all(payload in letters for payload in bad):
+            assert time.monotonic() < deadline, letters
+            for message in consumer.consume(100, 0.5):
+                if not message.error():
+                    letters[message.value() or b""] = dict(message.headers())
+    finally:
+        consumer.close()
+    for payload in bad:
+        assert letters[payload]["reason"]
+        assert letters[payload]["source_topic"] == b"events"
+        assert int(letters[payload]["source_offset"]) >= 0
+
+
+def test_garbage_over_http_is_answered_with_an_error_that_names_the_field(stack: Stack) -> None:
+    status = stack.wait_ready()
+    with httpx.Client(base_url=status["http"], timeout=30) as client:
+        for body in (b"", b"{", b"[]", b'{"user_id":1}', b'{"request_id":"r","user_id":"u|1"}'):
+            answer = client.post("/v1/rank", content=body)
+            assert answer.status_code == 400, (body, answer.text)
+            assert set(answer.json()["error"]) >= {"code", "message", "field"}
+        many = {"request_id": "r", "user_id": "u1", "candidates": [f"i{n}" for n in range(100_000)]}
+        assert client.post("/v1/rank", json=many).status_code == 413
+        empty = client.post("/v1/rank", json={"request_id": "r", "user_id": "u1", "candidates": []})
+        assert empty.json()["items"] == []
