@@ -1,0 +1,96 @@
+"""A running child: a process group of its own that cannot outlive the supervisor."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from eddyline.stack.process import Process
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """One life of a `Process`, from its start to its end; made by :meth:`start`."""
+
+    def __init__(self, process: Process, handle: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._handle = handle
+        self.pid = handle.pid
+        self.started = _start_time(handle.pid)
+
+    @classmethod
+    async def start(cls, process: Process, log: Path) -> "Child":
+        """Start it with its output appended to ``log``; raises `OSError` if it cannot be executed."""
+        with log.open("ab") as output:
+            handle = await asyncio.create_subprocess_exec(
+                *process.argv(),
+                env=dict(process.env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(),
+            )
+        return cls(process, handle)
+
+    async def exited(self) -> int:
+        """Wait for its end; the exit status, negative for a signal."""
+        return await self._handle.wait()
+
+    def kill(self) -> None:
+        """Kill it and everything that it started."""
+        kill_group(self.pid)
+
+    async def end(self) -> None:
+        """Ask it to stop, wait for it to drain, and leave nothing of its group behind."""
+        if self._handle.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._handle.send_signal(self._process.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._handle.wait(), self._process.stop_grace_s)
+        self.kill()
+        await self._handle.wait()
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process group that ``pid`` leads, if there is one."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def is_running(pid: int, started: float) -> bool:
+    """Whether ``pid`` is still the process that started at ``started`` (seconds since the epoch)."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started) < 1.0
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _start_time(pid: int) -> float | None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return float(psutil.Process(pid).create_time())
+    return None
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """What a child runs before its program: have the kernel kill it when the supervisor dies."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    supervisor = os.getpid()
+
+    def ask_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != supervisor:
+            os._exit(1)
+
+    return ask_kernel
