@@ -1,0 +1,1 @@
+"""Sources of the models that Triton serves: the nets, and the Python backend's `model.py`."""
