@@ -1,0 +1,39 @@
+"""What the stack's commands share at the terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from eddyline.stack.keeper import TaskFailedError
+from eddyline.stack.parts import MissingPartError
+from eddyline.stack.run import NotReadyError
+from eddyline.stack.state import AlreadyRunningError, State
+
+_EXPECTED = (AlreadyRunningError, MissingPartError, NotReadyError, TaskFailedError)
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Print what may go wrong with a stack as one message, without a trace, and exit with 1."""
+    try:
+        yield
+    except _EXPECTED as error:
+        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+def print_addresses(console: Console, state: State) -> None:
+    """Where to look next."""
+    addresses = state.addresses
+    shown = {
+        "rank": f"{addresses.http}/v1/rank",
+        "kafka": addresses.kafka,
+        "redis": addresses.redis,
+        "triton": addresses.triton_grpc or "none (embedded inference)",
+        "prometheus": addresses.prometheus,
+        "alertmanager": addresses.alertmanager,
+    }
+    for name, address in shown.items():
+        console.print(f"  {name:<14} {address}", highlight=False)

@@ -1,0 +1,29 @@
+"""`eddyline up`: start the local stack."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return once all is ready.")] = False,
+) -> None:
+    """Start the local stack and its workers; Ctrl-C stops everything."""
+    from eddyline.commands._terminal import clear_errors, print_addresses
+    from eddyline.stack.detach import start_detached
+    from eddyline.stack.progress import Progress
+    from eddyline.stack.run import run_stack
+    from eddyline.stack.settings import StackSettings
+
+    settings = StackSettings()
+    console = Console(stderr=True)
+    with clear_errors():
+        if detach:
+            console.print(f"starting the stack in {settings.home.resolve()}")
+            print_addresses(console, start_detached(settings.home.resolve(), Progress(console)))
+        else:
+            run_stack(settings, Progress(console))

@@ -1,0 +1,43 @@
+"""Starts a stack in the background and waits until it is ready."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eddyline.stack.process import Status
+from eddyline.stack.run import NotReadyError, logs_folder
+from eddyline.stack.state import State, read_state
+
+_LOOK_EVERY_S = 0.1
+_TAIL_CHARACTERS = 2000
+
+
+def start_detached(home: Path, changed: Callable[[Sequence[Status]], None]) -> State:
+    """Start the stack of ``home`` with this process's settings; its state, once it is ready.
+
+    Raises
+    ------
+    NotReadyError : if its supervisor ended before that; with the end of its log
+    """
+    log = logs_folder(home) / "supervisor.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "eddyline.cli", "up"],
+            env={**os.environ, "EDDYLINE_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    while supervisor.poll() is None:
+        state = read_state(home)
+        if state is not None and state.supervisor_pid == supervisor.pid:
+            changed(state.processes)
+            if state.ready:
+                return state
+        time.sleep(_LOOK_EVERY_S)
+    raise NotReadyError(log.read_text(errors="replace")[-_TAIL_CHARACTERS:].strip())

@@ -1,0 +1,175 @@
+"""What a stack consists of, and where its parts listen."""
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eddyline.stack.kafka import kafka
+from eddyline.stack.parts import Parts
+from eddyline.stack.ports import Ports
+from eddyline.stack.process import Process
+from eddyline.stack.prometheus import alertmanager, prometheus
+from eddyline.stack.redis import redis
+from eddyline.stack.settings import StackSettings
+from eddyline.stack.triton import triton
+from eddyline.stack.workers import KINDS, WorkerKind, task, worker
+
+BENCHMARK_MODELS = frozenset({"reference"})
+"""Models that are loaded only where the settings name them."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a stack listens; the fields that `eddyline status --json` prints."""
+
+    kafka: str
+    redis: str
+    triton_grpc: str | None
+    http: str
+    prometheus: str
+    alertmanager: str
+    inference: str
+    metrics: dict[str, str]
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """`EDDYLINE_*` variables with which a client finds this stack."""
+        found = {
+            "EDDYLINE_HOME": str(home),
+            "EDDYLINE_KAFKA_BOOTSTRAP": self.kafka,
+            "EDDYLINE_REDIS_URL": self.redis,
+        }
+        return found if self.triton_grpc is None else {**found, "EDDYLINE_TRITON_GRPC": self.triton_grpc}
+
+
+class Plan:
+    """The processes of one stack.
+
+    Parameters
+    ----------
+    settings : counts, limits and prescribed ports
+    rng : chooses free ports for what has none yet
+
+    Raises
+    ------
+    MissingPartError : if a program is not there
+    """
+
+    def __init__(self, settings: StackSettings, rng: random.Random) -> None:
+        self._settings = settings
+        self._parts = Parts(settings.parts)
+        self.home = settings.home.resolve()
+        self.ports = Ports(self.home / "ports.json", settings.fixed_ports, rng)
+        self.addresses = self._addresses()
+
+    @property
+    def processes(self) -> list[Process]:
+        """Everything to run, each with what it starts after; asking writes the parts' configurations."""
+        environment = {**os.environ, **self.addresses.environment(self.home)}
+        infrastructure = [*self._kafka(), *self._stores(), *self._monitoring()]
+        marked = [replace(p, env={**p.env, "EDDYLINE_HOME": str(self.home)}) for p in infrastructure]
+        return [*marked, *self._tasks(environment), *self._workers(environment)]
+
+    def _addresses(self) -> Addresses:
+        ports = self.ports
+        embedded = self._settings.inference == "embedded"
+        return Addresses(
+            kafka=f"127.0.0.1:{ports['kafka']}",
+            redis=f"redis://127.0.0.1:{ports['redis']}/0",
+            triton_grpc=None if embedded else f"127.0.0.1:{ports['triton_grpc']}",
+            http=f"http://127.0.0.1:{ports['ranker-0.http']}",
+            prometheus=f"http://127.0.0.1:{ports['prometheus']}",
+            alertmanager=f"http://127.0.0.1:{ports['alertmanager']}",
+            inference=self._settings.inference,
+            metrics={
+                name: f"http://127.0.0.1:{port}/metrics"
+                for instances in self._targets().values()
+                for name, port in instances.items()
+            },
+        )
+
+    def _count(self, kind: WorkerKind) -> int:
+        return int(getattr(self._settings, f"{kind.name}_workers"))
+
+    def _targets(self) -> dict[str, dict[str, int]]:
+        """Ports of all metrics: job → process → port."""
+        workers = {
+            kind.name: {
+                f"{kind.name}-{n}": self.ports[f"{kind.name}-{n}.metrics"] for n in range(self._count(kind))
+            }
+            for kind in KINDS
+        }
+        triton_job = (
+            {} if self._settings.inference == "embedded" else {"triton": self.ports["triton_metrics"]}
+        )
+        return {
+            **workers,
+            "triton": triton_job,
+            "supervisor": {"supervisor": self.ports["supervisor.metrics"]},
+        }
+
+    def _kafka(self) -> list[Process]:
+        return kafka(
+            self._settings,
+            self._parts,
+            self.home / "kafka",
+            self.ports["kafka"],
+            self.ports["kafka_controller"],
+        )
+
+    def _stores(self) -> list[Process]:
+        store = redis(self._settings, self._parts, self.home / "redis", self.ports["redis"])
+        return [store] if self._settings.inference == "embedded" else [store, self._triton()]
+
+    def _triton(self) -> Process:
+        return triton(
+            self._parts,
+            self.home / "models",
+            self._models_to_load,
+            http_port=self.ports["triton_http"],
+            grpc_port=self.ports["triton_grpc"],
+            metrics_port=self.ports["triton_metrics"],
+            after=("models",),
+        )
+
+    def _models_to_load(self) -> list[str]:
+        left_out = BENCHMARK_MODELS - {self._settings.model}
+        configured = self.home.glob("models/*/config.pbtxt")
+        return sorted(path.parent.name for path in configured if path.parent.name not in left_out)
+
+    def _monitoring(self) -> list[Process]:
+        alert_port = self.ports["alertmanager"]
+        return [
+            prometheus(
+                self._settings,
+                self._parts,
+                self.home / "prometheus",
+                self.ports["prometheus"],
+                alert_port,
+                self._targets(),
+            ),
+            alertmanager(self._parts, self.home / "alertmanager", alert_port),
+        ]
+
+    def _tasks(self, env: Mapping[str, str]) -> list[Process]:
+        return [
+            task("topics", "streams.topics_admin", env, ("kafka",)),
+            task("models", "ranker.registry.bootstrap", env, ("redis",)),
+        ]
+
+    def _workers(self, env: Mapping[str, str]) -> list[Process]:
+        return [self._worker(kind, n, env) for kind in KINDS for n in range(self._count(kind))]
+
+    def _worker(self, kind: WorkerKind, instance: int, env: Mapping[str, str]) -> Process:
+        name = f"{kind.name}-{instance}"
+        http = {"EDDYLINE_HTTP_PORT": str(self.ports[f"{name}.http"])} if kind.name == "ranker" else {}
+        absent = {"triton"} if self._settings.inference == "embedded" else set()
+        return worker(
+            kind,
+            instance,
+            {**env, **http},
+            self.ports[f"{name}.metrics"],
+            after=tuple(earlier for earlier in kind.after if earlier not in absent),
+            stop_grace_s=self._settings.drain_within_s,
+        )
