@@ -1,0 +1,129 @@
+"""Creates the topics that are missing and checks those that are there: `python -m streams.topics_admin`."""
+
+import sys
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+from feature_store.catalog import load_catalog
+
+from feature_store.schema.topics import TopicSpec, topic_specs
+from feature_store.settings import Settings, kafka_client_config
+
+_TIMEOUT_S = 30.0
+
+
+class TopicMismatch(RuntimeError):  # noqa: N818  (a state of the world, named for what is found)
+    """Topics on the broker are not what the code declares; the message says which, and what to do."""
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Create every topic of a deployment that is missing, check the others.
+
+    Returns
+    -------
+    Names of the topics created.
+
+    Raises
+    ------
+    TopicMismatch
+        When a topic that exists has other partitions or another configuration.
+    confluent_kafka.KafkaException
+        When the broker cannot be reached or refuses.
+    """
+    admin = AdminClient(dict(kafka_client_config(settings)))
+    specs = topic_specs(settings, tuple(load_catalog().entities))
+    existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+    check(admin, [spec for spec in specs if spec.name in existing])
+    return create(admin, [spec for spec in specs if spec.name not in existing], settings.replication_factor)
+
+
+def create(admin: AdminClient, specs: Sequence[TopicSpec], replication_factor: int) -> list[str]:
+    """Create topics; the names of those that no other process created meanwhile."""
+    if not specs:
+        return []
+    results = admin.create_topics(
+        [NewTopic(spec.name, spec.partitions, replication_factor, config=spec.config()) for spec in specs],
+        operation_timeout=_TIMEOUT_S,
+    )
+    return [name for name, result in results.items() if _created(result)]
+
+
+def check(admin: AdminClient, specs: Sequence[TopicSpec]) -> None:
+    """Raise :class:`TopicMismatch` with all that differs between ``specs`` and the broker."""
+    if not specs:
+        return
+    problems = [*_partition_problems(admin, specs), *_config_problems(admin, specs)]
+    if problems:
+        raise TopicMismatch("\n".join(problems))
+
+
+def _created(result) -> bool:  # type: ignore[no-untyped-def]
+    """Whether this call created the topic; another process may have been faster."""
+    try:
+        result.result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise
+    return True
+
+
+def _partition_problems(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    found = admin.list_topics(timeout=_TIMEOUT_S).topics
+    return [
+        _partition_problem(spec, len(found[spec.name].partitions))
+        for spec in specs
+        if len(found[spec.name].partitions) != spec.partitions
+    ]
+
+
+def _partition_problem(spec: TopicSpec, found: int) -> str:
+    return (
+        f"topic {spec.name}: partitions: declared {spec.partitions}, found {found}. Ids are bound to"
+        " partitions, so never add any to a topic in use: set EDDYLINE_EVENTS_PARTITIONS,"
+        f" EDDYLINE_BATCH_PARTITIONS or EDDYLINE_RANK_PARTITIONS so that {spec.name} gets {found}, or start a"
+        " new deployment and rebuild its rows from the log."
+    )
+
+
+def _config_problems(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+    described = {
+        resource.name: future.result(timeout=_TIMEOUT_S)
+        for resource, future in admin.describe_configs(resources).items()
+    }
+    return [
+        _config_problem(spec.name, setting, declared, described[spec.name][setting].value)
+        for spec in specs
+        for setting, declared in spec.config().items()
+        if described[spec.name][setting].value != declared
+    ]
+
+
+def _config_problem(topic: str, setting: str, declared: str, found: str) -> str:
+    return (
+        f"topic {topic}: {setting}: declared {declared}, found {found}. Set it back with `kafka-configs.sh"
+        f" --alter --entity-type topics --entity-name {topic} --add-config {setting}={declared}`, or change"
+        " its declaration in feature_store/schema/topics.py."
+    )
+
+
+def main() -> int:
+    """Create and check; exit code 1 and what to do where a topic is not as declared."""
+    try:
+        created = ensure_topics(Settings())
+    except TopicMismatch as mismatch:
+        print(mismatch, file=sys.stderr)
+        return 1
+    print(f"topics: created {', '.join(created)}" if created else "topics: all there, as declared")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
