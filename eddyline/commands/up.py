@@ -1,5 +1,6 @@
 """`eddyline up`: start the local stack."""
 
+import random
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ def up(
     """Start the local stack and its workers; Ctrl-C stops everything."""
     from eddyline.commands._terminal import clear_errors, print_addresses
     from eddyline.stack.detach import start_detached
+    from eddyline.stack.plan import Plan
     from eddyline.stack.progress import Progress
     from eddyline.stack.run import run_stack
     from eddyline.stack.settings import StackSettings
@@ -26,4 +28,5 @@ def up(
             console.print(f"starting the stack in {settings.home.resolve()}")
             print_addresses(console, start_detached(settings.home.resolve(), Progress(console)))
         else:
-            run_stack(settings, Progress(console))
+            plan = Plan(settings, random.Random())  # noqa: S311 (chooses ports)
+            run_stack(settings, plan.stack, Progress(console))

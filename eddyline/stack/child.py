@@ -66,13 +66,19 @@ def kill_group(pid: int) -> None:
 
 
 def is_running(pid: int, started: float) -> bool:
-    """Whether ``pid`` is still the process that started at ``started`` (seconds since the epoch)."""
+    """Whether the process that started at ``started`` (seconds since the epoch) with ``pid`` still runs."""
+    if not is_same(pid, started):
+        return False
     try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < 1.0
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def is_same(pid: int, started: float) -> bool:
+    """Whether ``pid`` is still that process, dead but not yet waited for included, not a later one."""
+    start_time = _start_time(pid)
+    return start_time is not None and abs(start_time - started) < 1.0
 
 
 def _start_time(pid: int) -> float | None:

@@ -2,10 +2,11 @@
 
 import os
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from eddyline.stack.addresses import Addresses
 from eddyline.stack.kafka import kafka
 from eddyline.stack.parts import Parts
 from eddyline.stack.ports import Ports
@@ -21,26 +22,20 @@ BENCHMARK_MODELS = frozenset({"reference"})
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """Where a stack listens; the fields that `eddyline status --json` prints."""
+class Stack:
+    """All that it takes to run a stack.
 
-    kafka: str
-    redis: str
-    triton_grpc: str | None
-    http: str
-    prometheus: str
-    alertmanager: str
-    inference: str
-    metrics: dict[str, str]
+    Parameters
+    ----------
+    home : state folder, absolute
+    processes : everything to run
+    metrics_port : where the supervisor serves its own metrics and health
+    """
 
-    def environment(self, home: Path) -> dict[str, str]:
-        """`EDDYLINE_*` variables with which a client finds this stack."""
-        found = {
-            "EDDYLINE_HOME": str(home),
-            "EDDYLINE_KAFKA_BOOTSTRAP": self.kafka,
-            "EDDYLINE_REDIS_URL": self.redis,
-        }
-        return found if self.triton_grpc is None else {**found, "EDDYLINE_TRITON_GRPC": self.triton_grpc}
+    home: Path
+    addresses: Addresses
+    processes: Sequence[Process]
+    metrics_port: int
 
 
 class Plan:
@@ -59,20 +54,19 @@ class Plan:
     def __init__(self, settings: StackSettings, rng: random.Random) -> None:
         self._settings = settings
         self._parts = Parts(settings.parts)
-        self.home = settings.home.resolve()
-        self.ports = Ports(self.home / "ports.json", settings.fixed_ports, rng)
-        self.addresses = self._addresses()
+        self._home = settings.home.resolve()
+        self._ports = Ports(self._home / "ports.json", settings.fixed_ports, rng)
 
-    @property
-    def processes(self) -> list[Process]:
-        """Everything to run, each with what it starts after; asking writes the parts' configurations."""
-        environment = {**os.environ, **self.addresses.environment(self.home)}
-        infrastructure = [*self._kafka(), *self._stores(), *self._monitoring()]
-        marked = [replace(p, env={**p.env, "EDDYLINE_HOME": str(self.home)}) for p in infrastructure]
-        return [*marked, *self._tasks(environment), *self._workers(environment)]
+    def stack(self) -> Stack:
+        """The stack; making it writes the parts' configuration files."""
+        addresses = self._addresses()
+        environment = {**os.environ, **addresses.environment(self._home)}
+        processes = [*self._kafka(), *self._stores(), *self._monitoring()]
+        processes += [*self._tasks(environment), *self._workers(environment)]
+        return Stack(self._home, addresses, processes, self._ports["supervisor.metrics"])
 
     def _addresses(self) -> Addresses:
-        ports = self.ports
+        ports = self._ports
         embedded = self._settings.inference == "embedded"
         return Addresses(
             kafka=f"127.0.0.1:{ports['kafka']}",
@@ -96,60 +90,60 @@ class Plan:
         """Ports of all metrics: job → process → port."""
         workers = {
             kind.name: {
-                f"{kind.name}-{n}": self.ports[f"{kind.name}-{n}.metrics"] for n in range(self._count(kind))
+                f"{kind.name}-{n}": self._ports[f"{kind.name}-{n}.metrics"] for n in range(self._count(kind))
             }
             for kind in KINDS
         }
         triton_job = (
-            {} if self._settings.inference == "embedded" else {"triton": self.ports["triton_metrics"]}
+            {} if self._settings.inference == "embedded" else {"triton": self._ports["triton_metrics"]}
         )
         return {
             **workers,
             "triton": triton_job,
-            "supervisor": {"supervisor": self.ports["supervisor.metrics"]},
+            "supervisor": {"supervisor": self._ports["supervisor.metrics"]},
         }
 
     def _kafka(self) -> list[Process]:
         return kafka(
             self._settings,
             self._parts,
-            self.home / "kafka",
-            self.ports["kafka"],
-            self.ports["kafka_controller"],
+            self._home / "kafka",
+            self._ports["kafka"],
+            self._ports["kafka_controller"],
         )
 
     def _stores(self) -> list[Process]:
-        store = redis(self._settings, self._parts, self.home / "redis", self.ports["redis"])
+        store = redis(self._settings, self._parts, self._home / "redis", self._ports["redis"])
         return [store] if self._settings.inference == "embedded" else [store, self._triton()]
 
     def _triton(self) -> Process:
         return triton(
             self._parts,
-            self.home / "models",
+            self._home / "models",
             self._models_to_load,
-            http_port=self.ports["triton_http"],
-            grpc_port=self.ports["triton_grpc"],
-            metrics_port=self.ports["triton_metrics"],
+            http_port=self._ports["triton_http"],
+            grpc_port=self._ports["triton_grpc"],
+            metrics_port=self._ports["triton_metrics"],
             after=("models",),
         )
 
     def _models_to_load(self) -> list[str]:
         left_out = BENCHMARK_MODELS - {self._settings.model}
-        configured = self.home.glob("models/*/config.pbtxt")
+        configured = self._home.glob("models/*/config.pbtxt")
         return sorted(path.parent.name for path in configured if path.parent.name not in left_out)
 
     def _monitoring(self) -> list[Process]:
-        alert_port = self.ports["alertmanager"]
+        alert_port = self._ports["alertmanager"]
         return [
             prometheus(
                 self._settings,
                 self._parts,
-                self.home / "prometheus",
-                self.ports["prometheus"],
+                self._home / "prometheus",
+                self._ports["prometheus"],
                 alert_port,
                 self._targets(),
             ),
-            alertmanager(self._parts, self.home / "alertmanager", alert_port),
+            alertmanager(self._parts, self._home / "alertmanager", alert_port),
         ]
 
     def _tasks(self, env: Mapping[str, str]) -> list[Process]:
@@ -163,13 +157,13 @@ class Plan:
 
     def _worker(self, kind: WorkerKind, instance: int, env: Mapping[str, str]) -> Process:
         name = f"{kind.name}-{instance}"
-        http = {"EDDYLINE_HTTP_PORT": str(self.ports[f"{name}.http"])} if kind.name == "ranker" else {}
+        http = {"EDDYLINE_HTTP_PORT": str(self._ports[f"{name}.http"])} if kind.name == "ranker" else {}
         absent = {"triton"} if self._settings.inference == "embedded" else set()
         return worker(
             kind,
             instance,
             {**env, **http},
-            self.ports[f"{name}.metrics"],
+            self._ports[f"{name}.metrics"],
             after=tuple(earlier for earlier in kind.after if earlier not in absent),
             stop_grace_s=self._settings.drain_within_s,
         )

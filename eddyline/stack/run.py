@@ -1,17 +1,17 @@
 """Runs a whole stack in the foreground: plan, supervise, write down, until a signal or a failure."""
 
 import asyncio
-import random
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 from prometheus_client import CollectorRegistry
 
 from eddyline.stack.metrics import StatusCollector
-from eddyline.stack.plan import Plan
-from eddyline.stack.process import Policy, Status
+from eddyline.stack.plan import Stack
+from eddyline.stack.process import Policy, Process, Status
 from eddyline.stack.settings import StackSettings
 from eddyline.stack.state import State, forget_state, not_ready, owned, write_state
 from eddyline.stack.supervisor import Supervisor
@@ -25,10 +25,15 @@ class NotReadyError(Exception):
     """The stack did not become ready in time."""
 
 
-def run_stack(settings: StackSettings, changed: Callable[[Sequence[Status]], None]) -> None:
-    """Run until SIGINT, SIGTERM or SIGHUP; nothing is left behind.
+def run_stack(
+    settings: StackSettings, make: Callable[[], Stack], changed: Callable[[Sequence[Status]], None]
+) -> None:
+    """Run the stack of ``settings.home`` until SIGINT, SIGTERM or SIGHUP; nothing is left behind.
 
-    ``changed`` is called with all statuses after every change.
+    Parameters
+    ----------
+    make : makes the stack, once its home is ours
+    changed : called with all statuses after every change
 
     Raises
     ------
@@ -37,25 +42,27 @@ def run_stack(settings: StackSettings, changed: Callable[[Sequence[Status]], Non
     home = settings.home.resolve()
     with owned(home):
         sweep(home)
-        asyncio.run(_run(Plan(settings, random.Random()), settings, changed))  # noqa: S311 (ports, no secret)
-        forget_state(home)
+        try:
+            asyncio.run(_run(make(), settings, changed))
+        finally:
+            forget_state(home)
 
 
-async def _run(plan: Plan, settings: StackSettings, changed: Callable[[Sequence[Status]], None]) -> None:
+async def _run(stack: Stack, settings: StackSettings, changed: Callable[[Sequence[Status]], None]) -> None:
     stop, all_ready = asyncio.Event(), asyncio.Event()
     myself = psutil.Process()
 
     def report(statuses: Sequence[Status]) -> None:
-        state = State(myself.pid, myself.create_time(), plan.addresses, tuple(statuses))
-        write_state(plan.home, state)
+        state = State(myself.pid, myself.create_time(), stack.addresses, tuple(statuses))
+        write_state(stack.home, state)
         if not not_ready(statuses):
             all_ready.set()
         changed(statuses)
 
-    supervisor = Supervisor(plan.processes, logs_folder(plan.home), _policy(settings), report)
+    supervisor = Supervisor(marked(stack), logs_folder(stack.home), _policy(settings), report)
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    health = _health(supervisor, plan.ports["supervisor.metrics"])
+    health = _health(supervisor, stack.metrics_port)
     late: dict[str, str] = {}
 
     async def give_up() -> None:
@@ -73,6 +80,12 @@ async def _run(plan: Plan, settings: StackSettings, changed: Callable[[Sequence[
         health.close()
     if late:
         raise NotReadyError(f"not ready within {settings.start_within_s:.0f} s: {late}")
+
+
+def marked(stack: Stack) -> list[Process]:
+    """Its processes, recognisable by their environment as those of its state folder."""
+    mark = {"EDDYLINE_HOME": str(stack.home)}
+    return [replace(process, env={**process.env, **mark}) for process in stack.processes]
 
 
 def logs_folder(home: Path) -> Path:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from eddyline.stack.addresses import Addresses
 from eddyline.stack.child import is_running
-from eddyline.stack.plan import Addresses
 from eddyline.stack.process import Status
 
 

@@ -3,13 +3,17 @@
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
 
-from eddyline.stack.child import is_running, kill_group
+from eddyline.stack.child import is_same, kill_group
 from eddyline.stack.process import Status
 from eddyline.stack.state import State, forget_state, read_state
+
+_LOOK_EVERY_S = 0.05
+_KILL_TAKES_S = 5.0
 
 
 def stop_stack(home: Path, deadline_s: float) -> bool:
@@ -37,26 +41,32 @@ def sweep(home: Path) -> None:
 
 
 def _end_supervisor(state: State, deadline_s: float) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        supervisor = psutil.Process(state.supervisor_pid)
-        supervisor.send_signal(signal.SIGTERM)
-        try:
-            supervisor.wait(deadline_s)
-        except psutil.TimeoutExpired:
-            supervisor.kill()
-            supervisor.wait()
+    pid = state.supervisor_pid
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        if not _ends_within(state, deadline_s):
+            os.kill(pid, signal.SIGKILL)
+            _ends_within(state, _KILL_TAKES_S)
+
+
+def _ends_within(state: State, deadline_s: float) -> bool:
+    """Wait for a process that is not our child, for which there is only looking again."""
+    deadline = time.monotonic() + deadline_s
+    while state.supervised and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    return not state.supervised
 
 
 def _kill_session(status: Status, home: Path) -> None:
     """Every child leads a session; its members outlive it, and keep its number from being given away."""
     if status.pid is None or status.started is None:
         return
-    if psutil.pid_exists(status.pid) and not is_running(status.pid, status.started):
+    if psutil.pid_exists(status.pid) and not is_same(status.pid, status.started):
         return
     members = [process for process in psutil.process_iter() if _belongs(process, status.pid, home)]
     if members:
         kill_group(status.pid)
-        psutil.wait_procs(members)
+        psutil.wait_procs(members, timeout=_KILL_TAKES_S)
 
 
 def _belongs(process: psutil.Process, session: int, home: Path) -> bool:

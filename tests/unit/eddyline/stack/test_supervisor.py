@@ -1,0 +1,270 @@
+"""The supervisor, with small real processes."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from eddyline.stack.keeper import TaskFailedError, bound_log
+from eddyline.stack.process import Policy, Process, Status
+from eddyline.stack.supervisor import Supervisor
+
+QUICK = Policy(
+    first_backoff_s=0.01, longest_backoff_s=0.05, probe_every_s=0.01, probe_while_starting_every_s=0.01
+)
+
+
+async def well() -> str | None:
+    return None
+
+
+async def never() -> str | None:
+    return "never"
+
+
+def python(name: str, code: str, **fields: object) -> Process:
+    return Process(
+        name=name, argv=lambda: [sys.executable, "-c", code], env=os.environ, **{"ready": well, **fields}
+    )
+
+
+def sleeper(name: str, **fields: object) -> Process:
+    return python(name, "import time; time.sleep(600)", **fields)
+
+
+class Run:
+    """Runs a supervisor; `until` waits, without polling, for the statuses to satisfy a condition."""
+
+    def __init__(self, processes: Sequence[Process], logs: Path, policy: Policy = QUICK) -> None:
+        self.history: list[tuple[str, str]] = []
+        self.stop = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._supervisor = Supervisor(processes, logs, policy, self._note)
+        self._task = asyncio.create_task(self._supervisor.run(self.stop))
+
+    def _note(self, statuses: Sequence[Status]) -> None:
+        for status in statuses:
+            if (status.name, status.phase) not in self.history[-len(statuses) :]:
+                self.history.append((status.name, status.phase))
+        self._changed.set()
+
+    def __getitem__(self, name: str) -> Status:
+        return next(status for status in self._supervisor.statuses if status.name == name)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            changed = asyncio.create_task(self._changed.wait())
+            await asyncio.wait([changed, self._task], return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                changed.cancel()
+                self._task.result()
+                raise AssertionError("the supervisor ended")
+
+    async def end(self) -> None:
+        self.stop.set()
+        await self._task
+
+    async def failed(self) -> BaseException | None:
+        await asyncio.wait([self._task])
+        return self._task.exception()
+
+
+def test_a_killed_process_is_started_again_and_counted(tmp_path):
+    async def scenario():
+        run = Run([sleeper("a")], tmp_path)
+        await run.until(lambda: run["a"].ready)
+        first = run["a"].pid
+        os.kill(first, signal.SIGKILL)
+        await run.until(lambda: run["a"].ready and run["a"].pid != first)
+        assert run["a"].restarts == 1
+        await run.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_keeps_dying_is_started_later_and_later(tmp_path):
+    async def scenario():
+        run = Run([python("a", "raise SystemExit(3)", ready=never)], tmp_path)
+        await run.until(lambda: run["a"].restarts == 3)
+        assert ("a", "down") in run.history
+        await run.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_process_starts_only_when_all_before_it_are_ready(tmp_path):
+    gate = asyncio.Event()
+
+    async def opened() -> str | None:
+        return None if gate.is_set() else "closed"
+
+    async def scenario():
+        run = Run([sleeper("late", after=("early",)), sleeper("early", ready=opened)], tmp_path)
+        await run.until(lambda: run["early"].reason == "closed")
+        assert run["late"].phase == "waiting"
+        gate.set()
+        await run.until(lambda: run["late"].ready)
+        await run.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_task_is_ready_when_it_has_succeeded_and_runs_once(tmp_path):
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).open('a').write('x')"
+    mark = tmp_path / "mark"
+    work = Process("task", lambda: [sys.executable, "-c", code, str(mark)], os.environ)
+
+    async def scenario():
+        run = Run([work, sleeper("after", after=("task",))], tmp_path)
+        await run.until(lambda: run["after"].ready)
+        assert run["task"].phase == "done"
+        await run.end()
+
+    asyncio.run(scenario())
+    assert mark.read_text() == "x"
+
+
+def test_a_task_that_fails_ends_the_stack_and_names_its_log(tmp_path):
+    failing = Process("task", lambda: [sys.executable, "-c", "raise SystemExit('no such topic')"], os.environ)
+
+    async def scenario():
+        run = Run([sleeper("a"), failing], tmp_path)
+        error = await run.failed()
+        assert isinstance(error, TaskFailedError)
+        assert str(tmp_path / "task.log") in str(error)
+        assert run["a"].phase == "stopped"
+
+    asyncio.run(scenario())
+    assert "no such topic" in (tmp_path / "task.log").read_text()
+
+
+def test_a_process_whose_loop_is_stuck_is_killed_and_started_again(tmp_path):
+    ready = iter([None])
+
+    async def once() -> str | None:
+        return next(ready, "not any more")
+
+    async def scenario():
+        policy = Policy(0.01, 0.05, 30.0, 0.01, 0.01, stuck_after_s=0.05)
+        run = Run([sleeper("a", ready=once, alive=never)], tmp_path, policy)
+        await run.until(lambda: run["a"].restarts == 1)
+        await run.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_is_unready_but_alive_is_left_alone(tmp_path):
+    answers = iter([None])
+
+    async def once() -> str | None:
+        return next(answers, "kafka is away")
+
+    asked = 0
+
+    async def alive() -> str | None:
+        nonlocal asked
+        asked += 1
+        if asked == 20:
+            enough.set()
+        return None
+
+    enough = asyncio.Event()
+
+    async def scenario():
+        policy = Policy(0.01, 0.05, 30.0, 0.01, 0.01, stuck_after_s=0.05)
+        run = Run([sleeper("a", ready=once, alive=alive)], tmp_path, policy)
+        await enough.wait()
+        assert (run["a"].phase, run["a"].reason, run["a"].restarts) == ("unready", "kafka is away", 0)
+        await run.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_does_not_start_in_time_is_started_again(tmp_path):
+    async def scenario():
+        policy = Policy(0.01, 0.05, 30.0, 0.01, 0.01, start_within_s=0.05)
+        run = Run([sleeper("a", ready=never)], tmp_path, policy)
+        await run.until(lambda: run["a"].restarts == 1)
+        await run.end()
+
+    asyncio.run(scenario())
+
+
+def test_stopping_drains_dependents_before_what_they_depend_on(tmp_path):
+    on_term = (
+        "import signal, sys, time, pathlib\n"
+        "def bye(*_):\n pathlib.Path('{log}').open('a').write('{name} ')\n sys.exit()\n"
+        "signal.signal(signal.SIGTERM, bye)\nprint('up', flush=True)\ntime.sleep(600)"
+    )
+    order = tmp_path / "order"
+
+    def announced(name: str):
+        async def probe() -> str | None:
+            return None if (tmp_path / f"{name}.log").read_text() else "not up"
+
+        return probe
+
+    def polite(name: str, after: tuple[str, ...] = ()) -> Process:
+        return python(name, on_term.format(log=order, name=name), after=after, ready=announced(name))
+
+    async def scenario():
+        run = Run([polite("store"), polite("worker", ("store",))], tmp_path)
+        await run.until(lambda: run["worker"].ready)
+        await run.end()
+
+    asyncio.run(scenario())
+    assert order.read_text().split() == ["worker", "store"]
+
+
+def test_stopping_kills_what_ignores_it_and_all_that_it_started(tmp_path):
+    stubborn = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(child.pid, flush=True)\ntime.sleep(600)"
+    )
+
+    async def announced() -> str | None:
+        return None if (tmp_path / "a.log").read_text() else "not up"
+
+    async def scenario():
+        run = Run([python("a", stubborn, ready=announced, stop_grace_s=0.05)], tmp_path)
+        await run.until(lambda: run["a"].ready)
+        pids = [run["a"].pid, int((tmp_path / "a.log").read_text())]
+        processes = [psutil.Process(pid) for pid in pids]
+        await run.end()
+        return processes
+
+    for process in asyncio.run(scenario()):
+        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_program_that_is_not_there_ends_the_stack(tmp_path):
+    async def scenario():
+        run = Run([sleeper("a"), Process("b", lambda: ["/no/such/program"], os.environ, well)], tmp_path)
+        assert isinstance(await run.failed(), FileNotFoundError)
+        assert run["a"].phase == "stopped"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("after", [("missing",), ("a",)], ids=["unknown", "circle"])
+def test_an_impossible_order_is_refused(tmp_path, after):
+    with pytest.raises(ValueError, match="wait for each other"):
+        Supervisor([sleeper("a", after=after)], tmp_path, QUICK, lambda _: None)
+
+
+def test_a_log_is_moved_aside_when_it_is_too_large(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("x" * 11)
+    bound_log(log, 10)
+    assert (log.read_text(), (tmp_path / "a.log.1").read_text()) == ("", "x" * 11)
+    log.write_text("short")
+    bound_log(log, 10)
+    assert log.read_text() == "short"
