@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -44,17 +45,17 @@ def _end_supervisor(state: State, deadline_s: float) -> None:
     pid = state.supervisor_pid
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        if not _ends_within(state, deadline_s):
+        if not _becomes(lambda: not state.supervised, deadline_s):
             os.kill(pid, signal.SIGKILL)
-            _ends_within(state, _KILL_TAKES_S)
+            _becomes(lambda: not state.supervised, _KILL_TAKES_S)
 
 
-def _ends_within(state: State, deadline_s: float) -> bool:
-    """Wait for a process that is not our child, for which there is only looking again."""
+def _becomes(condition: Callable[[], bool], deadline_s: float) -> bool:
+    """Wait for what happens to processes that are not our children: there is only looking again."""
     deadline = time.monotonic() + deadline_s
-    while state.supervised and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
-    return not state.supervised
+    return condition()
 
 
 def _kill_session(status: Status, home: Path) -> None:
@@ -63,13 +64,18 @@ def _kill_session(status: Status, home: Path) -> None:
         return
     if psutil.pid_exists(status.pid) and not is_same(status.pid, status.started):
         return
-    members = [process for process in psutil.process_iter() if _belongs(process, status.pid, home)]
-    if members:
-        kill_group(status.pid)
-        psutil.wait_procs(members, timeout=_KILL_TAKES_S)
+    session = status.pid
+    if _members(session, home):
+        kill_group(session)
+        _becomes(lambda: not _members(session, home), _KILL_TAKES_S)
+
+
+def _members(session: int, home: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _belongs(process, session, home)]
 
 
 def _belongs(process: psutil.Process, session: int, home: Path) -> bool:
+    """Whether it runs in the session, for this state folder; one that is dead has no environment."""
     try:
         return os.getsid(process.pid) == session and process.environ().get("EDDYLINE_HOME") == str(home)
     except (ProcessLookupError, PermissionError, psutil.NoSuchProcess, psutil.AccessDenied):
