@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+import torch.utils.dlpack
 
 WARM_UP_CANDIDATES = (1, 24, 100, 500)
 WARM_UP_CALLS = 3
@@ -62,7 +63,7 @@ class Ranker:
 
 
 def _load(path: Path) -> torch.jit.ScriptModule:
-    module = torch.jit.load(str(path), map_location="cpu").eval()
+    module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     return torch.jit.optimize_for_inference(torch.jit.freeze(module))
 
 
@@ -90,4 +91,4 @@ class TritonPythonModel:
 
     def _input(self, request: Any, name: str) -> torch.Tensor:
         tensor = self._pb_utils.get_input_tensor_by_name(request, name)
-        return torch.from_dlpack(tensor.to_dlpack())
+        return torch.utils.dlpack.from_dlpack(tensor.to_dlpack())

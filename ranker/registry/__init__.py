@@ -1,0 +1,1 @@
+"""Model versions on disk, aliases in Redis, and what the ranker should serve now."""

@@ -1,0 +1,111 @@
+"""Version folders: `<models>/<name>/<version>/`, which is also how Triton reads them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ranker.registry.models import ModelId, ModelMetadata, RegistryError
+
+METADATA = "metadata.json"
+
+
+class ModelFolders:
+    """Versions on disk. A version appears whole or not at all, and its files never change.
+
+    Parameters
+    ----------
+    models : Triton's model repository. Versions that need no longer be served lie, whole, in
+        `retired-models` beside it.
+    """
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._retired = models.parent / "retired-models"
+
+    def add(self, metadata: ModelMetadata, files: Mapping[str, bytes]) -> ModelMetadata:
+        """Write the next version of ``metadata.name``; returns the metadata with its number."""
+        while True:
+            numbered = msgspec.structs.replace(metadata, version=self._next_version(metadata.name))
+            target = self._path(numbered.id)
+            staged = self._stage({**files, METADATA: _encode(numbered)})
+            try:
+                staged.rename(target)
+                return numbered
+            except OSError:
+                shutil.rmtree(staged)
+                if not target.exists():
+                    raise  # a real failure; otherwise somebody else took the number: take the next one
+
+    def versions(self, name: str) -> tuple[str, ...]:
+        """Versions that Triton may serve, oldest first."""
+        return tuple(sorted(_numbers(self._models / name), key=int))
+
+    def names(self) -> tuple[str, ...]:
+        """Models with at least one version that Triton may serve."""
+        if not self._models.is_dir():
+            return ()
+        return tuple(sorted(path.name for path in self._models.iterdir() if self.versions(path.name)))
+
+    def metadata(self, model: ModelId) -> ModelMetadata:
+        """Metadata of a version, also of a retired one.
+
+        Raises
+        ------
+        RegistryError
+            There is no such version.
+        """
+        for path in (self._path(model), self._retired / model.name / model.version):
+            if (path / METADATA).is_file():
+                return msgspec.json.decode((path / METADATA).read_bytes(), type=ModelMetadata)
+        known = ", ".join(self.versions(model.name)) or "none"
+        raise RegistryError(f"model {model} is not in {self._models}; versions there: {known}")
+
+    def retire(self, model: ModelId) -> None:
+        """Move a version out of Triton's sight; its next reload unloads it."""
+        retired = self._retired / model.name
+        retired.mkdir(parents=True, exist_ok=True)
+        self._path(model).rename(retired / model.version)
+
+    def restore(self, model: ModelId) -> None:
+        """Bring a retired version back; nothing if it is there."""
+        if not self._path(model).exists():
+            (self._retired / model.name / model.version).rename(self._path(model))
+
+    def write_config(self, name: str, config: str) -> None:
+        """Replace the model's `config.pbtxt`, if it is another one: Triton reloads what changed."""
+        path = self._models / name / "config.pbtxt"
+        if path.is_file() and path.read_text() == config:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(config)
+        temporary.replace(path)
+
+    def _path(self, model: ModelId) -> Path:
+        return self._models / model.name / model.version
+
+    def _next_version(self, name: str) -> str:
+        (self._models / name).mkdir(parents=True, exist_ok=True)
+        taken = [*_numbers(self._models / name), *_numbers(self._retired / name)]
+        return str(max(map(int, taken), default=0) + 1)
+
+    def _stage(self, files: Mapping[str, bytes]) -> Path:
+        staging = self._models.parent / "staged-models"
+        staging.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=staging))
+        folder.chmod(0o755)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return folder
+
+
+def _numbers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+
+
+def _encode(metadata: ModelMetadata) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(metadata), indent=2)

@@ -1,0 +1,91 @@
+"""What the registry knows of a model version."""
+
+from typing import Any, Self
+
+import msgspec
+
+
+class RegistryError(RuntimeError):
+    """The registry cannot do what was asked; the message says what to do."""
+
+
+class RegistryUnavailable(RegistryError):  # noqa: N818  (a state of the world)
+    """The aliases cannot be reached."""
+
+
+class AliasConflict(RegistryError):  # noqa: N818  (a state of the world)
+    """An alias no longer points to what the caller expected; nothing was changed."""
+
+
+class ModelId(msgspec.Struct, frozen=True, order=True):
+    """One version of a model; its text is ``name/version``."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of ``str``.
+
+        Raises
+        ------
+        RegistryError
+            ``text`` is not ``name/version``.
+        """
+        name, _, version = text.partition("/")
+        if not name or not version.isdecimal():
+            raise RegistryError(f"model {text!r}: expected name/version, such as timeline_ranker/3")
+        return cls(name, version)
+
+
+class ServedModel(msgspec.Struct, frozen=True):
+    """What a ranker needs to know of the version that it asks."""
+
+    name: str
+    version: str
+    fingerprint: str
+    heads: tuple[str, ...]
+
+
+class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """`metadata.json` of a version folder.
+
+    Attributes
+    ----------
+    name, version : of the model; the registry numbers versions
+    service, fingerprint : the feature service it was made for
+    user_columns, candidate_columns, id_columns : of the service, in the order in which they are read
+    heads : outputs, in the order of the module's columns
+    seed, parameters : what, with the same data, makes the same weights
+    data : ranges and counts of the exposures it learned from
+    evaluation : rows of the printed table
+    git_commit : of the code that made it; None outside a checkout
+    """
+
+    name: str
+    version: str = ""
+    service: str
+    fingerprint: str
+    user_columns: tuple[str, ...]
+    candidate_columns: tuple[str, ...]
+    id_columns: tuple[str, ...]
+    heads: tuple[str, ...]
+    created_time_ms: int = 0
+    seed: int = 0
+    parameters: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    evaluation: list[dict[str, Any]] = []
+    git_commit: str | None = None
+
+    @property
+    def id(self) -> ModelId:
+        """Name and version."""
+        return ModelId(self.name, self.version)
+
+    @property
+    def served(self) -> ServedModel:
+        """The ranker's view of it."""
+        return ServedModel(self.name, self.version, self.fingerprint, self.heads)

@@ -1,0 +1,87 @@
+"""The model registry: numbered versions, and aliases that move by compare-and-set."""
+
+from collections.abc import Mapping
+
+from feature_store.clock import Clock
+from ranker.registry.aliases import Alias, AliasChange, Aliases
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId, ModelMetadata, RegistryError
+
+COUNTERS = "counters"
+"""Champion of an installation in which nobody has set one."""
+
+
+class ModelRegistry:
+    """Versions of all models of a deployment.
+
+    Parameters
+    ----------
+    folders : the versions
+    aliases : what points to them
+    clock : dates versions and changes
+    """
+
+    def __init__(self, folders: ModelFolders, aliases: Aliases, clock: Clock) -> None:
+        self.folders = folders
+        self._aliases = aliases
+        self._clock = clock
+
+    def register(self, metadata: ModelMetadata, files: Mapping[str, bytes]) -> ModelMetadata:
+        """Write a new version; no alias points to it yet. Returns the metadata with its number."""
+        return self.folders.add(metadata, files)
+
+    def resolve(self, alias: Alias) -> ModelMetadata | None:
+        """The version behind an alias. A champion that was never set is the newest counter model."""
+        model = self._aliases.get(alias)
+        if model is not None:
+            return self.folders.metadata(model)
+        return self.find(COUNTERS) if alias == "champion" else None
+
+    def find(self, text: str) -> ModelMetadata:
+        """The version that ``name/version`` names, or the newest one of ``name``.
+
+        Raises
+        ------
+        RegistryError
+            There is none.
+        """
+        if "/" in text:
+            return self.folders.metadata(ModelId.parse(text))
+        versions = self.folders.versions(text)
+        if not versions:
+            known = ", ".join(self.folders.names()) or "none; run python -m ranker.registry.bootstrap"
+            raise RegistryError(f"no version of model {text!r}; models there: {known}")
+        return self.folders.metadata(ModelId(text, versions[-1]))
+
+    def set_alias(self, alias: Alias, model: ModelId, *, expected: ModelId | None, reason: str) -> None:
+        """Point an alias to a version, if it points to ``expected`` (None: was never set).
+
+        Raises
+        ------
+        AliasConflict
+            It points elsewhere; nothing was changed.
+        RegistryError
+            The version does not exist, or the aliases cannot be reached.
+        """
+        self.folders.metadata(model)
+        previous = str(expected) if expected else None
+        self._aliases.compare_and_set(AliasChange(alias, str(model), previous, reason, self._clock.now_ms()))
+
+    def promote(self, model: ModelId, *, expected: ModelId, reason: str) -> None:
+        """Make ``model`` the champion and what it replaces, ``expected``, the rollback."""
+        self.set_alias("champion", model, expected=self._set_to("champion", expected), reason=reason)
+        self.set_alias(
+            "rollback",
+            expected,
+            expected=self._aliases.get("rollback"),
+            reason=f"replaced by {model}: {reason}",
+        )
+
+    def history(self) -> list[AliasChange]:
+        """Changes of aliases, newest first."""
+        return self._aliases.history()
+
+    def _set_to(self, alias: Alias, expected: ModelId) -> ModelId | None:
+        """What to expect of an alias that resolves to ``expected`` perhaps by default only."""
+        default = self._aliases.get(alias) is None and expected == self.find(COUNTERS).id
+        return None if default else expected

@@ -1,0 +1,107 @@
+"""Which model to serve now: follows the champion in the background and never blocks a request."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Protocol
+
+import structlog
+
+from ranker.registry.models import ModelMetadata, RegistryError, ServedModel
+from ranker.registry.registry import COUNTERS, ModelRegistry
+
+_log = structlog.get_logger()
+
+
+class ModelLoader(Protocol):
+    """The part of an inference client that loads versions."""
+
+    def prepare(self, model: str, version: str) -> None:
+        """Load a version beside those that serve; raises RuntimeError if it cannot."""
+
+    def ready(self, model: str, version: str) -> bool:
+        """Whether it answers."""
+
+
+class ChampionWatcher:
+    """Keeps `current` at the champion, or at a pinned model, once it answers.
+
+    A new champion serves only when it is loaded. While it is not, or while the aliases cannot be
+    reached, the last good model goes on serving and `problem` says why. It begins with the counter
+    model, which every installation has. A Triton that was restarted gets its model loaded again.
+
+    Parameters
+    ----------
+    registry : asked each turn
+    loader : loads what is to be served
+    fingerprint : of the feature service in use; a model made for another one is refused
+    pinned : ``name`` (its newest version) or ``name/version``; None follows the champion
+    interval_s : between two turns
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        loader: ModelLoader,
+        fingerprint: str,
+        *,
+        pinned: str | None = None,
+        interval_s: float = 0.5,
+    ) -> None:
+        self._registry = registry
+        self._loader = loader
+        self._fingerprint = fingerprint
+        self._pinned = pinned
+        self._interval_s = interval_s
+        self.current: ServedModel = registry.find(COUNTERS).served
+        self.previous: ServedModel | None = None
+        self.problem: str | None = None
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="champion-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Follow in the background; the first turn is done when this returns."""
+        self.refresh()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following; a load in progress is waited for."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def refresh(self) -> None:
+        """One turn: find out what should serve, have it loaded, then switch."""
+        try:
+            self._switch_to(self._wanted().served)
+        except (RuntimeError, OSError) as error:  # whatever the registry or the loader has: keep serving
+            self._report(str(error))
+        else:
+            self._report(None)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            self.refresh()
+
+    def _wanted(self) -> ModelMetadata:
+        model = self._registry.find(self._pinned) if self._pinned else self._registry.resolve("champion")
+        if model is None:
+            raise RegistryError("there is no champion and no counter model")
+        if model.fingerprint != self._fingerprint:
+            raise RegistryError(
+                f"model {model.id} was made for feature fingerprint {model.fingerprint}, "
+                f"but {self._fingerprint} is served"
+            )
+        return model
+
+    def _switch_to(self, wanted: ServedModel) -> None:
+        if not self._loader.ready(wanted.name, wanted.version):
+            self._loader.prepare(wanted.name, wanted.version)
+        if wanted != self.current:
+            _log.info("model_switched", model=f"{wanted.name}/{wanted.version}")
+            self.previous, self.current = self.current, wanted
+
+    def _report(self, problem: str | None) -> None:
+        if problem != self.problem:
+            level: Callable[..., object] = _log.warning if problem else _log.info
+            level("champion_watch", problem=problem)
+        self.problem = problem

@@ -1,0 +1,1 @@
+"""Where models run: Triton over gRPC, or the same module in process."""
