@@ -67,11 +67,10 @@ class Plan:
 
     def _addresses(self) -> Addresses:
         ports = self._ports
-        embedded = self._settings.inference == "embedded"
         return Addresses(
             kafka=f"127.0.0.1:{ports['kafka']}",
             redis=f"redis://127.0.0.1:{ports['redis']}/0",
-            triton_grpc=None if embedded else f"127.0.0.1:{ports['triton_grpc']}",
+            triton_grpc=f"127.0.0.1:{ports['triton_grpc']}" if self._with_triton else None,
             http=f"http://127.0.0.1:{ports['ranker-0.http']}",
             prometheus=f"http://127.0.0.1:{ports['prometheus']}",
             alertmanager=f"http://127.0.0.1:{ports['alertmanager']}",
@@ -83,25 +82,23 @@ class Plan:
             },
         )
 
+    @property
+    def _with_triton(self) -> bool:
+        return self._settings.inference == "triton"
+
     def _count(self, kind: WorkerKind) -> int:
         return int(getattr(self._settings, f"{kind.name}_workers"))
 
     def _targets(self) -> dict[str, dict[str, int]]:
         """Ports of all metrics: job → process → port."""
-        workers = {
-            kind.name: {
-                f"{kind.name}-{n}": self._ports[f"{kind.name}-{n}.metrics"] for n in range(self._count(kind))
-            }
-            for kind in KINDS
-        }
-        triton_job = (
-            {} if self._settings.inference == "embedded" else {"triton": self._ports["triton_metrics"]}
-        )
-        return {
-            **workers,
-            "triton": triton_job,
-            "supervisor": {"supervisor": self._ports["supervisor.metrics"]},
-        }
+        targets = {kind.name: self._worker_ports(kind) for kind in KINDS}
+        if self._with_triton:
+            targets["triton"] = {"triton": self._ports["triton_metrics"]}
+        return {**targets, "supervisor": {"supervisor": self._ports["supervisor.metrics"]}}
+
+    def _worker_ports(self, kind: WorkerKind) -> dict[str, int]:
+        names = [f"{kind.name}-{instance}" for instance in range(self._count(kind))]
+        return {name: self._ports[f"{name}.metrics"] for name in names}
 
     def _kafka(self) -> list[Process]:
         return kafka(
@@ -114,7 +111,7 @@ class Plan:
 
     def _stores(self) -> list[Process]:
         store = redis(self._settings, self._parts, self._home / "redis", self._ports["redis"])
-        return [store] if self._settings.inference == "embedded" else [store, self._triton()]
+        return [store, self._triton()] if self._with_triton else [store]
 
     def _triton(self) -> Process:
         return triton(
@@ -158,12 +155,11 @@ class Plan:
     def _worker(self, kind: WorkerKind, instance: int, env: Mapping[str, str]) -> Process:
         name = f"{kind.name}-{instance}"
         http = {"EDDYLINE_HTTP_PORT": str(self._ports[f"{name}.http"])} if kind.name == "ranker" else {}
-        absent = {"triton"} if self._settings.inference == "embedded" else set()
         return worker(
             kind,
             instance,
             {**env, **http},
             self._ports[f"{name}.metrics"],
-            after=tuple(earlier for earlier in kind.after if earlier not in absent),
+            after=tuple(name for name in kind.after if self._with_triton or name != "triton"),
             stop_grace_s=self._settings.drain_within_s,
         )

@@ -37,8 +37,13 @@ class Ports:
             self._path.write_text(json.dumps(self._chosen, indent=2))
         return self._chosen[name]
 
+    @property
+    def known(self) -> dict[str, int]:
+        """Every port that is prescribed or was chosen before, by name."""
+        return {**self._chosen, **self._fixed}
+
     def _choose(self) -> int:
-        taken = {*self._chosen.values(), *self._fixed.values()}
+        taken = set(self.known.values())
         candidates = [port for port in range(LOWEST, HIGHEST + 1) if port not in taken]
         for port in self._rng.sample(candidates, len(candidates)):
             if is_free(port):
