@@ -1,0 +1,53 @@
+"""Columns that grow while others read them: one writer, any number of readers, no lock."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from feature_store.schema.ids import hash53
+
+_FIRST_CAPACITY = 1024
+
+
+class GrowingColumn:
+    """A numpy array, (rows,) or (rows, width), that doubles when a row lies beyond its end.
+
+    Readers take :attr:`values` once per request: they see a whole array, the old or the new one.
+    """
+
+    def __init__(self, dtype: DTypeLike, fill: Any, width: int | None = None) -> None:
+        self._fill = fill
+        self._tail = () if width is None else (width,)
+        self.values: NDArray[Any] = np.full((_FIRST_CAPACITY, *self._tail), fill, dtype)
+
+    def put(self, row: int, value: Any) -> None:
+        """Set one row; rows never set hold the fill value."""
+        if row >= len(self.values):
+            more = np.full((max(len(self.values), row + 1), *self._tail), self._fill, self.values.dtype)
+            self.values = np.concatenate((self.values, more))
+        self.values[row] = value
+
+
+class Vocabulary:
+    """Texts, numbered from 1 in the order in which they came; number 0 is *none*, with hash 0."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = [""]
+        self._numbers: dict[str, int] = {}
+        self._hashes = GrowingColumn(np.int64, 0)
+
+    @property
+    def hashes(self) -> NDArray[np.int64]:
+        """53-bit hash by number, int64."""
+        return self._hashes.values
+
+    def number(self, text: str) -> int:
+        """The text's number, a new one if it was never seen."""
+        number = self._numbers.get(text)
+        if number is None:
+            number = len(self.texts)
+            self._hashes.put(number, hash53(text))
+            self.texts.append(text)
+            self._numbers[text] = number
+        return number

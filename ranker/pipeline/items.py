@@ -1,0 +1,130 @@
+"""Item attributes in memory, as columns that a request gathers from by row."""
+
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+
+import numpy as np
+
+from feature_store.items import ItemRecord
+from feature_store.schema.events import AttributeValue
+from feature_store.schema.ids import hash53
+from ranker.pipeline.batch import CandidateBatch, Float64, Index, Int32, Int64
+from ranker.pipeline.columns import GrowingColumn, Vocabulary
+
+NEVER_MS = np.iinfo(np.int64).max
+
+
+class TextColumn:
+    """Up to ``width`` texts per item, as numbers of a vocabulary, 0 where there is none."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.vocabulary = Vocabulary()
+        self._numbers = GrowingColumn(np.int64, 0, width)
+
+    @property
+    def numbers(self) -> Int64:
+        """(rows, width) int64."""
+        return self._numbers.values
+
+    def put(self, row: int, value: AttributeValue | None) -> None:
+        """Set one item's texts; further ones than ``width`` are left out."""
+        texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        numbers = [self.vocabulary.number(text) for text in texts[: self.width]]
+        self._numbers.put(row, numbers + [0] * (self.width - len(numbers)))
+
+
+class ItemColumns:
+    """The item table as columns: subscribe :meth:`apply` to an `ItemTable`.
+
+    Parameters
+    ----------
+    numbers : names of the numeric attributes to keep
+    texts : text attributes to keep, each with how many values of it
+    """
+
+    def __init__(self, numbers: Sequence[str], texts: Mapping[str, int]) -> None:
+        self._rows: dict[str, int] = {}
+        self.item_ids: list[str] = []
+        self.number_names = tuple(numbers)
+        self.texts = {name: TextColumn(width) for name, width in texts.items()}
+        self.creators = TextColumn(1)
+        self._item_hash = GrowingColumn(np.int64, 0)
+        self._updated = GrowingColumn(np.int64, 0)
+        self._expires = GrowingColumn(np.int64, NEVER_MS)
+        self._numbers = GrowingColumn(np.float64, np.nan, len(self.number_names))
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def apply(self, record: ItemRecord) -> None:
+        """Take in an item's record; called by one thread at a time."""
+        row = self._rows.get(record.item_id, len(self.item_ids))
+        self._updated.put(row, record.event_time_ms)
+        self._expires.put(row, _expires(record))
+        self._numbers.put(row, [_number(record.attributes.get(name)) for name in self.number_names])
+        self.creators.put(row, record.creator_id)
+        for name, column in self.texts.items():
+            column.put(row, record.attributes.get(name))
+        if row == len(self.item_ids):
+            self._item_hash.put(row, hash53(record.item_id))
+            self.item_ids.append(record.item_id)
+            self._rows[record.item_id] = row  # last: whoever finds the row finds its columns
+
+    def rows_of(self, item_ids: Sequence[str]) -> Index:
+        """(n,) row of each item, −1 where it is unknown."""
+        return np.fromiter(map(self._rows.get, item_ids, repeat(-1)), np.intp, len(item_ids))
+
+    def batch(self, item_ids: list[str], sources: Int32, source_names: tuple[str, ...]) -> CandidateBatch:
+        """Candidates from distinct ``item_ids``, (n,) ``sources`` telling where each came from."""
+        rows = self.rows_of(item_ids)
+        item_hash = self._item_hash.values[rows]
+        for position in np.flatnonzero(rows < 0).tolist():
+            item_hash[position] = hash53(item_ids[position])
+        creators = self.creator_numbers(rows)
+        return CandidateBatch(
+            item_ids, rows, item_hash, self.creators.vocabulary.hashes[creators], sources, source_names
+        )
+
+    def creator_numbers(self, rows: Index) -> Int64:
+        """(n,) number of each item's creator, 0: none."""
+        return np.where(rows >= 0, self.creators.numbers[rows, 0], 0)
+
+    def text_numbers(self, name: str, rows: Index) -> Int64:
+        """(n, width) numbers of a text attribute's values, 0: none."""
+        return np.where(rows[:, None] >= 0, self.texts[name].numbers[rows], 0)
+
+    def text_hashes(self, name: str, rows: Index) -> Int64:
+        """(n, width) hashes of a text attribute's values, 0: none."""
+        numbers = self.text_numbers(name, rows)
+        return self.texts[name].vocabulary.hashes[numbers]  # after the numbers: it may have grown meanwhile
+
+    def attribute_numbers(self, rows: Index) -> Float64:
+        """(n, len(number_names)) numeric attributes, NaN where there is none."""
+        return np.where(rows[:, None] >= 0, self._numbers.values[rows], np.nan)
+
+    def age_ms(self, rows: Index, now_ms: int) -> Float64:
+        """(n,) time since each item was announced or last changed, NaN where it is unknown."""
+        return np.where(rows >= 0, (now_ms - self._updated.values[rows]).astype(np.float64), np.nan)
+
+    def expired(self, rows: Index, now_ms: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(n,) whether an item is known and removed, or its time is over."""
+        over: np.ndarray[tuple[int], np.dtype[np.bool_]] = (rows >= 0) & (
+            self._expires.values[rows] <= now_ms
+        )
+        return over
+
+    def newest(self, at_most: int) -> Index:
+        """Rows of the items announced or changed last, newest first, of equal ones the later row."""
+        updated = self._updated.values[: len(self)]
+        return np.argsort(updated, kind="stable")[::-1][:at_most]
+
+
+def _expires(record: ItemRecord) -> int:
+    if record.removed:
+        return 0
+    return NEVER_MS if record.expires_time_ms is None else record.expires_time_ms
+
+
+def _number(value: AttributeValue | None) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")

@@ -1,0 +1,76 @@
+"""What a ranking ends in: the slate, and everything needed to say later why."""
+
+from dataclasses import dataclass
+
+from ranker.pipeline.batch import CandidateBatch, Float64, Heads, Index
+from ranker.pipeline.features import Features
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """The ordered answer.
+
+    Attributes
+    ----------
+    order : (s,) positions in the scored batch, best first
+    propensities : (s,) probability with which the policy put each item where it is, in (0, 1]
+    """
+
+    order: Index
+    propensities: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the scorer and the value model said of each candidate.
+
+    Attributes
+    ----------
+    heads : head -> (n,) float32
+    raw : (n,) value of the heads, always finite
+    nudge : (n,) what instrumentation added
+    model, version : which model said it; empty where none did
+    """
+
+    heads: Heads
+    raw: Float64
+    nudge: Float64
+    model: str
+    version: str
+
+    @property
+    def published(self) -> Float64:
+        """(n,) what the selector sorts by."""
+        return self.raw + self.nudge
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A component that gave no answer, or gave it too late."""
+
+    note: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankingOutcome:
+    """A finished ranking.
+
+    Attributes
+    ----------
+    batch, features : the candidates that were scored
+    removed_by : filter -> ids of the candidates that it removed
+    degraded : what the answer was made without, in the order in which it happened
+    failures : the errors behind it
+    stage_ms : stage -> milliseconds
+    """
+
+    batch: CandidateBatch
+    features: Features
+    removed_by: dict[str, list[str]]
+    scores: Scores
+    slate: Slate
+    policy: str
+    degraded: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    stage_ms: dict[str, float]

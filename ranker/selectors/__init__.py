@@ -1,0 +1,1 @@
+"""Order candidates and say with which probability each stands where it does."""

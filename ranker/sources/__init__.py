@@ -1,0 +1,1 @@
+"""Find candidates when the caller names none."""
