@@ -2,8 +2,10 @@
 
 import importlib
 import pkgutil
+import sys
 
 import typer
+from pydantic import ValidationError
 
 from eddyline import commands
 
@@ -26,8 +28,16 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of the `eddyline` script."""
-    build()()
+    """Entry point of the `eddyline` script; a setting that is wrong is named, without a trace."""
+    try:
+        build()()
+    except ValidationError as error:
+        if not error.title.endswith("Settings"):
+            raise
+        for problem in error.errors():
+            name = "_".join(map(str, problem["loc"])).upper()
+            typer.echo(f"eddyline: EDDYLINE_{name}={problem['input']!r}: {problem['msg']}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

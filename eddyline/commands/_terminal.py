@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from eddyline.stack.keeper import TaskFailedError
 from eddyline.stack.parts import MissingPartError
@@ -20,7 +21,7 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except _EXPECTED as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {error}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from eddyline.stack.child import Child
 from eddyline.stack.process import Policy, Probe, Process, Status
 
+_TAIL_CHARACTERS = 2000
+
 
 class TaskFailedError(Exception):
     """A task of the stack (one that must succeed once) exited with an error."""
@@ -75,8 +77,9 @@ class Keeper:
             return False
         if exit_status != 0:
             self._set(phase="down", pid=None, reason=f"exited with status {exit_status}")
+            said = self.log.read_text(errors="replace")[-_TAIL_CHARACTERS:].strip()
             raise TaskFailedError(
-                f"{self.process.name} exited with status {exit_status}; its log: {self.log}"
+                f"{self.process.name} exited with status {exit_status} ({self.log})\n{said}"
             )
         self._set(phase="done", pid=None)
         self.was_ready.set()

@@ -29,4 +29,4 @@ class Progress:
 def _detail(status: Status) -> str:
     if status.phase == "down":
         return f"  {status.reason}"
-    return "" if status.ready_after_s is None else f"  after {status.ready_after_s:.1f} s"
+    return f"  after {status.ready_after_s:.1f} s" if status.phase == "ready" else ""

@@ -79,7 +79,9 @@ async def _run(stack: Stack, settings: StackSettings, changed: Callable[[Sequenc
         deadline.cancel()
         health.close()
     if late:
-        raise NotReadyError(f"not ready within {settings.start_within_s:.0f} s: {late}")
+        raise NotReadyError(
+            f"not ready within {settings.start_within_s:.0f} s: {late}; logs: {logs_folder(stack.home)}"
+        )
 
 
 def marked(stack: Stack) -> list[Process]:
