@@ -34,16 +34,8 @@ def names(made: Stack) -> set[str]:
     return {process.name for process in made.processes}
 
 
-INFRASTRUCTURE = {
-    "kafka-format",
-    "kafka",
-    "redis",
-    "triton",
-    "prometheus",
-    "alertmanager",
-    "topics",
-    "models",
-}
+PARTS = {"kafka-format", "kafka", "redis", "triton", "prometheus", "alertmanager"}
+TASKS = {"topics", "models"}
 
 
 def test_by_default_there_is_one_worker_of_each_kind(tmp_path, parts):
