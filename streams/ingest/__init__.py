@@ -1,0 +1,1 @@
+"""`events` → validate → de-duplicate → join the item → columnar batches; dead letters."""

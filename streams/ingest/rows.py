@@ -1,0 +1,134 @@
+"""Accepted events of one step as columns, in log order of each source partition."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from feature_store.schema.events import (
+    Attributes,
+    Event,
+    ImpressionEvent,
+    InteractionEvent,
+    ItemEvent,
+    ItemRemovedEvent,
+    UserEvent,
+)
+from streams.ingest.item_columns import ItemColumns
+from streams.ingest.registry import Registry
+from streams.ingest.sieve import Sifted
+
+_INTERACTION = "interaction/"
+_NAMES: dict[type, str] = {
+    kind: kind.name for kind in (ItemEvent, ItemRemovedEvent, UserEvent, ImpressionEvent)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventRows:
+    """Columns of n events; 0 is the code of *none*.
+
+    Attributes
+    ----------
+    event_names, event : names and (n,) int32 codes of them
+    users, user : texts of this step's users and (n,) codes of them
+    item : (n,) rows of `ItemColumns`
+    event_time_ms, value, source_partition, source_offset : (n,), as in a batch
+    own_attributes : row and attributes of the events that carry attributes themselves
+    feedback : indices (m,) of impressions and interactions, with the columns that only they have
+    """
+
+    event_names: list[str]
+    event: NDArray[np.int32]
+    users: Registry
+    user: NDArray[np.int64]
+    item: NDArray[np.int64]
+    event_time_ms: NDArray[np.int64]
+    value: NDArray[np.float64]
+    source_partition: NDArray[np.int32]
+    source_offset: NDArray[np.int64]
+    own_attributes: list[tuple[int, Attributes]]
+    feedback: "FeedbackColumns"
+
+    def __len__(self) -> int:
+        return len(self.event_time_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackColumns:
+    """What only impressions and interactions have, (m,) each."""
+
+    index: NDArray[np.int64]
+    request_id: pa.Array
+    position: pa.Array
+    propensity: pa.Array
+
+
+def event_rows(sifted: Sequence[Sifted], items: ItemColumns, partitions: int) -> EventRows:
+    """The accepted events of several runs as columns; ``items`` lends rows to items it does not know."""
+    events: list[Event] = [event for part in sifted for event in part.events]
+    n = len(events)
+    kinds = list(map(type, events))
+    users = Registry(partitions)
+    users.add("")
+    names, codes = _event_codes(events, kinds)
+    return EventRows(
+        event_names=names,
+        event=codes,
+        users=users,
+        user=users.codes([getattr(event, "user_id", "") for event in events]),
+        item=items.rows([getattr(event, "item_id", "") for event in events]),
+        event_time_ms=np.fromiter([event.event_time_ms for event in events], np.int64, n),
+        value=np.fromiter(
+            [event.value if type(event) is InteractionEvent else 1.0 for event in events], np.float64, n
+        ),
+        source_partition=np.repeat(
+            np.array([part.run.partition for part in sifted], np.int32),
+            [len(part.events) for part in sifted],
+        ),
+        source_offset=np.fromiter((offset for part in sifted for offset in part.offsets), np.int64, n),
+        own_attributes=_own_attributes(events, kinds),
+        feedback=_feedback(events, kinds),
+    )
+
+
+def _event_codes(events: list[Event], kinds: list[type]) -> tuple[list[str], NDArray[np.int32]]:
+    names = [
+        event.action if kind is InteractionEvent else kind  # type: ignore[union-attr]
+        for event, kind in zip(events, kinds, strict=True)
+    ]
+    code = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    texts = [_INTERACTION + name if isinstance(name, str) else _NAMES[name] for name in code]
+    return texts, np.fromiter(map(code.__getitem__, names), np.int32, len(names))
+
+
+def _own_attributes(events: list[Event], kinds: list[type]) -> list[tuple[int, Attributes]]:
+    owners = {UserEvent, ItemEvent, ItemRemovedEvent}
+    if owners.isdisjoint(kinds):
+        return []
+    return [
+        (i, event.attributes)  # type: ignore[union-attr]
+        for i, (event, kind) in enumerate(zip(events, kinds, strict=True))
+        if kind in owners
+    ]
+
+
+def _feedback(events: list[Event], kinds: list[type]) -> FeedbackColumns:
+    index = [i for i, kind in enumerate(kinds) if kind is ImpressionEvent or kind is InteractionEvent]
+    feedback = [cast(ImpressionEvent, events[i]) for i in index]
+    seen = [type(event) is ImpressionEvent for event in feedback]
+    return FeedbackColumns(
+        index=np.array(index, np.int64),
+        request_id=pa.array([event.request_id for event in feedback], pa.string()),
+        position=pa.array(
+            [event.position if shown else None for event, shown in zip(feedback, seen, strict=True)],
+            pa.int32(),
+        ),
+        propensity=pa.array(
+            [event.propensity if shown else None for event, shown in zip(feedback, seen, strict=True)],
+            pa.float64(),
+        ),
+    )

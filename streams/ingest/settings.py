@@ -1,0 +1,34 @@
+"""Settings of an ingest worker."""
+
+from pydantic import Field
+
+from feature_store.settings import Settings
+
+_MINUTE_MS = 60 * 1000
+_DAY_MS = 24 * 60 * _MINUTE_MS
+
+
+class IngestSettings(Settings):
+    """How much is read at once, what is too early or too late, how far back duplicates are known."""
+
+    ingest_group: str = Field("eddyline-ingest", description="Consumer group of all ingest workers.")
+    ingest_poll_events: int = Field(8_192, ge=1, description="Most events taken in one poll.")
+    ingest_poll_wait_ms: int = Field(4, ge=1, description="Longest wait for a poll to fill, ms.")
+    ingest_commit_interval_ms: int = Field(
+        200, ge=1, description="Time between two flushes with a commit of offsets, ms."
+    )
+    ingest_max_ahead_ms: int = Field(
+        5 * _MINUTE_MS, ge=0, description="An event's time may be this far ahead of its record's, ms."
+    )
+    ingest_max_behind_ms: int = Field(
+        30 * _DAY_MS, ge=0, description="An event's time may be this far behind its record's, ms."
+    )
+    ingest_duplicate_window: int = Field(
+        200_000, ge=1, description="Offsets of a partition in which an event_id may not occur twice."
+    )
+    ingest_max_held_events: int = Field(
+        32_768, ge=0, description="Most events held back for a partition that is behind in time."
+    )
+    ingest_max_hold_ms: int = Field(
+        500, ge=0, description="Longest time that events are held back for a partition, ms."
+    )
