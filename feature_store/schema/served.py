@@ -45,11 +45,12 @@ SERVED_FIELDS: tuple[pa.Field, ...] = (
     pa.field("finalize_time_ms", pa.int64()),
     pa.field("sampled", pa.bool_()),
     pa.field("features", pa.null()),
+    pa.field("ids", pa.null()),
     pa.field("row_marks", pa.null()),
 )
 """Columns in order. Where the type is null it depends on the model: ``heads`` is a struct of float32,
-``features`` a fixed-size list of float32, ``row_marks`` a struct by entity of (partition int32,
-row_offset int64). ``position`` and ``propensity`` are null where the item was scored, not served."""
+``features`` a fixed-size list of float32 and ``ids`` one of int64 (53-bit hashes are no float32),
+``row_marks`` a struct by entity of (partition int32, row_offset int64). ``position`` and ``propensity`` are null where the item was scored, not served."""
 
 NOT_SERVED = -1
 """Position of a candidate that was scored and not served."""
@@ -80,7 +81,8 @@ class ServedRequest:
     heads : head -> (n,) float32; empty where no model answered
     propensity : (n,) float64, read where served
     model_version : ``<name>:<version>``
-    features : (n, k) float32 as the model read them
+    features : (n, u + k) float32 as the model read them: the user's columns, then the candidate's
+    ids : (n, m) int64 as the model read them
     row_marks : entity -> marks; one entry per row read where a candidate has several
     sampled : whether features of candidates that were not served are logged too
     """
@@ -102,6 +104,7 @@ class ServedRequest:
     finalize_time_ms: int
     sampled: bool
     features: NDArray[np.float32]
+    ids: NDArray[np.int64]
     row_marks: Mapping[str, RowMarks]
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
 
@@ -173,7 +176,8 @@ def _rows(request: ServedRequest, index: NDArray[np.intp], *, with_features: boo
         "served_time_ms": pa.array(np.full(n, request.served_time_ms)),
         "finalize_time_ms": pa.array(np.full(n, request.finalize_time_ms)),
         "sampled": pa.array(np.full(n, request.sampled)),
-        "features": _features(request.features[index]) if with_features else pa.nulls(n),
+        "features": _lists(request.features[index], pa.float32()) if with_features else pa.nulls(n),
+        "ids": _lists(request.ids[index], pa.int64()) if with_features else pa.nulls(n),
         "row_marks": _row_marks(request.row_marks, index),
     }
     return pa.RecordBatch.from_pydict(columns)
@@ -191,8 +195,8 @@ def _heads(heads: Mapping[str, NDArray[np.float32]], index: NDArray[np.intp]) ->
     )
 
 
-def _features(features: NDArray[np.float32]) -> pa.Array:
-    return pa.FixedSizeListArray.from_arrays(pa.array(features.reshape(-1), pa.float32()), features.shape[1])
+def _lists(values: NDArray[np.float32] | NDArray[np.int64], kind: pa.DataType) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), kind), values.shape[1])
 
 
 def _row_marks(marks: Mapping[str, RowMarks], index: NDArray[np.intp]) -> pa.Array:
