@@ -50,7 +50,8 @@ SERVED_FIELDS: tuple[pa.Field, ...] = (
 )
 """Columns in order. Where the type is null it depends on the model: ``heads`` is a struct of float32,
 ``features`` a fixed-size list of float32 and ``ids`` one of int64 (53-bit hashes are no float32),
-``row_marks`` a struct by entity of (partition int32, row_offset int64). ``position`` and ``propensity`` are null where the item was scored, not served."""
+``row_marks`` a struct by entity of (partition int32, row_offset int64). ``position`` and ``propensity``
+are null where the item was scored, not served."""
 
 NOT_SERVED = -1
 """Position of a candidate that was scored and not served."""
