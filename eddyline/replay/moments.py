@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from eddyline.replay.ranklens import (
     Interaction,
@@ -13,12 +14,13 @@ from eddyline.replay.ranklens import (
     creator_of,
     time_ms,
 )
+from feature_store.schema.events import Event, ImpressionEvent, InteractionEvent, ItemEvent
 from feature_store.schema.requests import RankRequest
 
 SURFACE = "replay"
 """Surface without filters and diversity: all that was shown is ranked."""
 
-Event = dict[str, object]
+_E = TypeVar("_E", Ranking, Interaction)
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,8 @@ class Script:
         for at in sorted(rankings.keys() | interactions.keys()):
             shown, done = rankings.get(at, []), interactions.get(at, [])
             seen = [impression for ranking in shown for impression in self._impressions(ranking)]
-            yield Moment(
-                [self._request(ranking) for ranking in shown], [*map(self._interaction, done), *seen]
-            )
+            asked = [self._request(ranking) for ranking in shown]
+            yield Moment(asked, [*map(self._interaction, done), *seen])
 
     @property
     def size(self) -> int:
@@ -77,16 +78,15 @@ class Script:
     def _own(self, name: str) -> str:
         return self.namespace + name
 
-    def _item(self, item: Item) -> Event:
+    def _item(self, item: Item) -> ItemEvent:
         creator = creator_of(item)
-        return {
-            "type": "item",
-            "event_id": self._own(item.id),
-            "event_time_ms": self._time(item),
-            "item_id": self._own(item.item),
-            "attributes": attributes_of(item),
-            **({} if creator is None else {"creator_id": self._own(creator)}),
-        }
+        return ItemEvent(
+            event_id=self._own(item.id),
+            event_time_ms=self._time(item),
+            item_id=self._own(item.item),
+            creator_id=None if creator is None else self._own(creator),
+            attributes=attributes_of(item),
+        )
 
     def _request(self, ranking: Ranking) -> RankRequest:
         return RankRequest(
@@ -98,39 +98,35 @@ class Script:
             limit=len(ranking.items),
         )
 
-    def _impressions(self, ranking: Ranking) -> Iterator[Event]:
+    def _impressions(self, ranking: Ranking) -> Iterator[ImpressionEvent]:
         """The order shown was random: any item had the same chance of any position."""
-        propensity = 1 / len(ranking.items)
         for position, shown in enumerate(ranking.items):
-            yield {
-                "type": "impression",
-                "event_id": self._own(f"{ranking.id}-{position}"),
-                "event_time_ms": self._time(ranking),
-                "user_id": self._own(ranking.user),
-                "item_id": self._own(shown.id),
-                "position": position,
-                "propensity": propensity,
-                **self._answers(ranking.id),
-            }
+            yield ImpressionEvent(
+                event_id=self._own(f"{ranking.id}-{position}"),
+                event_time_ms=self._time(ranking),
+                user_id=self._own(ranking.user),
+                item_id=self._own(shown.id),
+                request_id=self._answers(ranking.id),
+                position=position,
+                propensity=1 / len(ranking.items),
+            )
 
-    def _interaction(self, interaction: Interaction) -> Event:
-        return {
-            "type": "interaction",
-            "event_id": self._own(interaction.id),
-            "event_time_ms": self._time(interaction),
-            "user_id": self._own(interaction.user),
-            "item_id": self._own(interaction.item),
-            "action": interaction.type,
-            "value": 1.0,
-            **self._answers(interaction.ranking),
-        }
+    def _interaction(self, interaction: Interaction) -> InteractionEvent:
+        return InteractionEvent(
+            event_id=self._own(interaction.id),
+            event_time_ms=self._time(interaction),
+            user_id=self._own(interaction.user),
+            item_id=self._own(interaction.item),
+            action=interaction.type,
+            request_id=self._answers(interaction.ranking),
+        )
 
-    def _answers(self, ranking_id: str) -> Event:
-        return {"request_id": self._own(ranking_id)} if self.attributed else {}
+    def _answers(self, ranking_id: str) -> str | None:
+        return self._own(ranking_id) if self.attributed else None
 
 
-def _by_time[E: (Ranking, Interaction)](events: Sequence[E]) -> dict[int, list[E]]:
-    found: dict[int, list[E]] = defaultdict(list)
+def _by_time(events: Sequence[_E]) -> dict[int, list[_E]]:
+    found: dict[int, list[_E]] = defaultdict(list)
     for event in events:
         found[time_ms(event)].append(event)
     return found

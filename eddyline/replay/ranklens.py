@@ -12,10 +12,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-MAX_VALUES = 64
-"""Values of a list, and attributes of an item, that an `item` event may carry."""
-MAX_ATTRIBUTE_BYTES = 60_000
-"""JSON of all attributes of an item, below the 64 kB that an event may carry."""
+from feature_store.schema.events import MAX_ATTRIBUTE_VALUES, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES
 
 Value = float | str | list[str]
 
@@ -121,9 +118,9 @@ def creator_of(item: Item) -> str | None:
 
 def attributes_of(item: Item) -> dict[str, Value]:
     """The other fields, within the limits of an `item` event: long lists are cut, a long plot goes."""
-    kept = [field for field in item.fields if field.name != "director"][:MAX_VALUES]
+    kept = [field for field in item.fields if field.name != "director"][:MAX_ATTRIBUTES]
     attributes = {field.name: _cut(field.value) for field in kept}
-    if len(msgspec.json.encode(attributes)) > MAX_ATTRIBUTE_BYTES:
+    if len(msgspec.json.encode(attributes)) > MAX_ATTRIBUTES_BYTES:
         attributes.pop("description", None)
     return attributes
 
@@ -135,7 +132,7 @@ def popularity_of(item: Item) -> float:
 
 
 def _cut(value: Value) -> Value:
-    return value[:MAX_VALUES] if isinstance(value, list) else value
+    return value[:MAX_ATTRIBUTE_VALUES] if isinstance(value, list) else value
 
 
 def _open(path: Path) -> BinaryIO:

@@ -1,0 +1,87 @@
+"""What ingest refused or dropped while we were watching."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import httpx
+from confluent_kafka import Consumer, Message, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+
+from feature_store.schema.topics import DEAD_LETTER
+from feature_store.settings import Settings, kafka_client_config
+
+DUPLICATES = "eddyline_ingest_duplicates_total"
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A refused message: why, the field at fault, what its producer is told, and its first bytes."""
+
+    reason: str
+    field: str
+    message: str
+    value: bytes
+
+
+class DeadLetterWatch:
+    """Follows `events.dead-letter` from the moment it is made.
+
+    Attributes
+    ----------
+    by_reason : how many so far, by reason
+    examples : the latest one of each reason
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.by_reason: Counter[str] = Counter()
+        self.examples: dict[str, DeadLetter] = {}
+        self._consumer = Consumer(
+            {**kafka_client_config(settings), "group.id": "eddyline-watch", "enable.auto.commit": False}
+        )
+        self._consumer.assign([self._end_of(number) for number in self._partitions()])
+
+    def look(self, timeout_s: float = 0.05) -> None:
+        """Take in what has arrived since; waits up to ``timeout_s`` for something."""
+        while messages := self._consumer.consume(1000, timeout_s):
+            self._take(message for message in messages if message.error() is None)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            letter = _dead_letter(message)
+            self.by_reason[letter.reason] += 1
+            self.examples[letter.reason] = letter
+
+    def _partitions(self) -> Iterable[int]:
+        return self._consumer.list_topics(DEAD_LETTER, timeout=_TIMEOUT_S).topics[DEAD_LETTER].partitions
+
+    def _end_of(self, number: int) -> TopicPartition:
+        where = TopicPartition(DEAD_LETTER, number)
+        _, end = self._consumer.get_watermark_offsets(where, timeout=_TIMEOUT_S)
+        return TopicPartition(DEAD_LETTER, number, end)
+
+
+def duplicates(metrics_urls: Iterable[str]) -> int:
+    """How many duplicates the ingest workers at ``metrics_urls`` have dropped since they started."""
+    return sum(int(value) for url in metrics_urls for value in _samples(url, DUPLICATES))
+
+
+def _samples(url: str, name: str) -> Iterable[float]:
+    text = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False).raise_for_status().text
+    for family in text_string_to_metric_families(text):
+        yield from (sample.value for sample in family.samples if sample.name == name)
+
+
+def _dead_letter(message: Message) -> DeadLetter:
+    headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or []}
+    return DeadLetter(
+        headers.get("reason", "?"),
+        headers.get("field", ""),
+        headers.get("message", ""),
+        (message.value() or b"")[:200],
+    )

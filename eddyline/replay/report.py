@@ -1,0 +1,142 @@
+"""What a replay found out, for people and for programs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from eddyline.replay.moments import Script
+from eddyline.replay.player import Played
+from eddyline.replay.quality import Quality, quality
+from eddyline.replay.ranklens import RankLensLog, popularity_of
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How one pass over the log went.
+
+    Attributes
+    ----------
+    events, seconds, events_per_s : what was published, in how long
+    requests : how many rankings were asked for
+    latency_ms_p50, latency_ms_p95, latency_ms_p99 : of a request, on this side of the connection
+    degraded : note -> answers that carry it
+    models : model and version -> answers made by it
+    """
+
+    events: int
+    seconds: float
+    events_per_s: float
+    requests: int
+    latency_ms_p50: float
+    latency_ms_p95: float
+    latency_ms_p99: float
+    degraded: Mapping[str, int]
+    models: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a replay has to say; ``quality`` is NDCG@10 by name of the order."""
+
+    shift_ms: int
+    quality: Mapping[str, Quality]
+    passes: Mapping[str, Pass]
+    duplicates: int
+    dead_letters: Mapping[str, int]
+
+
+def judge(log: RankLensLog, answers: Mapping[str, tuple[Script, Played]]) -> dict[str, Quality]:
+    """Quality of what was displayed, of popularity, and of the answers of each pass."""
+    clicked = _clicked(log)
+    popularity = {item.item: popularity_of(item) for item in log.items}
+    displayed = [[shown.id for shown in ranking.items] for ranking in log.rankings]
+    popular = [sorted(order, key=lambda item: -popularity.get(item, 0.0)) for order in displayed]
+    answered = {name: quality(_orders(script, played), clicked) for name, (script, played) in answers.items()}
+    return {"displayed": quality(displayed, clicked), "popularity": quality(popular, clicked), **answered}
+
+
+def summarise(played: Played, events: int, seconds: float) -> Pass:
+    """The figures of one pass."""
+    p50, p95, p99 = np.percentile(played.latency_ms, [50, 95, 99]).round(3).tolist()
+    notes = [note for response in played.responses for note in response.degraded]
+    models = [f"{response.model.name} {response.model.version}" for response in played.responses]
+    return Pass(
+        events=events,
+        seconds=round(seconds, 3),
+        events_per_s=round(events / seconds, 1),
+        requests=len(played.responses),
+        latency_ms_p50=p50,
+        latency_ms_p95=p95,
+        latency_ms_p99=p99,
+        degraded={note: notes.count(note) for note in sorted(set(notes))},
+        models={model: models.count(model) for model in sorted(set(models))},
+    )
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """The report as plain data."""
+    return asdict(report)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report as tables."""
+    console.print(_quality_table(report.quality))
+    console.print(_pass_table(report.passes))
+    letters = sum(report.dead_letters.values())
+    reasons = "".join(f", {reason} {count}" for reason, count in report.dead_letters.items())
+    console.print(f"dead letters {letters}{reasons}; duplicates {report.duplicates}", highlight=False)
+    if report.duplicates:
+        console.print(
+            "[yellow]This stack had seen some of these events before, so answers may know what came after"
+            " them.[/] Use a fresh stack or another --namespace for figures to keep."
+        )
+
+
+def _clicked(log: RankLensLog) -> list[set[str]]:
+    clicks: dict[str, set[str]] = {ranking.id: set() for ranking in log.rankings}
+    for interaction in log.interactions:
+        if interaction.type == "click" and interaction.ranking in clicks:
+            clicks[interaction.ranking].add(interaction.item)
+    return [clicks[ranking.id] for ranking in log.rankings]
+
+
+def _orders(script: Script, played: Played) -> Sequence[Sequence[str]]:
+    cut = len(script.namespace)
+    return [[ranked.item_id[cut:] for ranked in response.items] for response in played.responses]
+
+
+def _quality_table(qualities: Mapping[str, Quality]) -> Table:
+    table = Table("NDCG@10", "all", "rankings", "last fifth", "rankings")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, one in qualities.items():
+        table.add_row(
+            name.replace("_", " "),
+            f"{one.ndcg_all:.4f}",
+            str(one.rankings_all),
+            f"{one.ndcg_last_fifth:.4f}",
+            str(one.rankings_last_fifth),
+        )
+    return table
+
+
+def _pass_table(passes: Mapping[str, Pass]) -> Table:
+    table = Table(
+        "pass", "events", "seconds", "events/s", "requests", "p50 ms", "p95 ms", "p99 ms", "degraded"
+    )
+    for name, one in passes.items():
+        table.add_row(
+            name.replace("_", " "),
+            f"{one.events:,}",
+            f"{one.seconds:.1f}",
+            f"{one.events_per_s:,.0f}",
+            f"{one.requests:,}",
+            f"{one.latency_ms_p50:.1f}",
+            f"{one.latency_ms_p95:.1f}",
+            f"{one.latency_ms_p99:.1f}",
+            ", ".join(f"{note} {count}" for note, count in one.degraded.items()) or "none",
+        )
+    return table
