@@ -1,0 +1,144 @@
+"""The feature worker, `python -m streams.apps.features`: folds `batches.<entity>` into rows of the views."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import faust
+import structlog
+from faust.types import TP
+from feature_store.catalog import Catalog, load_catalog
+from feature_store.online.redis import RedisOnlineStore
+from prometheus_client import REGISTRY, Gauge
+
+from feature_store.clock import SystemClock
+from feature_store.schema.topics import batch_topic
+from feature_store.telemetry.logs import configure_logging
+from streams.apps.features_settings import FeaturesSettings
+from streams.apps.inbox import Inbox, Message
+from streams.apps.progress import ProgressWatch
+from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
+from streams.apps.topic_identities import topic_identities
+from streams.processors.batch_reader import BatchReader
+from streams.processors.fold_metrics import FoldMetrics
+from streams.processors.partition import BatchPartition
+from streams.processors.start import LogBounds
+from streams.processors.takeover import Takeover
+
+_log = structlog.get_logger()
+_MB = 1024 * 1024
+
+
+class FeatureWorker:
+    """Folds what the agents receive, in one thread, so that the event loop goes on receiving meanwhile."""
+
+    def __init__(self, settings: FeaturesSettings, topics: Sequence[str], takeover: Takeover) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._takeover = takeover
+        self._inbox = Inbox(settings.features_pending_mb * _MB)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        self._partitions: dict[TP, BatchPartition] | None = None
+        self.app = build_app("features", settings, self._start_offsets)
+        self.app.on_partitions_revoked.connect(self._let_go)
+        for topic in topics:
+            self._receive(topic)
+
+    def positions(self) -> Mapping[TP, int] | None:
+        """Where each partition is; None before the first assignment."""
+        if self._partitions is None:
+            return None
+        return {tp: partition.next_offset for tp, partition in self._partitions.items()}
+
+    async def fold_forever(self) -> None:
+        """Fold all that is pending, again and again: at load many batches are written as one."""
+        loop = asyncio.get_running_loop()
+        while True:
+            pending = await self._inbox.take()
+            await loop.run_in_executor(self._thread, self._fold, pending)
+
+    async def drain(self) -> None:
+        """Finish the fold under way; what is pending stays in Kafka."""
+        self._inbox.clear()
+        await asyncio.get_running_loop().run_in_executor(self._thread, lambda: None)
+
+    def _receive(self, topic: str) -> None:
+        @self.app.agent(raw_topic(self.app, topic), name=f"fold {topic}", concurrency=1)
+        async def agent(stream: faust.StreamT[bytes]) -> None:
+            await or_die(f"receiving {topic}", self._put_all(stream))
+
+    async def _put_all(self, stream: faust.StreamT[bytes]) -> None:
+        async for event in stream.events():
+            await self._inbox.put(event.message.tp, event.message.offset, event.message.value)
+
+    async def _let_go(self, app: faust.App, revoked: set[TP], **_: object) -> None:
+        """Be done with writing before somebody else may own the partitions."""
+        await self.drain()
+        self._partitions = None
+
+    async def _start_offsets(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
+        return await or_die("taking over partitions", self._take_over(assigned))
+
+    async def _take_over(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
+        self._inbox.clear()
+        bounds = await self._log_bounds(assigned)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._own, bounds)
+        positions = self.positions() or {}
+        _log.info(
+            "partitions taken over",
+            positions={f"{tp.topic}[{tp.partition}]": at for tp, at in positions.items()},
+        )
+        return positions
+
+    async def _log_bounds(self, assigned: frozenset[TP]) -> dict[TP, LogBounds]:
+        if not assigned:
+            return {}
+        starts = await self.app.consumer.earliest_offsets(*assigned)
+        ends = await self.app.consumer.highwaters(*assigned)
+        return {tp: LogBounds(starts[tp], ends[tp]) for tp in assigned}
+
+    def _own(self, bounds: Mapping[TP, LogBounds]) -> None:
+        topics = topic_identities(self._settings, self._topics)
+        logs = {(topics[tp.topic], tp.partition): log for tp, log in bounds.items()}
+        taken = self._takeover.take(logs)
+        self._partitions = {tp: taken[tp.topic, tp.partition] for tp in bounds}
+
+    def _fold(self, pending: Mapping[TP, Sequence[Message]]) -> None:
+        partitions = self._partitions or {}
+        for tp, messages in pending.items():
+            if tp in partitions:
+                partitions[tp].fold(messages)
+
+
+def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetrics) -> FeatureWorker:
+    """A worker for all views of ``catalog``, with rows in Redis."""
+    views = {batch_topic(entity): tuple(catalog.views_of(entity)) for entity in catalog.entities}
+
+    def reader(topic: str, partition: int) -> BatchReader:
+        skip = settings.skipped_offsets(topic, partition)
+        return BatchReader(topic, partition, skip, settings.features_run_rows)
+
+    takeover = Takeover(
+        RedisOnlineStore(settings),
+        views,
+        reader,
+        metrics,
+        cache_bytes=settings.features_cache_mb * _MB,
+        accept_incomplete=settings.features_accept_incomplete,
+    )
+    return FeatureWorker(settings, tuple(views), takeover)
+
+
+def main() -> None:
+    """Run a feature worker until SIGTERM."""
+    settings, clock = FeaturesSettings(), SystemClock()
+    configure_logging(f"features-{settings.instance}", settings.log_level)
+    worker = make_worker(settings, load_catalog(), FoldMetrics(REGISTRY, clock))
+    lag = Gauge("eddyline_features_lag_offsets", "Batches not yet folded.", ["topic", "partition"])
+    watch = ProgressWatch(worker.positions, lag, clock, stuck_after_s=settings.features_stuck_after_s)
+    run_worker(worker.app, settings, clock, watch=watch, tasks=(worker.fold_forever,), drain=worker.drain)
+
+
+if __name__ == "__main__":
+    main()

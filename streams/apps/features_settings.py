@@ -1,0 +1,49 @@
+"""Settings of the feature workers, beside those that every process shares."""
+
+from pydantic import Field, field_validator
+
+from feature_store.settings import Settings
+
+
+class FeaturesSettings(Settings):
+    """How much a feature worker holds, and what an operator tells it to do."""
+
+    features_cache_mb: int = Field(1024, ge=1, description="Rows kept in memory by one worker, MB.")
+    features_pending_mb: int = Field(64, ge=1, description="Batches waiting to be folded, MB.")
+    features_run_rows: int = Field(32_768, ge=1, description="Rows of batches folded before one write.")
+    features_stuck_after_s: float = Field(
+        30.0, gt=0, description="A partition behind and unmoved for so long makes the worker not alive, s."
+    )
+    features_accept_incomplete: bool = Field(
+        False, description="Let a view without a checkpoint begin where the log does, though not at 0."
+    )
+    features_skip: str = Field(
+        "",
+        description="Messages to leave out, topic:partition:offset, comma-separated; their events are lost.",
+    )
+
+    @field_validator("features_skip")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        _skips(value)
+        return value
+
+    def skipped_offsets(self, topic: str, partition: int) -> frozenset[int]:
+        """Offsets of a partition that the operator decided to leave out."""
+        return frozenset(
+            offset
+            for name, number, offset in _skips(self.features_skip)
+            if (name, number) == (topic, partition)
+        )
+
+
+def _skips(text: str) -> list[tuple[str, int, int]]:
+    return [_skip(word.strip()) for word in text.split(",") if word.strip()]
+
+
+def _skip(word: str) -> tuple[str, int, int]:
+    try:
+        topic, partition, offset = word.rsplit(":", 2)
+        return topic, int(partition), int(offset)
+    except ValueError:
+        raise ValueError(f"EDDYLINE_FEATURES_SKIP: {word!r} is not topic:partition:offset") from None

@@ -1,0 +1,51 @@
+"""All views of one batch partition, folded side by side from the same runs."""
+
+from collections.abc import Sequence
+
+from streams.processors.batch_reader import BatchMessage, BatchReader
+from streams.processors.batch_run import Gap
+from streams.processors.fold_metrics import FoldMetrics
+from streams.processors.folder import PartitionFolder
+
+
+class BatchPartition:
+    """What a worker does with the messages of one partition of `batches.<entity>`.
+
+    Parameters
+    ----------
+    folders : one per view of the entity; each has a checkpoint of its own
+    """
+
+    def __init__(self, reader: BatchReader, folders: Sequence[PartitionFolder], metrics: FoldMetrics) -> None:
+        self._reader = reader
+        self._folders = tuple(folders)
+        self._metrics = metrics
+
+    @property
+    def next_offset(self) -> int:
+        """The first batch that some view still has to fold."""
+        return min(folder.next_offset for folder in self._folders)
+
+    def fold(self, messages: Sequence[BatchMessage]) -> None:
+        """Fold messages in the order of their offsets; those that all views have already are left out.
+
+        Raises
+        ------
+        CorruptBatch, Gap
+            As `BatchReader.runs`; nothing from the message in question on has been folded.
+        StaleOwner, RolledBack
+            As `PartitionFolder.fold`.
+        """
+        start = self.next_offset
+        new = [message for message in messages if message[0] >= start]
+        if new and new[0][0] > start:
+            raise Gap(f"{self._reader.topic}[{self._reader.partition}]: {start} comes next, {new[0][0]} came")
+        self._metrics.took(self._reader.topic, len(new))
+        runs = self._reader.runs(new)
+        while True:
+            with self._metrics.stage("decode"):
+                run = next(runs, None)
+            if run is None:
+                return
+            for folder in self._folders:
+                folder.fold(run)
