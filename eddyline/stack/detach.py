@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eddyline.stack.process import Status
 from eddyline.stack.run import NotReadyError, logs_folder
-from eddyline.stack.state import State, read_state
+from eddyline.stack.state import AlreadyRunningError, State, read_state
 
 _LOOK_EVERY_S = 0.1
 _TAIL_CHARACTERS = 2000
@@ -20,8 +20,12 @@ def start_detached(home: Path, changed: Callable[[Sequence[Status]], None]) -> S
 
     Raises
     ------
+    AlreadyRunningError : if one runs there
     NotReadyError : if its supervisor ended before that; with the end of its log
     """
+    running = read_state(home)
+    if running is not None and running.supervised:
+        raise AlreadyRunningError(f"a stack already runs in {home}: `eddyline status`")
     log = logs_folder(home) / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

@@ -1,6 +1,7 @@
 """Probes of the real parts and of our workers; each says None or the reason why not."""
 
 import asyncio
+import functools
 
 import httpx
 from confluent_kafka import KafkaException
@@ -12,12 +13,18 @@ TIMEOUT_S = 2.0
 
 
 def http_ok(url: str) -> Probe:
-    """A probe that asks for ``url`` and wants a 2xx answer."""
+    """A probe that asks for ``url`` (plain HTTP) and wants a 2xx answer."""
+    # Loading certificates would take most of a probe's time, and a kept connection outlive its event loop.
+    client = httpx.AsyncClient(
+        verify=False,  # noqa: S501
+        timeout=TIMEOUT_S,
+        trust_env=False,
+        limits=httpx.Limits(max_keepalive_connections=0),
+    )
 
     async def probe() -> str | None:
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
-                answer = await client.get(url)
+            answer = await client.get(url)
         except httpx.HTTPError as error:
             return f"{url}: {type(error).__name__}"
         return None if answer.is_success else f"{url}: {answer.status_code} {answer.text[:200].strip()}"
@@ -40,18 +47,19 @@ def redis_answers(port: int) -> Probe:
 
 def kafka_answers(bootstrap: str) -> Probe:
     """A probe that asks the broker for its metadata and wants to find a broker in it."""
+    host, _, port = bootstrap.rpartition(":")
+
+    @functools.cache
+    def client() -> AdminClient:
+        return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
 
     def ask() -> str | None:
-        client = AdminClient(
-            {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100}
-        )
         try:
-            return None if client.list_topics(timeout=TIMEOUT_S).brokers else "kafka: no broker registered"
+            return None if client().list_topics(timeout=TIMEOUT_S).brokers else "kafka: no broker registered"
         except KafkaException as error:
             return f"kafka: {error}"
 
     async def probe() -> str | None:
-        host, _, port = bootstrap.rpartition(":")
         try:
             _, writer = await asyncio.open_connection(host, int(port))
         except OSError as error:
