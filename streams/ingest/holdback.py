@@ -33,6 +33,9 @@ class Holdback:
         self._reached_ms: dict[int, int] = {}
         self._waiting_since_ns: int | None = None
 
+    def __len__(self) -> int:
+        return sum(map(len, self._pending.values()))
+
     def assign(self, partitions: Iterable[int]) -> None:
         """Forget everything; wait for these partitions from now on."""
         self._pending.clear()
@@ -47,7 +50,7 @@ class Holdback:
 
     def release(self, at_end: AtEnd) -> list[Run]:
         """The records that need not wait, in their order within each partition."""
-        if not self._pending:
+        if not len(self):
             return []
         behind = [reached for partition, reached in self._reached_ms.items() if not at_end(partition)]
         released = self._release_up_to(min(behind)) if behind and not self._overdue() else self._release_all()
@@ -55,7 +58,7 @@ class Holdback:
         return released
 
     def _overdue(self) -> bool:
-        if sum(map(len, self._pending.values())) > self._max_held:
+        if len(self) > self._max_held:
             return True
         since = self._waiting_since_ns
         return since is not None and self._clock.monotonic_ns() - since >= self._max_hold_ns

@@ -103,10 +103,12 @@ class ItemColumns:
         matrix[row, : len(codes)] = codes
 
     def _reserve(self) -> None:
-        while len(self._creator) < len(self.ids):
-            self._creator = grown(self._creator)
-            self._attributes = {column: grown(values) for column, values in self._attributes.items()}
-            self._codes = {name: grown(codes) for name, codes in self._codes.items()}
+        size = len(self.ids)
+        if len(self._creator) >= size:
+            return
+        self._creator = grown(self._creator, size)
+        self._attributes = {column: grown(values, size) for column, values in self._attributes.items()}
+        self._codes = {name: grown(codes, size) for name, codes in self._codes.items()}
 
     def _clear(self, rows: slice) -> None:
         self._creator[rows] = NOBODY

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,13 @@
 """Texts with small integer codes, and what is derived from each once."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.schema.ids import hash53, partition_of
+from feature_store.schema.ids import hash53_column, partition_column
 
 
 class Registry:
-    """Texts by code (0, 1, 2 …), with the batch partition and the hash of each.
+    """Ids without parts by code (0, 1, 2 …), with the batch partition and the hash of each.
 
     Attributes
     ----------
@@ -22,6 +20,7 @@ class Registry:
         self.texts: list[str] = []
         self._partition = np.zeros(1024, np.int32)
         self._hash = np.zeros(1024, np.float64)
+        self._hashed = 0
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -34,27 +33,23 @@ class Registry:
     @property
     def hash(self) -> NDArray[np.float64]:
         """(n,) ``hash53`` of each text."""
-        return self._hash[: len(self.texts)]
+        size = len(self.texts)
+        self._hash = grown(self._hash, size)
+        self._hash[self._hashed : size] = hash53_column(self.texts[self._hashed :])
+        self._hashed = size
+        return self._hash[:size]
 
     def add(self, text: str) -> int:
         """The code of ``text``, a new one if it has none."""
         code = self._codes.get(text)
-        if code is not None:
-            return code
-        code = len(self.texts)
-        if code == len(self._hash):
-            self._partition = grown(self._partition)
-            self._hash = grown(self._hash)
-        self._codes[text] = code
-        self.texts.append(text)
-        self._partition[code] = partition_of(text, self._partitions)
-        self._hash[code] = hash53(text)
+        if code is None:
+            code = len(self.texts)
+            self._append([text])
         return code
 
     def codes(self, texts: list[str]) -> NDArray[np.int64]:
         """(n,) codes of texts, new ones for those that have none."""
-        for text in self._unknown(texts):
-            self.add(text)
+        self._append([text for text in dict.fromkeys(texts) if text not in self._codes])
         return np.fromiter(map(self._codes.__getitem__, texts), np.int64, len(texts))
 
     def truncate(self, size: int) -> None:
@@ -62,13 +57,20 @@ class Registry:
         for text in self.texts[size:]:
             del self._codes[text]
         del self.texts[size:]
+        self._hashed = min(self._hashed, size)
 
-    def _unknown(self, texts: list[str]) -> Iterable[str]:
-        return [text for text in dict.fromkeys(texts) if text not in self._codes]
+    def _append(self, texts: list[str]) -> None:
+        first, end = len(self.texts), len(self.texts) + len(texts)
+        self._codes.update(zip(texts, range(first, end), strict=True))
+        self.texts.extend(texts)
+        self._partition = grown(self._partition, end)
+        self._partition[first:end] = partition_column(texts, self._partitions)
 
 
-def grown(array: NDArray) -> NDArray:  # type: ignore[type-arg]
-    """``array`` with twice the rows, the new ones zero."""
-    larger = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
+def grown(array: NDArray, size: int) -> NDArray:  # type: ignore[type-arg]
+    """``array`` itself where it has ``size`` rows, else with twice as many as needed, the new ones zero."""
+    if len(array) >= size:
+        return array
+    larger = np.zeros((2 * size, *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger

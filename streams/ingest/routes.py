@@ -1,20 +1,13 @@
 """Which events go to which entity, and with which columns: read off the catalogue's views."""
 
 from dataclasses import dataclass
-from typing import Protocol
+
+from feature_store.catalog import Catalog
 
 from feature_store.schema.ids import SEPARATOR
 
 _ANY_INTERACTION = "interaction/*"
 _INTERACTION = "interaction/"
-
-
-class View(Protocol):
-    """What ingest asks of a view."""
-
-    @property
-    def event_names(self) -> frozenset[str]:
-        """The events that feed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +31,15 @@ class EntityRoute:
         return event_name in self.event_names or (
             event_name.startswith(_INTERACTION) and _ANY_INTERACTION in self.event_names
         )
+
+
+def routes_of(catalog: Catalog) -> tuple[EntityRoute, ...]:
+    """The routes that a catalogue's views need, one per entity."""
+    return tuple(
+        EntityRoute(
+            entity,
+            frozenset[str]().union(*(view.event_names for view in catalog.views_of(entity))),
+            tuple(catalog.entity_inputs(entity)),
+        )
+        for entity in catalog.entities
+    )

@@ -1,0 +1,33 @@
+"""Runs one ingest worker: `python -m streams.ingest`."""
+
+import signal
+
+import structlog
+from feature_store.catalog import load_catalog
+
+from feature_store.clock import SystemClock
+from feature_store.telemetry.health import HealthServer
+from feature_store.telemetry.logs import configure_logging
+from streams.ingest.metrics import IngestMetrics
+from streams.ingest.routes import routes_of
+from streams.ingest.settings import IngestSettings
+from streams.ingest.worker import IngestWorker
+
+
+def main() -> None:
+    """Ingest until SIGTERM or SIGINT; any doubt ends the process with another exit code than 0."""
+    settings = IngestSettings()
+    configure_logging(f"ingest-{settings.instance}", settings.log_level)
+    worker = IngestWorker(settings, routes_of(load_catalog()), SystemClock(), IngestMetrics())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    health = HealthServer(
+        settings.bind_host, settings.metrics_port, live=worker.heartbeat.problem, ready=worker.problem
+    )
+    structlog.get_logger().info("serving", metrics_port=health.port)
+    worker.run()
+    health.close()
+
+
+if __name__ == "__main__":
+    main()

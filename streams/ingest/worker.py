@@ -1,0 +1,141 @@
+"""The loop of an ingest worker: poll, hold back, ingest, produce; now and then flush and commit."""
+
+import threading
+from collections.abc import Sequence
+
+import structlog
+
+from feature_store.clock import Clock
+from feature_store.items import ItemsFollower, ItemTable
+from feature_store.telemetry.health import Heartbeat
+from streams.ingest.gapless import GaplessProducer
+from streams.ingest.holdback import Holdback
+from streams.ingest.ingestor import Ingestor
+from streams.ingest.metrics import IngestMetrics
+from streams.ingest.records import Run
+from streams.ingest.routes import EntityRoute
+from streams.ingest.settings import IngestSettings
+from streams.ingest.source import EventSource, Starts
+
+_ITEMS_WAIT_S = 0.5
+
+log = structlog.get_logger()
+
+
+class IngestWorker:
+    """Ingests the partitions that the group gives to this process, until :meth:`stop`.
+
+    Offsets are committed only after a flush of everything that was made of the records before them.
+    Any exception ends the process: the next one goes on from the last commit.
+
+    Parameters
+    ----------
+    settings : of this worker
+    routes : the entities to make batches for
+    clock : paces commits and the hold-back
+    metrics : counts
+    """
+
+    def __init__(
+        self, settings: IngestSettings, routes: Sequence[EntityRoute], clock: Clock, metrics: IngestMetrics
+    ) -> None:
+        self.heartbeat = Heartbeat(clock)
+        self._clock = clock
+        self._metrics = metrics
+        self._commit_interval_ns = settings.ingest_commit_interval_ms * 1_000_000
+        table = ItemTable()
+        self._follower = ItemsFollower(settings, table)
+        self._ingestor = Ingestor(settings, routes, table)
+        self._holdback = Holdback(settings.ingest_max_held_events, settings.ingest_max_hold_ms, clock)
+        self._producer = GaplessProducer(settings, waiting=self.heartbeat.beat)
+        self._source = EventSource(
+            settings, on_assigned=self._assigned, on_revoked=self._revoked, on_lost=metrics.lost.inc
+        )
+        self._stopping = threading.Event()
+        self._has_assignment = False
+        self._committed: dict[int, int] = {}
+        self._committed_ns = 0
+
+    def stop(self) -> None:
+        """End :meth:`run` after the poll in hand."""
+        self._stopping.set()
+
+    def problem(self) -> str | None:
+        """None when ready, else why not."""
+        return self._follower.problem() or (None if self._has_assignment else "no partitions assigned yet")
+
+    def run(self) -> None:
+        """Ingest until :meth:`stop`, then flush, commit and leave.
+
+        Raises
+        ------
+        Exception
+            Whatever makes it doubtful that the batches are whole; nothing more is committed then.
+        """
+        self._follower.start()
+        self._load_items()
+        self._source.subscribe()
+        while not self._stopping.is_set():
+            self._turn()
+        self._flush_and_commit()
+        self._source.close()
+        self._follower.close()
+        log.info("drained", committed=self._committed)
+
+    def _load_items(self) -> None:
+        while not self._stopping.is_set() and not self._follower.wait_caught_up(_ITEMS_WAIT_S):
+            self.heartbeat.beat()
+            self._follower.raise_failure()
+
+    def _turn(self) -> None:
+        self.heartbeat.beat()
+        self._follower.raise_failure()
+        with self._metrics.stage("poll"):
+            runs = self._source.poll()
+        self._metrics.polled(sum(map(len, runs)))
+        for run in runs:
+            self._holdback.add(run)
+        self._ingest(self._holdback.release(self._source.at_end))
+        self._metrics.held.set(len(self._holdback))
+        self._producer.poll()
+        if self._clock.monotonic_ns() - self._committed_ns >= self._commit_interval_ns:
+            self._flush_and_commit()
+
+    def _ingest(self, runs: list[Run]) -> None:
+        if not runs:
+            return
+        with self._metrics.stage("ingest"):
+            output = self._ingestor.ingest(runs)
+        self._metrics.ingested(output)
+        with self._metrics.stage("produce"):
+            for message in output.messages:
+                self._producer.produce(message)
+                self._metrics.produced(message)
+
+    def _flush_and_commit(self) -> None:
+        with self._metrics.stage("commit"):
+            self._producer.flush()
+            reached = self._ingestor.next_offsets
+            moved = {
+                partition: offset
+                for partition, offset in reached.items()
+                if self._committed.get(partition) != offset
+            }
+            if moved:
+                self._source.commit(moved)
+                self._committed |= moved
+        for partition, offset in reached.items():
+            self._metrics.lag.labels(str(partition)).set(self._source.lag(partition, offset) or 0)
+        self._committed_ns = self._clock.monotonic_ns()
+
+    def _assigned(self, starts: Starts) -> None:
+        first = {partition: first for partition, (first, _) in starts.items()}
+        self._committed = {partition: emit_from for partition, (_, emit_from) in starts.items()}
+        self._ingestor.assign(self._committed, first)
+        self._holdback.assign(starts)
+        self._has_assignment = True
+
+    def _revoked(self) -> None:
+        self._flush_and_commit()
+        self._assigned({})
+        self._has_assignment = False
