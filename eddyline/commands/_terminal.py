@@ -7,10 +7,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from eddyline.stack.addresses import Addresses
+from eddyline.stack.detach import ERROR_PREFIX
 from eddyline.stack.keeper import TaskFailedError
 from eddyline.stack.parts import MissingPartError
 from eddyline.stack.run import NotReadyError
-from eddyline.stack.state import AlreadyRunningError, State
+from eddyline.stack.state import AlreadyRunningError
 
 _EXPECTED = (AlreadyRunningError, MissingPartError, NotReadyError, TaskFailedError)
 
@@ -21,13 +23,14 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except _EXPECTED as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            f"[red]{ERROR_PREFIX}[/]{escape(str(error))}", highlight=False
+        )
         raise typer.Exit(1) from None
 
 
-def print_addresses(console: Console, state: State) -> None:
+def print_addresses(console: Console, addresses: Addresses) -> None:
     """Where to look next."""
-    addresses = state.addresses
     shown = {
         "rank": f"{addresses.http}/v1/rank",
         "kafka": addresses.kafka,

@@ -38,7 +38,7 @@ def _show(home: object, state: "State | None") -> None:
     if state is None:
         console.print(f"no stack runs in {home}; `eddyline up` starts one", highlight=False)
         return
-    print_addresses(console, state)
+    print_addresses(console, state.addresses)
     console.print(_table(state))
     if not state.supervised:
         console.print("[red]its supervisor is dead[/]; `eddyline down` clears away what is left")

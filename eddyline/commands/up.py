@@ -22,11 +22,13 @@ def up(
     from eddyline.stack.settings import StackSettings
 
     settings = StackSettings()
+    home = settings.home.resolve()
     console = Console(stderr=True)
+    console.print(f"starting the stack in {home}", highlight=False)
     with clear_errors():
         if detach:
-            console.print(f"starting the stack in {settings.home.resolve()}")
-            print_addresses(console, start_detached(settings.home.resolve(), Progress(console)))
+            print_addresses(console, start_detached(home, Progress(console)).addresses)
         else:
             plan = Plan(settings, random.Random())  # noqa: S311 (chooses ports)
-            run_stack(settings, plan.stack, Progress(console))
+            tell = Progress(console, when_ready=lambda: print_addresses(console, plan.addresses()))
+            run_stack(settings, plan.stack, tell)

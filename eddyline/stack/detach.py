@@ -11,6 +11,9 @@ from eddyline.stack.process import Status
 from eddyline.stack.run import NotReadyError, logs_folder
 from eddyline.stack.state import AlreadyRunningError, State, read_state
 
+ERROR_PREFIX = "eddyline: "
+"""What an error at the terminal begins with."""
+
 _LOOK_EVERY_S = 0.1
 _TAIL_CHARACTERS = 2000
 
@@ -44,4 +47,5 @@ def start_detached(home: Path, changed: Callable[[Sequence[Status]], None]) -> S
             if state.ready:
                 return state
         time.sleep(_LOOK_EVERY_S)
-    raise NotReadyError(log.read_text(errors="replace")[-_TAIL_CHARACTERS:].strip())
+    said = log.read_text(errors="replace")[-_TAIL_CHARACTERS:]
+    raise NotReadyError(said.rpartition(ERROR_PREFIX)[2].strip())

@@ -59,13 +59,14 @@ class Plan:
 
     def stack(self) -> Stack:
         """The stack; making it writes the parts' configuration files."""
-        addresses = self._addresses()
+        addresses = self.addresses()
         environment = {**os.environ, **addresses.environment(self._home)}
         processes = [*self._kafka(), *self._stores(), *self._monitoring()]
         processes += [*self._tasks(environment), *self._workers(environment)]
         return Stack(self._home, addresses, processes, self._ports["supervisor.metrics"])
 
-    def _addresses(self) -> Addresses:
+    def addresses(self) -> Addresses:
+        """Where the stack listens; free ports are chosen for what has none yet."""
         ports = self._ports
         return Addresses(
             kafka=f"127.0.0.1:{ports['kafka']}",

@@ -1,6 +1,6 @@
 """Tells a person at a terminal how the start of a stack goes, a line per change that matters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
@@ -10,10 +10,16 @@ _SHOWN = {"ready": "[green]ready[/]", "done": "[green]done[/]", "down": "[red]do
 
 
 class Progress:
-    """Prints a line when a process becomes ready, dies or has been stopped."""
+    """Prints a line when a process becomes ready, dies or has been stopped.
 
-    def __init__(self, console: Console) -> None:
+    Parameters
+    ----------
+    when_ready : called once, the first time that all are ready
+    """
+
+    def __init__(self, console: Console, when_ready: Callable[[], None] | None = None) -> None:
         self._console = console
+        self._when_ready = when_ready
         self._last: dict[str, str] = {}
 
     def __call__(self, statuses: Sequence[Status]) -> None:
@@ -24,6 +30,9 @@ class Progress:
                     f"  {status.name:<14} {_SHOWN[status.phase]}{_detail(status)}", highlight=False
                 )
             self._last[status.name] = status.phase
+        if self._when_ready is not None and all(status.ready for status in statuses):
+            self._when_ready()
+            self._when_ready = None
 
 
 def _detail(status: Status) -> str:
