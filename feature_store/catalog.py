@@ -1,0 +1,137 @@
+"""The definitions that a process works with, checked when it starts."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from feature_store.definitions import ITEM_ATTRIBUTES, SERVICES, VIEWS
+from feature_store.definitions.services import ServiceDefinition
+from feature_store.schema.ids import SEPARATOR
+from feature_store.views import Feature, FeatureService, FeatureView, ItemAttribute, Rate, column_ref
+
+_BASE_ENTITIES = ("item", "user", "creator")
+_ATTRIBUTE = "attribute"
+
+
+class InvalidDefinition(ValueError):  # noqa: N818  (reads as what it is)
+    """A definition that cannot work; the message names it and says what to change."""
+
+
+class Catalog:
+    """Views, item attributes and services that fit together.
+
+    Raises
+    ------
+    InvalidDefinition
+        When a name is used twice, or a definition refers to what is not there.
+    """
+
+    def __init__(
+        self,
+        views: Iterable[FeatureView],
+        attributes: Iterable[ItemAttribute],
+        services: Iterable[ServiceDefinition],
+    ) -> None:
+        self.views = tuple(views)
+        self.item_attributes = tuple(attributes)
+        _check_unique("view", (view.name for view in self.views))
+        _check_unique("item attribute", (attribute.name for attribute in self.item_attributes))
+        for view in self.views:
+            _check_view(view)
+        self._views = {view.name: view for view in self.views}
+        self._services = {definition.name: self._service(definition) for definition in services}
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Every entity that some view is about, each once."""
+        return tuple(dict.fromkeys(view.entity for view in self.views))
+
+    def view(self, name: str) -> FeatureView:
+        """The view of this name; KeyError if there is none."""
+        return self._views[name]
+
+    def views_of(self, entity: str) -> tuple[FeatureView, ...]:
+        """The views of an entity, in the order of declaration."""
+        return tuple(view for view in self.views if view.entity == entity)
+
+    def service(self, name: str) -> FeatureService:
+        """The service of this name; KeyError if there is none."""
+        return self._services[name]
+
+    def entity_inputs(self, entity: str) -> tuple[str, ...]:
+        """Extra columns that batches of an entity must carry, each once."""
+        return tuple(dict.fromkeys(column for view in self.views_of(entity) for column in view.inputs))
+
+    def attribute(self, name: str) -> ItemAttribute:
+        """The item attribute of this name; KeyError if there is none."""
+        return {attribute.name: attribute for attribute in self.item_attributes}[name]
+
+    def _service(self, definition: ServiceDefinition) -> FeatureService:
+        columns = (*definition.user, *definition.candidate)
+        _check_unique(f"column of service {definition.name}", columns)
+        for reference in definition.user:
+            if self._meaning(definition, reference)[0] != "user":
+                raise InvalidDefinition(f"service {definition.name}: {reference} is no feature of the user")
+        meaning = [self._meaning(definition, reference) for reference in columns]
+        ids = [(column.name, column.source) for column in definition.ids]
+        fingerprint = hashlib.blake2b(repr((meaning, ids)).encode(), digest_size=6).hexdigest()
+        return FeatureService(
+            definition.name, definition.user, definition.candidate, definition.ids, fingerprint
+        )
+
+    def _meaning(self, definition: ServiceDefinition, reference: str) -> tuple[object, ...]:
+        """(entity, fingerprint of its view, column) of a reference."""
+        view_name, column = column_ref(reference)
+        if view_name == _ATTRIBUTE and column in {attribute.name for attribute in self.item_attributes}:
+            return (_ATTRIBUTE, column, self.attribute(column).default)
+        view = self._views.get(view_name)
+        if view is None or column not in view.columns:
+            known = ", ".join(_references(self.views, self.item_attributes))
+            raise InvalidDefinition(f"service {definition.name}: there is no {reference}; there are {known}")
+        return (view.entity, view.fingerprint, column)
+
+
+@cache
+def load_catalog() -> Catalog:
+    """The shipped definitions, checked."""
+    return Catalog(VIEWS, ITEM_ATTRIBUTES, SERVICES)
+
+
+def _check_view(view: FeatureView) -> None:
+    _check_unique(f"feature of view {view.name}", view.columns)
+    first, *rest = view.entity.split(SEPARATOR)
+    if first not in _BASE_ENTITIES or len(rest) > 1 or not all(rest):
+        raise InvalidDefinition(
+            f"view {view.name}: entity {view.entity!r} is none of {', '.join(_BASE_ENTITIES)}, "
+            f"user{SEPARATOR}creator, user{SEPARATOR}<item attribute>"
+        )
+    if rest and first != "user":
+        raise InvalidDefinition(f"view {view.name}: a combined entity begins with user, not {first}")
+    if view.ttl_s is not None and view.ttl_s <= 0:
+        raise InvalidDefinition(f"view {view.name}: ttl_s must be positive, not {view.ttl_s}")
+    for feature in view.features:
+        _check_feature(view, feature)
+
+
+def _check_feature(view: FeatureView, feature: Feature) -> None:
+    if not isinstance(feature.source, Rate):
+        return
+    for part in (feature.source.numerator, feature.source.denominator):
+        other = next((one for one in view.features if one.name == part), None)
+        if other is None or isinstance(other.source, Rate):
+            raise InvalidDefinition(
+                f"view {view.name}, feature {feature.name}: {part} is no counted feature of the view"
+            )
+
+
+def _check_unique(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InvalidDefinition(f"{what} {name} is declared twice")
+        seen.add(name)
+
+
+def _references(views: Iterable[FeatureView], attributes: Iterable[ItemAttribute]) -> Iterator[str]:
+    yield from (f"{view.name}.{column}" for view in views for column in view.columns)
+    yield from (f"{_ATTRIBUTE}.{attribute.name}" for attribute in attributes)

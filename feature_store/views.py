@@ -1,0 +1,279 @@
+"""Features as declared data, the rows that hold their state, and the columns that a model reads."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_store.aggregators import Aggregator, Count, DecayedSum, Events, Total
+from feature_store.aggregators.decayed_sum import finalize_decayed
+from feature_store.schema.batches import EntityBatch
+
+Float64 = NDArray[np.float64]
+
+ROW_OFFSET, LAST_EVENT_TIME, HEADER_WIDTH = 0, 1, 2
+"""Slots of every row: the batch it was last folded with, and its newest event's time in ms."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Smoothed ratio of two features of the same view, computed when read: (a + prior_a) / (b + prior_b)."""
+
+    numerator: str
+    denominator: str
+    prior_numerator: float = 1.0
+    prior_denominator: float = 8.0
+
+    def of(self, numerator: Float64, denominator: Float64) -> Float64:
+        """(n,) the rate; the priors are added to both sides."""
+        return (numerator + self.prior_numerator) / (denominator + self.prior_denominator)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One float column.
+
+    Parameters
+    ----------
+    source : what it is made of: an aggregator over events, or a rate of two other features
+    default : read where there is no value (no row, or NaN)
+    """
+
+    name: str
+    source: Aggregator | Rate
+    default: float = 0.0
+    unit: str = ""
+    description: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """The features of one entity that share a row.
+
+    A row is (width,) float64: two header slots, then each aggregator's state in order of declaration.
+    """
+
+    name: str
+    entity: str
+    features: tuple[Feature, ...]
+    ttl_s: int | None = None
+    owner: str = ""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hex characters of everything that changes what a row means."""
+        definition = (self.name, self.entity, [(f.name, repr(f.source), f.default) for f in self.features])
+        return hashlib.blake2b(repr(definition).encode(), digest_size=6).hexdigest()
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the features, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Extra batch columns that the view reads, each once."""
+        return tuple(dict.fromkeys(column for a, _ in self._states for column in a.inputs))
+
+    @cached_property
+    def event_names(self) -> frozenset[str]:
+        """Events that feed the view."""
+        return frozenset(name for aggregator, _ in self._states for name in aggregator.events)
+
+    @cached_property
+    def width(self) -> int:
+        """float64 slots of a row."""
+        return HEADER_WIDTH + sum(aggregator.width for aggregator in self._aggregators)
+
+    def state_of(self, feature: str) -> slice:
+        """Where a feature's state lies in a row.
+
+        Raises
+        ------
+        KeyError
+            When no aggregated feature has this name.
+        """
+        return self._slices[feature]
+
+    def blank_rows(self, n: int) -> Float64:
+        """(n, width) rows of entities that nothing happened to."""
+        return np.repeat(self._blank[None, :], n, axis=0)
+
+    def fold(
+        self,
+        rows: Float64,
+        index: NDArray[np.intp],
+        batch: EntityBatch,
+        keep: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Fold events into ``rows`` (n, width), in place and in log order.
+
+        Parameters
+        ----------
+        index : (m,) row of each kept event
+        keep : (len(batch),) which events to fold; None: all
+        """
+        mine = _events(batch, index, keep, self.inputs).named(self.event_names)
+        np.maximum.at(rows[:, LAST_EVENT_TIME], mine.index, mine.event_time_ms.astype(np.float64))
+        for names, members in self._by_events.items():
+            chosen = mine.named(names)
+            if len(chosen):
+                for aggregator, place in members:
+                    aggregator.update(rows[:, place], chosen)
+
+    def finalize(self, rows: Float64, now_ms: int) -> Float64:
+        """(n, len(columns)) float64 values as of ``now_ms``, defaults in place of NaN."""
+        values = np.empty((len(rows), len(self.features)))
+        plain, decayed, rest = self._plan
+        values[:, plain.columns] = rows[:, plain.slots]
+        values[:, decayed.columns] = finalize_decayed(
+            rows[:, decayed.slots], rows[:, decayed.slots + 1], decayed.half_lives_ms, now_ms
+        )
+        for column, aggregator, place in rest:
+            values[:, column] = aggregator.finalize(rows[:, place], now_ms)
+        for column, rate, numerator, denominator in self._rates:
+            values[:, column] = rate.of(values[:, numerator], values[:, denominator])
+        absent = np.isnan(values)
+        return np.where(absent, self._defaults, values) if absent.any() else values
+
+    @cached_property
+    def _aggregators(self) -> list[Aggregator]:
+        return [feature.source for feature in self.features if not isinstance(feature.source, Rate)]
+
+    @cached_property
+    def _slices(self) -> dict[str, slice]:
+        slices, start = {}, HEADER_WIDTH
+        for feature in self.features:
+            if not isinstance(feature.source, Rate):
+                slices[feature.name] = slice(start, start + feature.source.width)
+                start += feature.source.width
+        return slices
+
+    @cached_property
+    def _states(self) -> list[tuple[Aggregator, slice]]:
+        return list(zip(self._aggregators, self._slices.values(), strict=True))
+
+    @cached_property
+    def _by_events(self) -> dict[tuple[str, ...], list[tuple[Aggregator, slice]]]:
+        """Aggregators by the events they fold, so that events are selected once."""
+        groups: dict[tuple[str, ...], list[tuple[Aggregator, slice]]] = {}
+        for aggregator, place in self._states:
+            groups.setdefault(aggregator.events, []).append((aggregator, place))
+        return groups
+
+    @cached_property
+    def _blank(self) -> Float64:
+        return np.concatenate(
+            [np.array([-1.0, -1.0]), *(aggregator.blank() for aggregator in self._aggregators)]
+        )
+
+    @cached_property
+    def _defaults(self) -> Float64:
+        return np.array([feature.default for feature in self.features])
+
+    @cached_property
+    def _plan(self) -> tuple["_Block", "_Block", list[tuple[int, Aggregator, slice]]]:
+        """Features that finalize together: those read as they are, the decayed sums; then the others."""
+        plain, decayed, rest = _Block(), _Block(), []
+        for column, feature in enumerate(self.features):
+            source = feature.source
+            if isinstance(source, Rate):
+                continue
+            place = self._slices[feature.name]
+            if isinstance(source, DecayedSum):
+                decayed = decayed.with_column(column, place.start, source.half_life_ms)
+            elif isinstance(source, Count | Total):
+                plain = plain.with_column(column, place.start)
+            else:
+                rest.append((column, source, place))
+        return plain, decayed, rest
+
+    @cached_property
+    def _rates(self) -> list[tuple[int, Rate, int, int]]:
+        at = {name: column for column, name in enumerate(self.columns)}
+        return [
+            (column, feature.source, at[feature.source.numerator], at[feature.source.denominator])
+            for column, feature in enumerate(self.features)
+            if isinstance(feature.source, Rate)
+        ]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Columns that one operation finalizes."""
+
+    columns: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    slots: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    half_lives_ms: Float64 = field(default_factory=lambda: np.empty(0))
+
+    def with_column(self, column: int, slot: int, half_life_ms: float = np.inf) -> "_Block":
+        return _Block(
+            np.append(self.columns, column),
+            np.append(self.slots, slot),
+            np.append(self.half_lives_ms, half_life_ms),
+        )
+
+
+def _events(
+    batch: EntityBatch, index: NDArray[np.intp], keep: NDArray[np.bool_] | None, inputs: Iterable[str]
+) -> Events:
+    chosen = slice(None) if keep is None else keep
+    return Events(
+        index,
+        batch.event_names,
+        batch.event_index[chosen],
+        batch.event_time_ms[chosen],
+        batch.value[chosen],
+        {column: batch.extra[column][chosen] for column in inputs},
+    )
+
+
+@dataclass(frozen=True)
+class IdColumn:
+    """One int64 column of hashed ids.
+
+    ``source`` is ``user_id``, ``item_id``, ``creator_id`` or ``attribute:<name>[<n>]``, the n-th value
+    of an item's attribute; 0 where there is none.
+    """
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class ItemAttribute:
+    """A number among an item's attributes, as a column; ``default`` where it is absent."""
+
+    name: str
+    default: float = 0.0
+    unit: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class FeatureService:
+    """The ordered columns that a model reads.
+
+    Attributes
+    ----------
+    user : ``<view>.<feature>`` of the request's user
+    candidate : ``<view>.<feature>``, or ``attribute.<name>`` of the item
+    ids : hashed ids
+    fingerprint : 12 hex characters of the ordered columns and what each of them means
+    """
+
+    name: str
+    user: tuple[str, ...]
+    candidate: tuple[str, ...]
+    ids: tuple[IdColumn, ...]
+    fingerprint: str
+
+
+def column_ref(reference: str) -> tuple[str, str]:
+    """``("user|creator", "ctr_1d")`` of ``user|creator.ctr_1d``."""
+    view, _, column = reference.rpartition(".")
+    return view, column
