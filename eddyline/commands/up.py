@@ -23,7 +23,7 @@ def up(
 
     settings = StackSettings()
     home = settings.home.resolve()
-    console = Console(stderr=True)
+    console = Console(stderr=True, log_path=False)
     console.print(f"starting the stack in {home}", highlight=False)
     with clear_errors():
         if detach:

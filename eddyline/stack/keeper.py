@@ -92,21 +92,26 @@ class Keeper:
         """Follow readiness and liveness; kill a child that does not start or whose loop is stuck."""
         if self.process.ready is None:
             return
-        well_at, give_up_s = self._began, self._policy.start_within_s
-        while time.monotonic() - well_at <= give_up_s:
-            reason = await self.process.ready()
+        reason, stuck, well_at = None, None, self._began
+        while time.monotonic() - well_at <= self._patience_s:
+            reason, stuck = await self.process.ready(), await _ask(self.process.alive)
             self._note(reason, time.monotonic() - self._began)
-            stuck = await _ask(self.process.alive) if reason is not None else None
-            if self._has_been_ready:
-                give_up_s = self._policy.stuck_after_s
-                well_at = well_at if stuck else time.monotonic()
-                bound_log(self.log, self._policy.log_max_bytes)
-            await asyncio.sleep(
-                self._policy.probe_every_s
-                if self._has_been_ready
-                else self._policy.probe_while_starting_every_s
-            )
+            if self._has_been_ready and stuck is None:
+                well_at = time.monotonic()
+            bound_log(self.log, self._policy.log_max_bytes)
+            await asyncio.sleep(self._interval_s)
+        with self.log.open("a") as log:
+            log.write(f"killed by its supervisor: {stuck or reason}\n")
         child.kill()
+
+    @property
+    def _patience_s(self) -> float:
+        return self._policy.stuck_after_s if self._has_been_ready else self._policy.start_within_s
+
+    @property
+    def _interval_s(self) -> float:
+        quick = self._policy.probe_while_starting_every_s
+        return self._policy.probe_every_s if self._has_been_ready else quick
 
     @property
     def _has_been_ready(self) -> bool:

@@ -10,7 +10,9 @@ from eddyline.stack.progress import Progress
 
 def test_each_change_that_matters_is_one_line_and_the_addresses_come_once():
     output, ready = io.StringIO(), []
-    tell = Progress(Console(file=output), when_ready=lambda: ready.append(True))
+    tell = Progress(
+        Console(file=output, log_time=False, log_path=False), when_ready=lambda: ready.append(True)
+    )
     tell([Status("kafka", "starting"), Status("topics")])
     tell([Status("kafka", "ready", ready_after_s=2.5), Status("topics")])
     tell([Status("kafka", "ready", ready_after_s=2.5), Status("topics")])

@@ -144,19 +144,21 @@ def test_a_task_that_fails_ends_the_stack_with_what_it_said(tmp_path):
     asyncio.run(scenario())
 
 
-def test_a_process_whose_loop_is_stuck_is_killed_and_started_again(tmp_path):
-    ready = iter([None])
+@pytest.mark.parametrize("ready_again", [True, False], ids=["that looks ready", "that is not ready"])
+def test_a_process_whose_loop_is_stuck_is_killed_and_started_again(tmp_path, ready_again):
+    first = iter([None])
 
-    async def once() -> str | None:
-        return next(ready, "not any more")
+    async def ready() -> str | None:
+        return None if ready_again else next(first, "not any more")
 
     async def scenario():
         policy = Policy(0.01, 0.05, 30.0, 0.01, 0.01, stuck_after_s=0.05)
-        run = Run([sleeper("a", ready=once, alive=never)], tmp_path, policy)
+        run = Run([sleeper("a", ready=ready, alive=never)], tmp_path, policy)
         await run.until(lambda: run["a"].restarts == 1)
         await run.end()
 
     asyncio.run(scenario())
+    assert "killed by its supervisor: never" in (tmp_path / "a.log").read_text()
 
 
 def test_a_process_that_is_unready_but_alive_is_left_alone(tmp_path):
