@@ -39,7 +39,7 @@ class FeatureWorker:
         self._inbox = Inbox(settings.features_pending_mb * _MB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._partitions: dict[TP, BatchPartition] | None = None
-        self.app = build_app("features", settings, self._start_offsets)
+        self.app = build_app("features", settings, topics, self._start_offsets)
         self.app.on_partitions_revoked.connect(self._let_go)
         for topic in topics:
             self._receive(topic)

@@ -7,7 +7,8 @@ again, and it goes on from its own checkpoints. That is the only way in which it
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+import zlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 import faust
@@ -28,26 +29,29 @@ _STOP_WITHIN_S = 5.0
 _log = structlog.get_logger()
 
 
-def build_app(name: str, settings: Settings, start_offsets: StartOffsets) -> faust.App:
+def build_app(name: str, settings: Settings, topics: Sequence[str], start_offsets: StartOffsets) -> faust.App:
     """A Faust app of the group ``eddyline-<name>`` that keeps no state of its own.
 
     Parameters
     ----------
-    name : the kind of worker; with ``settings.instance`` it makes the static member's name
+    name : the kind of worker
+    topics : all that its agents read. They are part of the static member's name: a broker gives a
+        member that comes back its old partitions, without asking whether it reads other topics now
     start_offsets : called at every assignment with all partitions now owned
     """
-    folder = settings.home / "faust" / f"{name}-{settings.instance}"
+    worker = f"{name}-{settings.instance}"
+    folder = settings.home / "faust" / worker
     folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         f"eddyline-{name}",
         broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(",")],
         broker_credentials=broker_credentials(settings),
-        broker_client_id=f"{name}-{settings.instance}",
+        broker_client_id=worker,
         broker_session_timeout=settings.kafka_session_timeout_ms / 1000,
         broker_heartbeat_interval=settings.kafka_session_timeout_ms / 4000,
         broker_request_timeout=max(30.0, settings.kafka_session_timeout_ms / 1000),
         broker_max_poll_records=256,
-        consumer_group_instance_id=f"{name}-{settings.instance}",
+        consumer_group_instance_id=f"{worker}-{zlib.crc32(repr(sorted(topics)).encode()):08x}",
         consumer_auto_offset_reset="earliest",
         key_serializer="raw",
         value_serializer="raw",

@@ -24,9 +24,11 @@ class CheckpointConsumer(aiokafka.Consumer):
         self._seeking = asyncio.Lock()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Remember that this assignment has not been sought yet, then go on as Faust does."""
+        """Remember that it has not been sought yet; Faust seeks only where there are partitions."""
         self._to_seek = True
         await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            await self._own_transport.start_offsets(frozenset())
 
     async def perform_seek(self) -> None:
         """Once per assignment; Faust also calls it for records fetched while the flow was stopped."""
@@ -34,12 +36,15 @@ class CheckpointConsumer(aiokafka.Consumer):
             if not self._to_seek:
                 return
             await super().perform_seek()
-            transport = cast(CheckpointTransport, self.transport)
-            offsets = await transport.start_offsets(frozenset(self.assignment()))
+            offsets = await self._own_transport.start_offsets(frozenset(self.assignment()))
             await self.seek_wait(offsets)
             for partition, offset in offsets.items():
                 self._read_offset[partition] = offset - 1 if offset else None
             self._to_seek = False
+
+    @property
+    def _own_transport(self) -> "CheckpointTransport":
+        return cast(CheckpointTransport, self.transport)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Full queues hold the reader back by themselves; a partition taken out costs a second's sleep."""
