@@ -1,8 +1,10 @@
 """Which events go to which entity, and with which columns: read off the catalogue's views."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from feature_store.catalog import Catalog
+if TYPE_CHECKING:
+    from feature_store.catalog import Catalog
 
 from feature_store.schema.ids import SEPARATOR
 
@@ -33,7 +35,7 @@ class EntityRoute:
         )
 
 
-def routes_of(catalog: Catalog) -> tuple[EntityRoute, ...]:
+def routes_of(catalog: "Catalog") -> tuple[EntityRoute, ...]:
     """The routes that a catalogue's views need, one per entity."""
     return tuple(
         EntityRoute(
