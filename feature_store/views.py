@@ -50,7 +50,7 @@ class Feature:
     owner: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureView:
     """The features of one entity that share a row.
 

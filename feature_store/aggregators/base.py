@@ -44,15 +44,16 @@ class Events:
 
     def named(self, wanted: Collection[str]) -> "Events":
         """The events of the names ``wanted``; ``interaction/*`` is every interaction."""
-        chosen = np.array([name in wanted or _any_interaction(name, wanted) for name in self.names], np.bool_)
+        chosen = np.array([is_among(name, wanted) for name in self.names], np.bool_)
         return self if chosen.all() else self.where(chosen[self.name])
 
     def __len__(self) -> int:
         return len(self.index)
 
 
-def _any_interaction(name: str, wanted: Collection[str]) -> bool:
-    return name.startswith("interaction/") and "interaction/*" in wanted
+def is_among(name: str, wanted: Collection[str]) -> bool:
+    """Whether an event of this name is one of ``wanted``, where ``interaction/*`` is every interaction."""
+    return name in wanted or (name.startswith("interaction/") and "interaction/*" in wanted)
 
 
 class Aggregator(Protocol):

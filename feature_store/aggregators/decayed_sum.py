@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_store.aggregators.base import Events, Float64
+from feature_store.aggregators.base import Events, Float64, Rows
 
 QUANTUM_HALF_LIVES = 64
 
@@ -52,13 +52,13 @@ class DecayedSum:
         weight = np.ldexp(np.exp2(exponent), np.maximum(shift, -4096).astype(np.int32))
         np.add.at(state[:, 0], events.index, events.value * weight if self.of_value else weight)
 
-    def _move_landmarks(self, state: Float64, index: np.ndarray, quantum: Float64) -> Float64:  # type: ignore[type-arg]
+    def _move_landmarks(self, state: Float64, index: Rows, quantum: Float64) -> Float64:
         """Move each row's landmark to its newest event's; (m,) the landmark of each event's row."""
-        before = state[index, 1]
+        before: Float64 = state[index, 1]
         if (quantum > before).any():
             sums = state[index, 0]
             np.maximum.at(state[:, 1], index, quantum)
-            after = state[index, 1]
+            after: Float64 = state[index, 1]
             state[index, 0] = sums * _power_of_64(before - after)
             return after
         return before

@@ -13,8 +13,9 @@ NEVER = -1.0
 class LastValue:
     """The value of the newest ``event``; of several at the same millisecond the largest.
 
-    So the order of events is irrelevant. ``column`` names the batch column read (``value``, or an extra one such as ``attribute.age``);
-    events without it change nothing. State: event time in ms (−1: never), value.
+    So the order of events is irrelevant. ``column`` names the batch column read (``value``, or an extra
+    one such as ``attribute.age``); events without it change nothing. State: event time in ms (−1:
+    never), value.
     """
 
     event: str

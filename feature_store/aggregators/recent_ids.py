@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_store.aggregators.base import Events, Float64, Rows
 
@@ -55,7 +56,7 @@ class RecentIds:
         return np.minimum(state[:, 0], self.k)
 
 
-def _occurrence(index: Rows) -> np.ndarray:  # type: ignore[type-arg]
+def _occurrence(index: Rows) -> NDArray[np.int64]:
     """(m,) how many earlier elements are equal to each."""
     order = np.argsort(index, kind="stable")
     ordered = index[order]

@@ -22,6 +22,14 @@ class RowKey(msgspec.Struct, frozen=True, gc=False):
     entity_id: str
 
 
+class RowsOf(msgspec.Struct, frozen=True, gc=False):
+    """Rows of one view to be read together: ids, and the partition of each (or one for all)."""
+
+    view: str
+    entity_ids: Sequence[str]
+    partitions: Sequence[int] | int
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """How far a view has folded one batch partition.
 
@@ -46,6 +54,24 @@ class Claim(msgspec.Struct, frozen=True):
     checkpoint: Checkpoint | None
 
 
+class Run(msgspec.Struct, frozen=True):
+    """What one owner writes at once: chunks numbered from ``first_sequence``, then the checkpoint.
+
+    Attributes
+    ----------
+    chunks : each at most 256 of (entity id, row bytes)
+    ttl_s : seconds until an untouched row expires; None: never
+    """
+
+    view: str
+    partition: int
+    epoch: int
+    first_sequence: int
+    chunks: Sequence[Sequence[tuple[str, bytes]]]
+    checkpoint: Checkpoint
+    ttl_s: int | None = None
+
+
 class OnlineStore(Protocol):
     """Rows of state, written by one owner per (view, partition), read by anyone.
 
@@ -56,6 +82,9 @@ class OnlineStore(Protocol):
 
     def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         """The rows' bytes in the order of ``keys``; None where there is no row."""
+
+    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
+        """The rows of several views in one round trip; the reading side's hot path."""
 
     def claim(self, view: str, partition: int) -> Claim:
         """Become the owner: a fresh epoch, sequence 0; every earlier owner is stale from now on."""
@@ -83,6 +112,13 @@ class OnlineStore(Protocol):
         self, view: str, partition: int, epoch: int, sequence: int, checkpoint: Checkpoint
     ) -> None:
         """Write the checkpoint, after the rows that it covers. Raises as :meth:`put_rows`."""
+
+    def put_run(self, run: "Run") -> None:
+        """Write a run's chunks in order, then its checkpoint, in one round trip where that is possible.
+
+        Each chunk and the checkpoint is fenced by itself: where one fails, none after it is applied.
+        Raises as :meth:`put_rows`.
+        """
 
     def load_checkpoints(self, view: str, partitions: Sequence[int]) -> list[Checkpoint | None]:
         """The checkpoints as any reader sees them (lag, barriers); None where there is none."""

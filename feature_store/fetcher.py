@@ -1,0 +1,32 @@
+"""Rows of several views in one batched read, as matrices."""
+
+from collections.abc import Mapping, Sequence
+
+from feature_store.online.base import OnlineStore, RowsOf
+from feature_store.online.rows import decode_rows
+from feature_store.views import FeatureView, Float64
+
+
+class RowFetcher:
+    """Reads rows of state for a request.
+
+    Parameters
+    ----------
+    store : where the rows are
+    """
+
+    def __init__(self, store: OnlineStore) -> None:
+        self._store = store
+
+    def fetch(
+        self, wanted: Mapping[FeatureView, tuple[Sequence[str], Sequence[int] | int]]
+    ) -> dict[FeatureView, Float64]:
+        """(n, view.width) rows of each view, in the order of the ids, blank where there is no row.
+
+        Parameters
+        ----------
+        wanted : view -> ids, and the batch partition of each id (or one for all)
+        """
+        reads = [RowsOf(view.fingerprint, ids, partitions) for view, (ids, partitions) in wanted.items()]
+        stored = self._store.read(reads)
+        return {view: decode_rows(view, rows) for view, rows in zip(wanted, stored, strict=True)}

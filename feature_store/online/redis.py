@@ -1,0 +1,176 @@
+"""The online store on Redis, one server or a cluster."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from redis import Redis
+from redis.cluster import RedisCluster
+from redis.exceptions import NoScriptError
+
+from feature_store.online.base import Checkpoint, Claim, RolledBack, RowKey, RowsOf, Run, StaleOwner
+from feature_store.online.connection import connect, require_no_eviction
+from feature_store.online.keys import checkpoint_key, fence_key, row_prefix
+from feature_store.settings import Settings
+
+_FENCE = Path(__file__).with_name("fence.lua").read_text()
+_STALE, _ROLLED_BACK = -1, -2
+
+
+class RedisOnlineStore:
+    """An :class:`OnlineStore` whose rows, checkpoint and fence of a partition share a hash slot.
+
+    Parameters
+    ----------
+    client : a connected client, of a server or of a cluster
+    """
+
+    def __init__(self, client: Redis | RedisCluster) -> None:
+        self._client: Any = client
+        self._clustered = isinstance(client, RedisCluster)
+        self._prefixes: dict[tuple[str, int], str] = {}
+        self._sha = ""
+
+    @classmethod
+    def connect(cls, settings: Settings, timeout_ms: int | None = None) -> "RedisOnlineStore":
+        """A store at the place that the settings name; raises :class:`EvictingRedis`."""
+        client = connect(settings, timeout_ms)
+        require_no_eviction(client)
+        return cls(client)
+
+    def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
+        names = [self._prefix(key.view, key.partition) + key.entity_id for key in keys]
+        return self._get(names, [key.partition for key in keys])
+
+    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
+        names: list[str] = []
+        partitions: list[int] = []
+        for rows in wanted:
+            names += self._names(rows)
+            n = len(rows.entity_ids)
+            partitions += [rows.partitions] * n if isinstance(rows.partitions, int) else rows.partitions
+        found = iter(self._get(names, partitions))
+        return [[next(found) for _ in rows.entity_ids] for rows in wanted]
+
+    def claim(self, view: str, partition: int) -> Claim:
+        epoch = secrets.randbits(53)
+        self._client.set(fence_key(view, partition), f"{epoch} 0")
+        (checkpoint,) = self.load_checkpoints(view, (partition,))
+        return Claim(epoch, checkpoint)
+
+    def put_rows(
+        self,
+        view: str,
+        partition: int,
+        epoch: int,
+        sequence: int,
+        rows: Sequence[tuple[str, bytes]],
+        ttl_s: int | None = None,
+    ) -> None:
+        self._write([self._rows_command(view, partition, epoch, sequence, rows, ttl_s)])
+
+    def put_checkpoint(
+        self, view: str, partition: int, epoch: int, sequence: int, checkpoint: Checkpoint
+    ) -> None:
+        self._write([_checkpoint_command(view, partition, epoch, sequence, checkpoint)])
+
+    def put_run(self, run: Run) -> None:
+        place = (run.view, run.partition, run.epoch)
+        commands = [
+            self._rows_command(*place, sequence, chunk, run.ttl_s)
+            for sequence, chunk in enumerate(run.chunks, run.first_sequence)
+        ]
+        last = run.first_sequence + len(run.chunks)
+        self._write([*commands, _checkpoint_command(*place, last, run.checkpoint)])
+
+    def load_checkpoints(self, view: str, partitions: Sequence[int]) -> list[Checkpoint | None]:
+        names = [checkpoint_key(view, partition) for partition in partitions]
+        return [
+            None if payload is None else msgspec.json.decode(payload, type=Checkpoint)
+            for payload in self._get(names, partitions)
+        ]
+
+    def _prefix(self, view: str, partition: int) -> str:
+        prefix = self._prefixes.get((view, partition))
+        if prefix is None:
+            prefix = self._prefixes[view, partition] = row_prefix(view, partition)
+        return prefix
+
+    def _names(self, rows: RowsOf) -> list[str]:
+        if isinstance(rows.partitions, int):
+            prefix = self._prefix(rows.view, rows.partitions)
+            return [prefix + entity_id for entity_id in rows.entity_ids]
+        view, prefix_of = rows.view, self._prefix
+        return [
+            prefix_of(view, partition) + entity_id
+            for partition, entity_id in zip(rows.partitions, rows.entity_ids, strict=True)
+        ]
+
+    def _get(self, names: Sequence[str], partitions: Sequence[int]) -> list[bytes | None]:
+        """Values in the order of ``names``: one MGET, on a cluster one per partition in one pipeline."""
+        if not names:
+            return []
+        if not self._clustered:
+            values: list[bytes | None] = self._client.mget(names)
+            return values
+        places: dict[int, list[int]] = {}
+        for at, partition in enumerate(partitions):
+            places.setdefault(partition, []).append(at)
+        pipeline = self._client.pipeline()
+        for ats in places.values():
+            pipeline.execute_command("MGET", *(names[at] for at in ats))
+        found: list[bytes | None] = [None] * len(names)
+        for ats, values in zip(places.values(), pipeline.execute(), strict=True):
+            for at, value in zip(ats, values, strict=True):
+                found[at] = value
+        return found
+
+    def _rows_command(
+        self,
+        view: str,
+        partition: int,
+        epoch: int,
+        sequence: int,
+        rows: Sequence[tuple[str, bytes]],
+        ttl_s: int | None,
+    ) -> list[Any]:
+        prefix = self._prefix(view, partition)
+        names, values = [prefix + entity_id for entity_id, _ in rows], [row for _, row in rows]
+        lifetime = "" if ttl_s is None else ttl_s
+        return [len(rows) + 1, fence_key(view, partition), *names, epoch, sequence, lifetime, *values]
+
+    def _write(self, commands: Sequence[list[Any]]) -> None:
+        """Run the fenced writes in order, in one round trip; a lost script is loaded again."""
+        try:
+            outcomes = self._run(commands)
+        except NoScriptError:
+            self._sha = ""
+            outcomes = self._run(commands)
+        _raise_refused(outcomes, commands)
+
+    def _run(self, commands: Sequence[list[Any]]) -> list[int]:
+        self._sha = self._sha or self._client.script_load(_FENCE)
+        if len(commands) == 1:
+            return [self._client.execute_command("EVALSHA", self._sha, *commands[0])]
+        pipeline = self._client.pipeline() if self._clustered else self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command("EVALSHA", self._sha, *command)
+        outcomes: list[int] = pipeline.execute()
+        return outcomes
+
+
+def _checkpoint_command(
+    view: str, partition: int, epoch: int, sequence: int, checkpoint: Checkpoint
+) -> list[Any]:
+    keys = (fence_key(view, partition), checkpoint_key(view, partition))
+    return [2, *keys, epoch, sequence, "", msgspec.json.encode(checkpoint)]
+
+
+def _raise_refused(outcomes: Iterable[int], commands: Sequence[list[Any]]) -> None:
+    for outcome, command in zip(outcomes, commands, strict=True):
+        if outcome == _STALE:
+            raise StaleOwner(f"{command[1]}: another epoch owns it")
+        if outcome == _ROLLED_BACK:
+            raise RolledBack(f"{command[1]}: the store does not have the write before this one")
