@@ -1,11 +1,8 @@
 """Which events go to which entity, and with which columns: read off the catalogue's views."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from feature_store.catalog import Catalog
-
+from feature_store.catalog import Catalog
 from feature_store.schema.ids import SEPARATOR
 
 _ANY_INTERACTION = "interaction/*"
@@ -35,7 +32,7 @@ class EntityRoute:
         )
 
 
-def routes_of(catalog: "Catalog") -> tuple[EntityRoute, ...]:
+def routes_of(catalog: Catalog) -> tuple[EntityRoute, ...]:
     """The routes that a catalogue's views need, one per entity."""
     return tuple(
         EntityRoute(

@@ -1,0 +1,99 @@
+"""`eddyline deadletters list|replay`: what was refused and why, and sending it again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    pass
+
+app = typer.Typer()
+group = typer.Typer(no_args_is_help=True, help="Events that were refused, with their reasons.")
+app.add_typer(group, name="deadletters")
+
+Kafka = Annotated[str | None, typer.Option(help="host:port of a broker; default: EDDYLINE_KAFKA_BOOTSTRAP.")]
+Reason = Annotated[str | None, typer.Option(help="Only those refused for this reason.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@group.command("list")
+def list_(
+    kafka: Kafka = None,
+    reason: Reason = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show this many of the newest.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Count dead letters by reason and show the newest."""
+    letters = _read(kafka, reason)
+    counts = _counts(letters)
+    newest = sorted(letters, key=lambda letter: letter.time_ms)[-limit:] if limit else []
+    if as_json:
+        shown = [letter.summary() for letter in newest]
+        typer.echo(json.dumps({"counts": counts, "total": len(letters), "newest": shown}))
+    else:
+        _show(counts, newest)
+
+
+@group.command()
+def replay(
+    kafka: Kafka = None,
+    reason: Reason = None,
+    everything: Annotated[bool, typer.Option("--all", help="Replay whatever the reason.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send dead letters to `events` again, as they arrived; those that are still refused come back."""
+    if (reason is None) != everything:
+        raise typer.BadParameter("say either --reason REASON or --all")
+    from streams.deadletters import replay_dead_letters
+
+    sent, left_out = replay_dead_letters(_settings(kafka), _read(kafka, reason))
+    if as_json:
+        typer.echo(json.dumps({"replayed": sent, "left_out_truncated": left_out}))
+        return
+    typer.echo(f"{sent} dead letters sent to events again")
+    if left_out:
+        typer.echo(f"{left_out} left out: too large to have been kept as a whole")
+
+
+def _settings(kafka: str | None) -> Settings:
+    """Of the broker named, else of the stack that runs in `EDDYLINE_HOME`, else of the environment."""
+    from eddyline.stack.state import read_state
+    from feature_store.settings import Settings
+
+    settings = Settings()
+    state = read_state(settings.home.resolve())
+    running = state.addresses.kafka if state is not None and state.supervised else None
+    bootstrap = kafka or running or settings.kafka_bootstrap
+    return settings.model_copy(update={"kafka_bootstrap": bootstrap})
+
+
+def _read(kafka: str | None, reason: str | None) -> list[DeadLetter]:
+    from streams.deadletters import read_dead_letters
+
+    return list(read_dead_letters(_settings(kafka), reason))
+
+
+def _counts(letters: Sequence[DeadLetter]) -> dict[str, int]:
+    counts = Counter(letter.reason for letter in letters)
+    return dict(counts.most_common())
+
+
+def _show(counts: dict[str, int], newest: Sequence[DeadLetter]) -> None:
+    console = Console()
+    totals = Table("reason", "dead letters", title="by reason")
+    for reason, count in counts.items():
+        totals.add_row(reason, str(count))
+    console.print(totals)
+    table = Table("source", "reason", "field", "message", "event", title="newest")
+    for letter in newest:
+        source = f"{letter.source_partition}:{letter.source_offset}"
+        beginning = (letter.value or b"")[:80].decode(errors="replace")
+        table.add_row(source, *map(escape, (letter.reason, letter.field, letter.message, beginning)))
+    console.print(table)
