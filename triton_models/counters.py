@@ -3,7 +3,11 @@
 import torch
 from torch import nn
 
+from triton_models.signature import Signature
+
 HEADS = ("click",)
+IMPRESSIONS = "item.impression_count_total"
+CLICKS = "item.click_count_total"
 
 
 class Counters(nn.Module):
@@ -26,3 +30,14 @@ class Counters(nn.Module):
         clicks = candidates[:, self.clicks : self.clicks + 1]
         impressions = candidates[:, self.impressions : self.impressions + 1]
         return (clicks + self.prior_clicks) / (impressions + self.prior_impressions)
+
+
+def build(signature: Signature) -> Counters:
+    """The model over a feature service.
+
+    Raises
+    ------
+    ValueError
+        The service lacks one of the two counters.
+    """
+    return Counters(signature.candidate.index(IMPRESSIONS), signature.candidate.index(CLICKS))

@@ -6,6 +6,8 @@ Source: Wang, She and Zhang, "MaskNet" (arXiv 2102.07619), two mask blocks in se
 import torch
 from torch import nn
 
+from triton_models.signature import Signature
+
 HEADS = ("click", "like", "reply", "dwell")
 SEED = 20_240_229
 _BUCKETS = 20_000
@@ -53,8 +55,8 @@ class Reference(nn.Module):
         return torch.sigmoid(self.heads(self.second(features, self.first(features, features))))
 
 
-def build(user: int, candidate: int, ids: int) -> Reference:
+def build(signature: Signature) -> Reference:
     """The net with its seeded weights; the global random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        return Reference(user, candidate, ids)
+        return Reference(len(signature.user), len(signature.candidate), len(signature.ids))

@@ -1,6 +1,6 @@
 """Names that move between model versions: `champion`, `challenger`, `rollback`."""
 
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, cast, get_args
 
 import msgspec
 from redis import Redis
@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from ranker.registry.models import AliasConflict, ModelId, RegistryUnavailable
 
 Alias = Literal["champion", "challenger", "rollback"]
+ALIASES: tuple[Alias, ...] = get_args(Alias)
 
 _ALIASES = "eddyline:{models}:aliases"
 _HISTORY = "eddyline:{models}:history"

@@ -50,30 +50,34 @@ class ModelFolders:
             return ()
         return tuple(sorted(path.name for path in self._models.iterdir() if self.versions(path.name)))
 
-    def metadata(self, model: ModelId) -> ModelMetadata:
-        """Metadata of a version, also of a retired one.
+    def path(self, model: ModelId) -> Path:
+        """Folder of a version, also of a retired one.
 
         Raises
         ------
         RegistryError
             There is no such version.
         """
-        for path in (self._path(model), self._retired / model.name / model.version):
-            if (path / METADATA).is_file():
-                return msgspec.json.decode((path / METADATA).read_bytes(), type=ModelMetadata)
+        for path in (self._path(model), self._retired_path(model)):
+            if path.is_dir():
+                return path
         known = ", ".join(self.versions(model.name)) or "none"
         raise RegistryError(f"model {model} is not in {self._models}; versions there: {known}")
 
+    def metadata(self, model: ModelId) -> ModelMetadata:
+        """Metadata of a version, also of a retired one; raises as :meth:`path`."""
+        return msgspec.json.decode((self.path(model) / METADATA).read_bytes(), type=ModelMetadata)
+
     def retire(self, model: ModelId) -> None:
         """Move a version out of Triton's sight; its next reload unloads it."""
-        retired = self._retired / model.name
-        retired.mkdir(parents=True, exist_ok=True)
-        self._path(model).rename(retired / model.version)
+        retired = self._retired_path(model)
+        retired.parent.mkdir(parents=True, exist_ok=True)
+        self._path(model).rename(retired)
 
     def restore(self, model: ModelId) -> None:
         """Bring a retired version back; nothing if it is there."""
         if not self._path(model).exists():
-            (self._retired / model.name / model.version).rename(self._path(model))
+            self._retired_path(model).rename(self._path(model))
 
     def write_config(self, name: str, config: str) -> None:
         """Replace the model's `config.pbtxt`, if it is another one: Triton reloads what changed."""
@@ -87,6 +91,9 @@ class ModelFolders:
 
     def _path(self, model: ModelId) -> Path:
         return self._models / model.name / model.version
+
+    def _retired_path(self, model: ModelId) -> Path:
+        return self._retired / model.name / model.version
 
     def _next_version(self, name: str) -> str:
         (self._models / name).mkdir(parents=True, exist_ok=True)

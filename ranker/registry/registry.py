@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from feature_store.clock import Clock
-from ranker.registry.aliases import Alias, AliasChange, Aliases
+from ranker.registry.aliases import ALIASES, Alias, AliasChange, Aliases
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 
@@ -76,6 +76,10 @@ class ModelRegistry:
             expected=self._aliases.get("rollback"),
             reason=f"replaced by {model}: {reason}",
         )
+
+    def aliased(self) -> frozenset[ModelId]:
+        """Every version that an alias points to."""
+        return frozenset(model for alias in ALIASES if (model := self._aliases.get(alias)) is not None)
 
     def history(self) -> list[AliasChange]:
         """Changes of aliases, newest first."""

@@ -52,6 +52,15 @@ class InferenceClient(Protocol):
             It cannot be loaded, for instance because it was made for other features.
         """
 
+    def release(self, model: str, version: str) -> None:
+        """Stop serving a version whose folder was set aside.
+
+        Raises
+        ------
+        InferenceError
+            It serves on.
+        """
+
     def ready(self, model: str, version: str) -> bool:
         """Whether this version answers."""
 

@@ -69,6 +69,10 @@ class TritonClient:
         if not self.ready(model, version):
             raise InferenceError(f"model {model}/{version} is not in Triton's repository")
 
+    def release(self, model: str, version: str) -> None:
+        """See `InferenceClient.release`."""
+        self._repository.reload(model)
+
     def ready(self, model: str, version: str) -> bool:
         """See `InferenceClient.ready`; an unreachable server is not ready."""
         return self._repository.ready(model, version)

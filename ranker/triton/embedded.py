@@ -51,6 +51,11 @@ class EmbeddedClient:
                 raise InferenceError(f"model {model}/{version} cannot be loaded: {error}") from error
             self._loaded = self._with(model, version, ranker)
 
+    def release(self, model: str, version: str) -> None:
+        """See `InferenceClient.release`."""
+        with self._loading:
+            self._loaded = {key: value for key, value in self._loaded.items() if key != (model, version)}
+
     def ready(self, model: str, version: str) -> bool:
         """See `InferenceClient.ready`."""
         return (model, version) in self._loaded

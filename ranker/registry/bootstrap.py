@@ -1,0 +1,69 @@
+"""`python -m ranker.registry.bootstrap`: the models that need no training, for the features in use.
+
+Runs before Triton starts and touches no alias: a champion that was never set *is* the counter model.
+Run again it changes nothing, unless the feature service or a model's code has changed: then it adds
+versions made for the new features, and sets aside those that Triton would refuse.
+"""
+
+import structlog
+
+from feature_store.clock import Clock, SystemClock
+from feature_store.settings import Settings
+from feature_store.telemetry.logs import configure_logging
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId, ModelMetadata
+from ranker.registry.signature import default_signature
+from triton_models import counters, reference
+from triton_models.export import module_files
+from triton_models.signature import Signature, config_pbtxt
+
+_log = structlog.get_logger()
+
+
+def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None:
+    """Write `counters` and `reference` for ``signature``, and set aside versions for other features."""
+    retire_foreign(folders, signature)
+    built_in = {
+        "counters": (counters.build(signature), counters.HEADS),
+        "reference": (reference.build(signature), reference.HEADS),
+    }
+    for name, (net, heads) in built_in.items():
+        if not folders.versions(name):
+            added = folders.add(_metadata(name, signature, heads, clock), module_files(net))
+            _log.info("model_written", model=str(added.id), fingerprint=signature.fingerprint)
+        folders.write_config(name, config_pbtxt(name, signature, heads))
+
+
+def retire_foreign(folders: ModelFolders, signature: Signature) -> None:
+    """Set aside every version made for another feature service: Triton would refuse to load it."""
+    for name in folders.names():
+        for model in (ModelId(name, version) for version in folders.versions(name)):
+            if (made_for := folders.metadata(model).fingerprint) != signature.fingerprint:
+                folders.retire(model)
+                _log.warning(
+                    "model_set_aside", model=str(model), made_for=made_for, served=signature.fingerprint
+                )
+
+
+def _metadata(name: str, signature: Signature, heads: tuple[str, ...], clock: Clock) -> ModelMetadata:
+    return ModelMetadata(
+        name=name,
+        service=signature.service,
+        fingerprint=signature.fingerprint,
+        user_columns=signature.user,
+        candidate_columns=signature.candidate,
+        id_columns=signature.ids,
+        heads=heads,
+        created_time_ms=clock.now_ms(),
+    )
+
+
+def main() -> None:
+    """Write them to the model repository of the settings."""
+    settings = Settings()
+    configure_logging("models", settings.log_level)
+    bootstrap(ModelFolders(settings.model_repository), default_signature(), SystemClock())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""A feature service as the models see it."""
+
+from feature_store.catalog import load_catalog
+from feature_store.views import FeatureService
+from triton_models.signature import Signature
+
+SERVICE = "timeline_v1"
+"""The feature service that models are made for."""
+
+
+def signature_of(service: FeatureService) -> Signature:
+    """The service's columns, by name, in order."""
+    return Signature(
+        service=service.name,
+        fingerprint=service.fingerprint,
+        user=service.user,
+        candidate=service.candidate,
+        ids=tuple(column.name for column in service.ids),
+    )
+
+
+def default_signature() -> Signature:
+    """Of the service that is shipped and served."""
+    return signature_of(load_catalog().service(SERVICE))

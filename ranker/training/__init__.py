@@ -1,0 +1,1 @@
+"""From exposures to a served model: rows, split, fit, evaluation, publication."""

@@ -1,0 +1,177 @@
+"""Fitting the net: listwise on clicks, pointwise on every head, aware of positions, seeded.
+
+Sources: Cao et al., "Learning to rank: from pairwise approach to listwise approach" (ICML 2007) for
+the softmax over a request; Bai et al., "Regression compatible listwise objectives" (arXiv 2211.01494)
+for both losses together, so that the order is learned and the heads stay probabilities; Guo et al.,
+"PAL" (RecSys 2019) for the position that exists only while training.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ranker.training.metrics import ndcg
+from ranker.training.predict import predict
+from ranker.training.rows import Rows
+from triton_models.timeline_ranker import Normalise, Shape, TimelineRanker
+
+MAX_POSITION = 63
+"""Later positions share one bias."""
+
+OnEpoch = Callable[[int, int, float | None], None]
+"""(epochs done, epochs at most, NDCG@10 of the validation part or None)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What, with the same rows, makes the same weights.
+
+    Attributes
+    ----------
+    epochs : at most; the learning rate is annealed over them
+    patience : epochs without a better validation part before stopping
+    batch_requests : requests in a step
+    listwise : weight of the softmax over a request's clicks
+    skewed_above : columns that exceed this in size are seen by their logarithm
+    """
+
+    seed: int = 1
+    epochs: int = 10
+    patience: int = 4
+    batch_requests: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    listwise: float = 0.3
+    skewed_above: float = 10.0
+    shape: Shape = field(default_factory=Shape)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the metadata of the version."""
+        return {**asdict(self), "threads": torch.get_num_threads()}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained net, and how far it was trained."""
+
+    net: TimelineRanker
+    epochs: int
+
+
+def fit(train: Rows, validation: Rows | None, user: int, parameters: Parameters, on_epoch: OnEpoch) -> Fitted:
+    """Train until the validation part gets no better, or for all epochs where there is none.
+
+    Parameters
+    ----------
+    user : number of user columns, the first of the dense ones
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(parameters.seed)
+        return _Fit(train, user, parameters).run(validation, on_epoch)
+
+
+class _Fit:
+    def __init__(self, rows: Rows, user: int, parameters: Parameters) -> None:
+        self._rows, self._user, self._parameters = rows, user, parameters
+        self._dense, self._ids = torch.from_numpy(rows.dense), torch.from_numpy(rows.ids)
+        self._labels = torch.from_numpy(np.stack(list(rows.labels.values()), axis=1))
+        self._position = torch.from_numpy(rows.position.clip(0, MAX_POSITION))
+        self._net = _net(rows, user, parameters)
+        self._bias = _position_bias(self._position, len(rows.labels))
+        weights = [*self._net.parameters(), *self._bias.parameters()]
+        self._optimizer = torch.optim.AdamW(
+            weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+        )
+        steps = parameters.epochs * -(-rows.requests // parameters.batch_requests)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, parameters.learning_rate, total_steps=steps
+        )
+
+    def run(self, validation: Rows | None, on_epoch: OnEpoch) -> Fitted:
+        best, best_epoch, best_value = self._exported(), 0, -1.0
+        for epoch in range(1, self._parameters.epochs + 1):
+            self._epoch(epoch)
+            net = self._exported()
+            value = None if validation is None else _quality(net, validation, self._user)
+            on_epoch(epoch, self._parameters.epochs, value)
+            if value is None or value > best_value:
+                best, best_epoch, best_value = net, epoch, value or 0.0
+            elif epoch - best_epoch >= self._parameters.patience:
+                break
+        return Fitted(best, best_epoch)
+
+    def _epoch(self, epoch: int) -> None:
+        self._net.train()
+        for batch in _batches(self._rows, self._parameters, epoch):
+            self._optimizer.zero_grad()
+            self._loss(*batch).backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            self._schedule.step()
+
+    def _loss(self, rows: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
+        dense, labels = self._dense[rows], self._labels[rows]
+        logits = self._net.logits(dense[:, : self._user], dense[:, self._user :], self._ids[rows])
+        logits = logits + self._bias(self._position[rows])
+        pointwise = functional.binary_cross_entropy_with_logits(logits, labels)
+        return pointwise + self._parameters.listwise * listwise_loss(logits[:, 0], labels[:, 0], request)
+
+    def _exported(self) -> TimelineRanker:
+        """The net as it serves: without positions, at the average of their biases."""
+        net = copy.deepcopy(self._net).eval()
+        with torch.no_grad():
+            net.heads.bias.add_(self._bias(self._position).mean(dim=0))
+        return net
+
+
+def listwise_loss(logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy between a request's clicks and the softmax over its rows, mean over all requests.
+
+    Parameters
+    ----------
+    logits, labels : (n,)
+    request : (n,) int64, index of each row's request, from 0
+    """
+    requests = int(request[-1]) + 1
+    highest = logits.new_full((requests,), -torch.inf).scatter_reduce(0, request, logits.detach(), "amax")
+    shifted = logits - highest[request]
+    total = logits.new_zeros(requests).index_add(0, request, shifted.exp())
+    clicks = logits.new_zeros(requests).index_add(0, request, labels)
+    losses = (total.log()[request] - shifted) * labels / clicks.clamp_min(1.0)[request]
+    return losses.sum() / requests
+
+
+def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """(rows, index of each row's request within the batch), whole requests, in a seeded random order."""
+    order = np.random.default_rng((parameters.seed, epoch)).permutation(rows.requests)
+    sizes = np.diff(rows.starts)
+    for first in range(0, len(order), parameters.batch_requests):
+        chosen = order[first : first + parameters.batch_requests]
+        request = np.repeat(np.arange(len(chosen)), sizes[chosen])
+        within = np.arange(len(request)) - np.repeat(np.cumsum(sizes[chosen]) - sizes[chosen], sizes[chosen])
+        yield torch.from_numpy(rows.starts[chosen][request] + within), torch.from_numpy(request)
+
+
+def _net(rows: Rows, user: int, parameters: Parameters) -> TimelineRanker:
+    dense = torch.from_numpy(rows.dense).nan_to_num()
+    logarithmic = dense.abs().amax(dim=0) > parameters.skewed_above
+    seen = torch.where(logarithmic, torch.sign(dense) * torch.log1p(dense.abs()), dense)
+    normalise = Normalise(logarithmic, seen.mean(dim=0), seen.std(dim=0).clamp_min(1e-6))
+    return TimelineRanker(normalise, dense.shape[1], rows.ids.shape[1], len(rows.labels), parameters.shape)
+
+
+def _position_bias(position: torch.Tensor, heads: int) -> nn.Embedding:
+    """A bias for each position and head, 0 to begin with; not learned where positions do not vary."""
+    bias = nn.Embedding(MAX_POSITION + 1, heads)
+    nn.init.zeros_(bias.weight)
+    bias.weight.requires_grad_(bool((position != position[0]).any()))
+    return bias
+
+
+def _quality(net: nn.Module, rows: Rows, user: int) -> float:
+    return float(ndcg(predict(net, rows, user)["click"], rows).mean())

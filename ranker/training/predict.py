@@ -1,0 +1,36 @@
+"""Scores of training rows by a net, as numpy."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ranker.registry.models import ModelMetadata
+from ranker.training.rows import Float32, Rows
+from triton_models.model import Ranker
+
+
+def predict(net: nn.Module, rows: Rows, user: int) -> dict[str, Float32]:
+    """head -> probabilities (n,) of a net whose outputs are in the order of ``rows.labels``."""
+    net.eval()
+    with torch.inference_mode():
+        scores = net(*_inputs(rows, user))
+    return {head: scores[:, column].numpy() for column, head in enumerate(rows.labels)}
+
+
+def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows], Float32]:
+    """Click probabilities of a registered version, run as it is served.
+
+    Parameters
+    ----------
+    user : number of user columns, the first of the dense ones
+    """
+    ranker = Ranker(folder, model.fingerprint)
+    click = ranker.heads.index("click")
+    return lambda rows: ranker(*_inputs(rows, user))[click].numpy()
+
+
+def _inputs(rows: Rows, user: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    dense = torch.from_numpy(rows.dense)
+    return dense[:, :user], dense[:, user:], torch.from_numpy(rows.ids)

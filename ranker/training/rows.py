@@ -1,0 +1,177 @@
+"""Training rows: what was served and seen, in the order of time, request by request."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ranker.training.errors import TrainingError
+from triton_models.signature import Signature
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+MIN_POSITIVES = 50
+"""An action other than click becomes a head from so many positives on."""
+
+_COLUMNS = (
+    "request_id",
+    "item_id",
+    "position_seen",
+    "outcomes",
+    "fingerprint",
+    "finalize_time_ms",
+    "features",
+    "ids",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Seen candidates of r requests, n rows; rows of a request are adjacent, requests ordered by time.
+
+    Attributes
+    ----------
+    dense : (n, d) float32, user columns, then candidate columns, as served
+    ids : (n, m) int64, as served
+    position : (n,) int64, 0-based, where the item was seen
+    labels : head -> (n,) float32, 1 where the action happened
+    starts : (r + 1,) int64, first row of each request, then n
+    time_ms : (r,) int64, the moment that the request was ranked for
+    """
+
+    dense: Float32
+    ids: Int64
+    position: Int64
+    labels: dict[str, Float32]
+    starts: Int64
+    time_ms: Int64
+
+    def __len__(self) -> int:
+        return len(self.dense)
+
+    @property
+    def requests(self) -> int:
+        """Number of requests."""
+        return len(self.time_ms)
+
+    @property
+    def request(self) -> Int64:
+        """(n,) index of each row's request."""
+        return np.repeat(np.arange(self.requests), np.diff(self.starts))
+
+    def between(self, first: int, end: int) -> "Rows":
+        """Requests ``first`` to ``end - 1``."""
+        rows = slice(self.starts[first], self.starts[end])
+        return Rows(
+            self.dense[rows],
+            self.ids[rows],
+            self.position[rows],
+            {head: label[rows] for head, label in self.labels.items()},
+            self.starts[first : end + 1] - self.starts[first],
+            self.time_ms[first:end],
+        )
+
+
+def rows_of(exposures: pa.Table, signature: Signature) -> Rows:
+    """Rows of the exposures that were served with ``signature`` and then seen.
+
+    Parameters
+    ----------
+    exposures : latest revision of each (request, item)
+
+    Raises
+    ------
+    TrainingError
+        A column is absent, nothing was served and seen, everything was served with other features,
+        there is only one request, or nobody clicked.
+    """
+    table = _of_service(_seen(exposures), signature)
+    order = _time_order(table)
+    table = table.take(pa.array(order))
+    starts = _starts(table)
+    if len(starts) < 3:
+        raise TrainingError("all exposures are of one request: a ranker learns from comparing several")
+    return Rows(
+        _matrix(table, "features", len(signature.user) + len(signature.candidate), np.float32),
+        _matrix(table, "ids", len(signature.ids), np.int64),
+        _numbers(table, "position_seen"),
+        _labels(table),
+        starts,
+        _numbers(table, "finalize_time_ms")[starts[:-1]],
+    )
+
+
+def _seen(exposures: pa.Table) -> pa.Table:
+    absent = [name for name in _COLUMNS if name not in exposures.column_names]
+    if absent:
+        raise TrainingError(f"exposures: column {absent[0]!r} is absent")
+    table = exposures.select(_COLUMNS)
+    for needed in ("request_id", "features", "position_seen"):
+        table = table.filter(pc.is_valid(table[needed]))
+    if not len(table):
+        raise TrainingError(
+            f"none of {len(exposures)} exposures was served with features and then seen: "
+            "rank for users, send their impressions, and wait until the join has closed its window"
+        )
+    return table
+
+
+def _of_service(table: pa.Table, signature: Signature) -> pa.Table:
+    found = table.filter(pc.equal(table["fingerprint"].cast(pa.string()), signature.fingerprint))
+    if not len(found):
+        others = ", ".join(sorted(set(table["fingerprint"].to_pylist())))
+        raise TrainingError(
+            f"all exposures were served with feature fingerprint {others}, "
+            f"but {signature.service} is {signature.fingerprint} now: serve it for a while, then train"
+        )
+    return found
+
+
+def _time_order(table: pa.Table) -> Int64:
+    """By time, then request, then item: the same rows in any order give the same training."""
+    keys = [("finalize_time_ms", "ascending"), ("request_id", "ascending"), ("item_id", "ascending")]
+    order: Int64 = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
+    return order
+
+
+def _starts(table: pa.Table) -> Int64:
+    request = table["request_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    changes = np.flatnonzero(np.diff(request)) + 1
+    return np.concatenate(([0], changes, [len(table)])).astype(np.int64)
+
+
+def _matrix(table: pa.Table, name: str, width: int, dtype: Any) -> NDArray[Any]:
+    flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    if len(flat) != len(table) * width:
+        raise TrainingError(f"exposures: {name} has {len(flat) / len(table):g} values a row, not {width}")
+    matrix: NDArray[Any] = flat.reshape(len(table), width).astype(dtype, copy=False)
+    return matrix
+
+
+def _numbers(table: pa.Table, name: str) -> Int64:
+    numbers: Int64 = table[name].to_numpy().astype(np.int64)
+    return numbers
+
+
+def _labels(table: pa.Table) -> dict[str, Float32]:
+    """Binary labels: click, and every other action that happened often enough, in alphabetical order."""
+    happened = _happened(table)
+    if not happened.get("click", np.zeros(1)).any():
+        raise TrainingError(f"none of {len(table)} exposures was clicked: there is nothing to learn from")
+    others = sorted(a for a, label in happened.items() if a != "click" and label.sum() >= MIN_POSITIVES)
+    return {action: happened[action] for action in ("click", *others)}
+
+
+def _happened(table: pa.Table) -> dict[str, Float32]:
+    outcomes = table["outcomes"].combine_chunks()
+    row = np.repeat(np.arange(len(table)), np.diff(outcomes.offsets.to_numpy()))
+    actions = np.asarray(outcomes.keys.to_pylist(), dtype=object)
+    positive = outcomes.items.to_numpy(zero_copy_only=False) > 0
+    labels = {action: np.zeros(len(table), np.float32) for action in set(actions)}
+    for action, label in labels.items():
+        label[row[(actions == action) & positive]] = 1.0
+    return labels

@@ -1,0 +1,88 @@
+"""Version folders appear whole, are numbered once and can be set aside."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId, ModelMetadata, RegistryError
+
+METADATA = ModelMetadata(
+    name="timeline_ranker",
+    service="timeline_v1",
+    fingerprint="abc",
+    user_columns=("u",),
+    candidate_columns=("c",),
+    id_columns=("i",),
+    heads=("click",),
+)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> ModelFolders:
+    return ModelFolders(tmp_path / "models")
+
+
+def test_versions_are_numbered_from_one(folders: ModelFolders) -> None:
+    added = [folders.add(METADATA, {"model.pt": b"x"}).version for _ in range(11)]
+    assert added == [str(number) for number in range(1, 12)]
+    assert folders.versions("timeline_ranker") == tuple(added)
+
+
+def test_a_version_folder_holds_its_files_and_its_metadata(folders: ModelFolders, tmp_path: Path) -> None:
+    added = folders.add(METADATA, {"model.pt": b"weights"})
+    folder = tmp_path / "models" / "timeline_ranker" / "1"
+    assert (folder / "model.pt").read_bytes() == b"weights"
+    assert folders.metadata(added.id) == added
+
+
+def test_rivals_never_write_over_each_other(tmp_path: Path) -> None:
+    def add_ten(writer: int) -> list[tuple[str, bytes]]:
+        folders = ModelFolders(tmp_path / "models")
+        contents = [f"{writer}-{turn}".encode() for turn in range(10)]
+        return [(folders.add(METADATA, {"model.pt": content}).version, content) for content in contents]
+
+    with ThreadPoolExecutor(4) as pool:
+        written = [version for versions in pool.map(add_ten, range(4)) for version in versions]
+    assert sorted(int(version) for version, _ in written) == list(range(1, 41))
+    for version, content in written:
+        assert (tmp_path / "models/timeline_ranker" / version / "model.pt").read_bytes() == content
+
+
+def test_a_failed_write_leaves_no_version(folders: ModelFolders) -> None:
+    with pytest.raises(OSError, match="absent"):
+        folders.add(METADATA, {"absent/model.pt": b"x"})
+    assert folders.versions("timeline_ranker") == ()
+
+
+def test_a_retired_version_keeps_its_number_and_its_metadata(folders: ModelFolders) -> None:
+    first = folders.add(METADATA, {})
+    folders.retire(first.id)
+    assert folders.versions("timeline_ranker") == ()
+    assert folders.metadata(first.id) == first
+    assert folders.add(METADATA, {}).version == "2"
+    folders.restore(first.id)
+    assert folders.versions("timeline_ranker") == ("1", "2")
+
+
+def test_an_unknown_version_is_an_error_that_names_the_known_ones(folders: ModelFolders) -> None:
+    folders.add(METADATA, {})
+    with pytest.raises(RegistryError, match=r"timeline_ranker/9 .* versions there: 1"):
+        folders.metadata(ModelId("timeline_ranker", "9"))
+
+
+def test_names_are_those_of_models_with_versions(folders: ModelFolders) -> None:
+    assert folders.names() == ()
+    folders.write_config("empty", "name")
+    folders.add(METADATA, {})
+    assert folders.names() == ("timeline_ranker",)
+
+
+def test_an_unchanged_config_is_not_written_again(folders: ModelFolders, tmp_path: Path) -> None:
+    folders.write_config("counters", "one")
+    before = (tmp_path / "models/counters/config.pbtxt").stat().st_ino
+    folders.write_config("counters", "one")
+    assert (tmp_path / "models/counters/config.pbtxt").stat().st_ino == before
+    folders.write_config("counters", "two")
+    assert (tmp_path / "models/counters/config.pbtxt").read_text() == "two"

@@ -1,0 +1,152 @@
+"""The watcher serves the champion once it answers, and the last good model when something fails."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from feature_store.clock import ManualClock
+from ranker.registry.aliases import MemoryAliases
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
+from ranker.registry.registry import ModelRegistry
+from ranker.registry.watcher import ChampionWatcher
+
+COUNTERS = ModelMetadata(
+    name="counters",
+    service="timeline_v1",
+    fingerprint="abc",
+    user_columns=(),
+    candidate_columns=("impressions", "clicks"),
+    id_columns=(),
+    heads=("click",),
+)
+TRAINED = msgspec.structs.replace(COUNTERS, name="timeline_ranker")
+
+
+class ScriptedLoader:
+    """Loads at once, or refuses, as the test says; a server of models that forgets when restarted."""
+
+    def __init__(self) -> None:
+        self.loaded: set[tuple[str, str]] = set()
+        self.refuses = False
+
+    def prepare(self, model: str, version: str) -> None:
+        if self.refuses:
+            raise RuntimeError("no memory left")
+        self.loaded.add((model, version))
+
+    def ready(self, model: str, version: str) -> bool:
+        return (model, version) in self.loaded
+
+
+@pytest.fixture
+def aliases() -> MemoryAliases:
+    return MemoryAliases()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, aliases: MemoryAliases) -> ModelRegistry:
+    registry = ModelRegistry(ModelFolders(tmp_path / "models"), aliases, ManualClock())
+    registry.register(COUNTERS, {})
+    return registry
+
+
+@pytest.fixture
+def loader() -> ScriptedLoader:
+    return ScriptedLoader()
+
+
+@pytest.fixture
+def watcher(registry: ModelRegistry, loader: ScriptedLoader) -> ChampionWatcher:
+    watcher = ChampionWatcher(registry, loader, "abc")
+    watcher.refresh()
+    return watcher
+
+
+def promote(registry: ModelRegistry, metadata: ModelMetadata) -> ModelId:
+    model = registry.register(metadata, {}).id
+    champion = registry.resolve("champion")
+    assert champion is not None
+    registry.promote(model, expected=champion.id, reason="test")
+    return model
+
+
+def serving(watcher: ChampionWatcher) -> str:
+    return f"{watcher.current.name}/{watcher.current.version}"
+
+
+def test_a_fresh_installation_serves_counters(watcher: ChampionWatcher, loader: ScriptedLoader) -> None:
+    assert serving(watcher) == "counters/1"
+    assert loader.loaded == {("counters", "1")}
+    assert watcher.problem is None
+
+
+def test_a_new_champion_is_loaded_and_then_served(
+    watcher: ChampionWatcher, registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    promote(registry, TRAINED)
+    watcher.refresh()
+    assert serving(watcher) == "timeline_ranker/1"
+    assert ("timeline_ranker", "1") in loader.loaded
+    assert watcher.previous is not None and watcher.previous.name == "counters"
+
+
+def test_a_champion_that_cannot_be_loaded_does_not_serve(
+    watcher: ChampionWatcher, registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    promote(registry, TRAINED)
+    loader.refuses = True
+    watcher.refresh()
+    assert serving(watcher) == "counters/1"
+    assert watcher.problem == "no memory left"
+    loader.refuses = False
+    watcher.refresh()
+    assert (serving(watcher), watcher.problem) == ("timeline_ranker/1", None)
+
+
+def test_the_last_good_model_serves_while_aliases_are_out_of_reach(
+    watcher: ChampionWatcher, registry: ModelRegistry, aliases: MemoryAliases
+) -> None:
+    promote(registry, TRAINED)
+    watcher.refresh()
+    aliases.failure = RegistryUnavailable("connection refused")
+    watcher.refresh()
+    assert (serving(watcher), watcher.problem) == ("timeline_ranker/1", "connection refused")
+
+
+def test_a_champion_made_for_other_features_is_refused_with_both_fingerprints(
+    watcher: ChampionWatcher, registry: ModelRegistry
+) -> None:
+    promote(registry, msgspec.structs.replace(TRAINED, fingerprint="def"))
+    watcher.refresh()
+    assert serving(watcher) == "counters/1"
+    assert watcher.problem is not None
+    assert "def" in watcher.problem and "abc" in watcher.problem
+
+
+def test_a_server_that_forgot_the_champion_is_asked_to_load_it_again(
+    watcher: ChampionWatcher, loader: ScriptedLoader
+) -> None:
+    loader.loaded.clear()
+    watcher.refresh()
+    assert loader.loaded == {("counters", "1")}
+
+
+def test_a_pinned_model_serves_whatever_the_champion_is(
+    registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    registry.register(TRAINED, {})
+    watcher = ChampionWatcher(registry, loader, "abc", pinned="timeline_ranker")
+    watcher.refresh()
+    assert serving(watcher) == "timeline_ranker/1"
+
+
+def test_a_started_watcher_has_done_its_first_turn_and_can_be_closed(
+    registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    promote(registry, TRAINED)
+    watcher = ChampionWatcher(registry, loader, "abc", interval_s=0.01)
+    watcher.start()
+    assert serving(watcher) == "timeline_ranker/1"
+    watcher.close()
