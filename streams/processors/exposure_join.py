@@ -1,0 +1,210 @@
+"""Joins what was served, seen and done of one partition into exposures, as a pure function of the logs.
+
+Every decision is due at a log time: an exposure closes ``close_ms`` after its impression, a late
+outcome is written at its own time, an interaction without an impression is given up ``close_ms``
+after it came. A decision is made once both logs have been read past the time at which it is due, so
+that neither the order in which they are read nor a restart changes what is decided.
+"""
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from feature_store.schema.batches import SourceRanges
+from feature_store.schema.exposures import LATE, ON_TIME, ORPHAN
+from feature_store.schema.topics import FEEDBACK, RANK_SERVED
+from streams.processors.exposure_rows import Exposure, build_exposures
+from streams.processors.feedback_rows import new_rows, raise_high_water, split_feedback
+from streams.processors.impressions import Impression, ImpressionMessage, Impressions
+from streams.processors.join_checkpoint import JoinCheckpoint, LogReader
+from streams.processors.join_keys import is_organic
+from streams.processors.join_metrics import JoinMetrics
+from streams.processors.join_window import JoinWindow
+from streams.processors.outcomes import OUTCOME_BYTES, Outcome, WaitingOutcomes
+from streams.processors.served_index import ServedIndex, ServedRow
+
+
+class ExposureJoiner:
+    """The join of one partition.
+
+    Parameters
+    ----------
+    feedback, served : the two logs, from where they are to be read
+    checkpoint : what was decided before; None: nothing
+    held_bytes_max : when the window needs more, its oldest part is closed and forgotten early, and counted
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        window: JoinWindow,
+        feedback: LogReader,
+        served: LogReader,
+        checkpoint: JoinCheckpoint | None,
+        *,
+        held_bytes_max: int,
+        metrics: JoinMetrics,
+    ) -> None:
+        self._partition = partition
+        self._window = window
+        self._logs = {FEEDBACK: feedback, RANK_SERVED: served}
+        self._held_bytes_max = held_bytes_max
+        self._metrics = metrics
+        self._high_water = dict(checkpoint.source_high_water) if checkpoint else {}
+        self._decided_to_ms = checkpoint.decided_to_ms if checkpoint else 0
+        self._served = ServedIndex(window.late_ms, window.served_keep_ms)
+        self._impressions = Impressions(window)
+        self._unclosed: deque[ImpressionMessage] = deque()
+        self._waiting = WaitingOutcomes(window.close_ms)
+        self._late: deque[tuple[int, Impression]] = deque()
+        self._outcomes = 0
+
+    def take_served(self, offset: int, stamp_ms: int, rows: pa.RecordBatch) -> None:
+        """Take in a message of `rank.served` with its Kafka timestamp.
+
+        Raises
+        ------
+        CannotStart
+            When a message is missing before it.
+        """
+        time_ms = self._logs[RANK_SERVED].take(offset, stamp_ms, {})
+        repeats = self._served.add(offset, time_ms, rows)
+        self._count_repeats("answer", repeats, time_ms)
+
+    def take_feedback(self, offset: int, stamp_ms: int, rows: pa.RecordBatch, ranges: SourceRanges) -> None:
+        """Take in a message of `batches.feedback` with its Kafka timestamp. Raises as :meth:`take_served`."""
+        time_ms = self._logs[FEEDBACK].take(offset, stamp_ms, self._high_water)
+        fresh = new_rows(rows, ranges, self._high_water)
+        self._high_water = raise_high_water(self._high_water, ranges)
+        self._count_repeats("row", len(rows) - len(fresh), time_ms)
+        seen, done = split_feedback(fresh, time_ms, offset)
+        if seen.keys:
+            self._see(self._impressions.see(offset, time_ms, seen.rows, seen.keys), len(seen.keys))
+        for key, outcome in done:
+            self._act(key, outcome)
+        self._outcomes += len(done)
+
+    def quiet(self, topic: str, until_ms: int) -> None:
+        """``topic`` has been read to its end, and nothing stamped before ``until_ms`` comes any more."""
+        self._logs[topic].quiet_until(until_ms)
+
+    def decide(self) -> list[pa.RecordBatch]:
+        """The exposures due by now, as batches of `exposures`."""
+        now_ms = min(log.time_ms for log in self._logs.values())
+        due = [*self._close(now_ms), *self._revise(now_ms)]
+        self._give_up(now_ms)
+        self._forget(now_ms)
+        due.extend(self._shed())
+        self._metrics.joined(Counter(exposure.status for exposure in due))
+        self._decided_to_ms = max(self._decided_to_ms, now_ms)
+        return list(build_exposures(due, self._partition))
+
+    def checkpoint(self) -> JoinCheckpoint:
+        """Where to go on from, once everything decided so far has been written."""
+        since_ms = self._decided_to_ms
+        feedback, high_water = self._logs[FEEDBACK].position(
+            since_ms - self._window.feedback_reread_ms, self._high_water
+        )
+        served, _ = self._logs[RANK_SERVED].position(since_ms - self._window.served_reread_ms, {})
+        return JoinCheckpoint(feedback, served, high_water, self._decided_to_ms)
+
+    def next_offset(self, topic: str) -> int:
+        """Offset of the message of ``topic`` to take in next."""
+        return self._logs[topic].next_offset
+
+    @property
+    def held_bytes(self) -> int:
+        """About what the window takes in memory."""
+        return self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+
+    def _see(self, message: ImpressionMessage, seen: int) -> None:
+        self._count_repeats("impression", seen - len(message.keys), message.time_ms)
+        self._unclosed.append(message)
+        awaited = self._waiting.awaited(message.keys)
+        for place, key in enumerate(message.keys) if awaited else ():
+            if key in awaited and (claimed := self._waiting.claim(key, message.time_ms)):
+                message.outcomes[place] = claimed
+
+    def _act(self, key: str, outcome: Outcome) -> None:
+        impression = self._impressions.answered_by(key, outcome.time_ms)
+        if impression is None:
+            self._waiting.add(key, outcome)
+            return
+        message, place = impression
+        message.outcomes.setdefault(place, []).append(outcome)
+        if outcome.time_ms > message.time_ms + self._window.close_ms:
+            self._late.append((outcome.time_ms, impression))
+
+    def _close(self, now_ms: int) -> Iterator[Exposure]:
+        """The exposures whose impressions are old enough, with what was done until they closed."""
+        while self._unclosed and self._unclosed[0].time_ms + self._window.close_ms < now_ms:
+            message = self._unclosed.popleft()
+            if message.time_ms + self._window.close_ms >= self._decided_to_ms:
+                yield from self._exposures_of(message)
+
+    def _exposures_of(self, message: ImpressionMessage) -> list[Exposure]:
+        until_ms = message.time_ms + self._window.close_ms
+        closed = [self._exposure((message, place), until_ms, ON_TIME) for place in range(len(message.keys))]
+        self._metrics.orphaned("not_served", sum(exposure.status == ORPHAN for exposure in closed))
+        return closed
+
+    def _revise(self, now_ms: int) -> Iterator[Exposure]:
+        """The exposures to which something was added after they had closed."""
+        revised: dict[Impression, None] = {}
+        while self._late and self._late[0][0] < now_ms:
+            time_ms, impression = self._late.popleft()
+            if time_ms >= self._decided_to_ms:
+                revised[impression] = None
+        for impression in revised:
+            yield self._exposure(impression, now_ms - 1, LATE)
+
+    def _exposure(self, impression: Impression, until_ms: int, status: str) -> Exposure:
+        message, place = impression
+        key = message.keys[place]
+        outcomes = [outcome for outcome in message.outcomes.get(place, ()) if outcome.time_ms <= until_ms]
+        served = self._served_for(key, message.time_ms)
+        if served is None and not is_organic(key):
+            status = ORPHAN
+        return Exposure(impression, served, outcomes, status)
+
+    def _served_for(self, key: str, seen_ms: int) -> ServedRow | None:
+        row = self._served.latest(key, seen_ms + self._window.close_ms)
+        return row if row and row[0].time_ms >= seen_ms - self._window.late_ms else None
+
+    def _give_up(self, now_ms: int) -> None:
+        since_ms = self._decided_to_ms - self._window.close_ms
+        orphans = self._waiting.give_up(now_ms)
+        self._outcomes -= len(orphans)
+        self._metrics.orphaned("no_impression", sum(orphan.time_ms >= since_ms for orphan in orphans))
+
+    def _forget(self, now_ms: int) -> None:
+        self._served.forget(now_ms)
+        for message in self._impressions.forget(now_ms):
+            self._outcomes -= message.outcome_count
+
+    def _shed(self) -> Iterator[Exposure]:
+        """Forget the oldest part of a window that has become too large; what was not closed yet is."""
+        while self.held_bytes > self._held_bytes_max and min(self._oldest_ms()) < math.inf:
+            served_ms, seen_ms = self._oldest_ms()
+            if served_ms <= seen_ms:
+                self._metrics.forgot("served", self._served.forget_oldest())
+            else:
+                yield from self._shed_impressions()
+
+    def _shed_impressions(self) -> Iterator[Exposure]:
+        message = self._impressions.forget_oldest()
+        self._outcomes -= message.outcome_count
+        self._metrics.forgot("impression", len(message.keys))
+        if self._unclosed and self._unclosed[0] is message:
+            self._unclosed.popleft()
+            yield from self._exposures_of(message)
+
+    def _oldest_ms(self) -> tuple[float, float]:
+        """Log times of the oldest messages of `rank.served` and of feedback that are held."""
+        return self._served.oldest_ms, self._impressions.oldest_ms
+
+    def _count_repeats(self, kind: str, repeats: int, time_ms: int) -> None:
+        if time_ms >= self._decided_to_ms:
+            self._metrics.repeated(kind, repeats)

@@ -1,0 +1,77 @@
+"""What the exposure join counts: exposures by status, orphans, repeats, what it holds, seconds per stage."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from feature_store.clock import Clock
+
+
+class JoinMetrics:
+    """The metrics of one process; stage times are taken on ``clock``."""
+
+    def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
+        self._clock = clock
+        self._exposures = Counter(
+            "eddyline_join_exposures", "Revisions of exposures written.", ["status"], registry=registry
+        )
+        self._orphans = Counter(
+            "eddyline_join_orphans",
+            "Impressions whose request was never served to their user, interactions without an impression in "
+            "time.",
+            ["reason"],
+            registry=registry,
+        )
+        self._repeats = Counter(
+            "eddyline_join_repeats",
+            "What had come before: answers to a request, impressions of an exposure, rows of feedback.",
+            ["kind"],
+            registry=registry,
+        )
+        self.messages = Counter("eddyline_join_messages", "Messages read.", ["topic"], registry=registry)
+        self._forgotten = Counter(
+            "eddyline_join_forgotten",
+            "Rows dropped before their time to stay within the memory allowed.",
+            ["kind"],
+            registry=registry,
+        )
+        self.open = Gauge(
+            "eddyline_join_open_exposures", "Exposures not yet written.", ["partition"], registry=registry
+        )
+        self.held = Gauge(
+            "eddyline_join_held_bytes", "Memory held by the window.", ["partition"], registry=registry
+        )
+        self.decided = Gauge(
+            "eddyline_join_decided_time_seconds",
+            "Log time up to which exposures are written, seconds since the Unix epoch.",
+            ["partition"],
+            registry=registry,
+        )
+        self._stage = Counter(
+            "eddyline_join_stage_seconds", "Seconds spent, by stage.", ["stage"], registry=registry
+        )
+
+    def joined(self, by_status: Mapping[str, int]) -> None:
+        """Count revisions of exposures."""
+        for status, count in by_status.items():
+            self._exposures.labels(status).inc(count)
+
+    def orphaned(self, reason: str, count: int) -> None:
+        """Count what could not be joined: ``not_served`` impressions, ``no_impression`` interactions."""
+        self._orphans.labels(reason).inc(count)
+
+    def repeated(self, kind: str, count: int) -> None:
+        """Count what had come before: ``answer``, ``impression``, ``row``."""
+        self._repeats.labels(kind).inc(count)
+
+    def forgot(self, kind: str, count: int) -> None:
+        """Count rows dropped early: ``served``, ``impression``."""
+        self._forgotten.labels(kind).inc(count)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time that the block takes."""
+        began_ns = self._clock.monotonic_ns()
+        yield
+        self._stage.labels(name).inc((self._clock.monotonic_ns() - began_ns) / 1e9)

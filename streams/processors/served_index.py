@@ -1,0 +1,136 @@
+"""Served rows by (user, request, item), as references into the messages that hold them."""
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from streams.processors.join_keys import KEY_BYTES, exposure_keys, request_keys
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedMessage:
+    """The served rows of one message of `rank.served`.
+
+    Attributes
+    ----------
+    keys : of each row, see `join_keys`
+    requests : the requests that the message answers, repeated answers included
+    hid : key -> row of an earlier message that was found under it before
+    """
+
+    time_ms: int
+    offset: int
+    rows: pa.RecordBatch
+    keys: list[str]
+    requests: list[str]
+    hid: dict[str, "ServedRow"]
+
+    @property
+    def nbytes(self) -> int:
+        """About what it takes in memory, the index's entries included."""
+        return int(self.rows.nbytes) + KEY_BYTES * (len(self.keys) + len(self.requests))
+
+
+ServedRow = tuple[ServedMessage, int]
+"""A message and the place of the row in it."""
+
+
+class ServedIndex:
+    """The served rows of the last ``keep_ms`` of log time; the first answer to a request wins.
+
+    Parameters
+    ----------
+    repeat_ms : how long after an answer another one to the same request repeats it
+    """
+
+    def __init__(self, repeat_ms: int, keep_ms: int) -> None:
+        self._repeat_ms = repeat_ms
+        self._keep_ms = keep_ms
+        self._messages: deque[ServedMessage] = deque()
+        self._rows: dict[str, ServedRow] = {}
+        self._last_answer_ms: dict[str, int] = {}
+        self.nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, offset: int, time_ms: int, rows: pa.RecordBatch) -> int:
+        """Take in a message of `rank.served`; the number of answers that repeat an earlier one."""
+        rows = rows.filter(pc.is_valid(rows.column("position")))
+        of_row = request_keys(rows)
+        requests = list(dict.fromkeys(of_row))
+        repeated = {request for request in requests if self._is_repeat(request, time_ms)}
+        self._last_answer_ms.update(dict.fromkeys(requests, time_ms))
+        if repeated:
+            rows = rows.filter(pa.array([request not in repeated for request in of_row], pa.bool_()))
+        self._keep(offset, time_ms, rows, requests)
+        return len(repeated)
+
+    def latest(self, key: str, until_ms: int) -> ServedRow | None:
+        """The last row of ``user|request|item`` whose log time is at most ``until_ms``."""
+        row = self._rows.get(key)
+        while row is not None and row[0].time_ms > until_ms:
+            row = row[0].hid.get(key)
+        return row
+
+    def forget(self, now_ms: int) -> None:
+        """Drop what nobody may ask for any more at log time ``now_ms``."""
+        while self._messages and self._messages[0].time_ms + self._keep_ms < now_ms:
+            self.forget_oldest()
+
+    def forget_oldest(self) -> int:
+        """Drop the oldest message; the number of rows dropped."""
+        message = self._messages.popleft()
+        self.nbytes -= message.nbytes
+        for key in message.keys:
+            if (row := self._rows.get(key)) and row[0] is message:
+                del self._rows[key]
+        for request in message.requests:
+            if self._last_answer_ms.get(request) == message.time_ms:
+                del self._last_answer_ms[request]
+        return len(message.keys)
+
+    @property
+    def oldest_ms(self) -> float:
+        """Log time of the oldest message kept; infinite if there is none."""
+        return self._messages[0].time_ms if self._messages else math.inf
+
+    def _is_repeat(self, request: str, time_ms: int) -> bool:
+        answered_ms = self._last_answer_ms.get(request)
+        return answered_ms is not None and time_ms - answered_ms <= self._repeat_ms
+
+    def _keep(self, offset: int, time_ms: int, rows: pa.RecordBatch, requests: list[str]) -> None:
+        keys = exposure_keys(rows)
+        hid = {key: self._rows[key] for key in keys if key in self._rows}
+        message = ServedMessage(time_ms, offset, rows, keys, requests, hid)
+        self._messages.append(message)
+        self._rows.update(zip(keys, zip(repeat(message), range(len(keys))), strict=False))
+        self.nbytes += message.nbytes
+
+
+def gather_by_layout(found: Sequence[ServedRow | None]) -> Iterator[tuple[NDArray[np.intp], pa.Table | None]]:
+    """The rows found, split by layout: places in ``found`` and their rows; None for what was not found."""
+    layouts: dict[pa.Schema | None, list[int]] = defaultdict(list)
+    for place, row in enumerate(found):
+        layouts[row[0].rows.schema if row else None].append(place)
+    for schema, places in layouts.items():
+        chosen = [row for row in map(found.__getitem__, places) if row]
+        yield np.array(places), _gather(chosen) if schema is not None else None
+
+
+def _gather(found: Sequence[ServedRow]) -> pa.Table:
+    starts: dict[ServedMessage, int] = {}
+    end = 0
+    for message, _ in found:
+        if message not in starts:
+            starts[message] = end
+            end += len(message.keys)
+    rows = pa.Table.from_batches([message.rows for message in starts]).unify_dictionaries()
+    return rows.take(pa.array([starts[message] + place for message, place in found]))

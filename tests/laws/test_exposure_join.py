@@ -1,0 +1,203 @@
+"""However the two logs are read, and wherever the join is cut off, it says what the naive join says."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from feature_store.clock import ManualClock
+from feature_store.schema.topics import FEEDBACK, RANK_SERVED
+from streams.processors.join_checkpoint import LogBounds, first_offset
+from streams.processors.join_metrics import JoinMetrics
+from tests.oracles.exposures import Answer, Event, Expected, Feedback, Joined, join
+from tests.unit.streams.processors.join_messages import (
+    CLOSE_MS,
+    LATE_MS,
+    feedback_rows,
+    joiner,
+    served_rows,
+    topic,
+)
+
+END_OF_TIME_MS = 1_000_000
+
+steps = st.integers(0, 4)
+users, items = st.sampled_from("uv"), st.sampled_from("ab")
+events = st.builds(
+    Event,
+    user=users,
+    request=st.sampled_from(["r", "s", None]),
+    item=items,
+    action=st.sampled_from([None, None, "click", "dwell"]),
+    value=st.floats(-3, 3, width=32),
+    event_time_ms=st.just(0),
+)
+
+
+@st.composite
+def answer_logs(draw: st.DrawFn) -> list[Answer]:
+    """Answers, some of them to the same request, at times that never go back."""
+    log, time_ms = [], 0
+    for step in draw(st.lists(steps, max_size=8)):
+        time_ms += step
+        slate = tuple(draw(st.permutations("ab"))[: draw(st.integers(1, 2))])
+        log.append(Answer(time_ms, draw(users), draw(st.sampled_from("rs")), slate))
+    return log
+
+
+@st.composite
+def feedback_logs(draw: st.DrawFn) -> list[Feedback]:
+    """Messages of impressions and interactions, at times that never go back; each event at its own."""
+    log, time_ms = [], 0
+    for step in draw(st.lists(steps, max_size=10)):
+        time_ms += step
+        rows = draw(st.lists(events, max_size=4))
+        numbered = (replace(row, event_time_ms=10 * len(log) + place) for place, row in enumerate(rows))
+        log.append(Feedback(time_ms, tuple(numbered)))
+    return log
+
+
+class Reader:
+    """Reads both logs into joiners, that may be cut off and begin again from the last checkpoint kept."""
+
+    def __init__(self, answers: list[Answer], feedback: list[Feedback]) -> None:
+        self.logs: dict[str, list[Any]] = {RANK_SERVED: answers, FEEDBACK: feedback}
+        self.registry = CollectorRegistry()
+        self.metrics = JoinMetrics(self.registry, ManualClock())
+        self.checkpoint = None
+        self.written: list[pa.RecordBatch] = []
+        self.begin()
+
+    def begin(self) -> None:
+        positions = {
+            RANK_SERVED: self.checkpoint and self.checkpoint.served,
+            FEEDBACK: self.checkpoint and self.checkpoint.feedback,
+        }
+        starts = {
+            name: first_offset(position, topic(name), 0, LogBounds(0, len(self.logs[name])))
+            for name, position in positions.items()
+        }
+        self.joiner = joiner(self.metrics, self.checkpoint, starts)
+
+    def read(self, name: str) -> None:
+        offset = self.joiner.next_offset(name)
+        if offset == len(self.logs[name]):
+            return
+        message = self.logs[name][offset]
+        if name == RANK_SERVED:
+            self.joiner.take_served(offset, message.time_ms, served_rows(message))
+        else:
+            self.joiner.take_feedback(offset, message.time_ms, feedback_rows(message), {0: (offset, offset)})
+
+    def decide(self) -> None:
+        self.written += self.joiner.decide()
+
+    def keep_checkpoint(self) -> None:
+        self.decide()
+        self.checkpoint = self.joiner.checkpoint()
+
+    def finish(self) -> None:
+        for name, log in self.logs.items():
+            while self.joiner.next_offset(name) < len(log):
+                self.read(name)
+            self.joiner.quiet(name, END_OF_TIME_MS)
+        self.decide()
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+MOVES: dict[str, Callable[[Reader], None]] = {
+    "served": lambda reader: reader.read(RANK_SERVED),
+    "feedback": lambda reader: reader.read(FEEDBACK),
+    "decide": Reader.decide,
+    "keep_checkpoint": Reader.keep_checkpoint,
+    "begin_again": Reader.begin,
+}
+moves = st.lists(st.sampled_from(list(MOVES)), max_size=60)
+
+
+@settings(max_examples=400, deadline=None)
+@given(answer_logs(), feedback_logs(), moves)
+def test_any_order_of_reading_and_any_restart_give_what_the_naive_join_gives(
+    answers: list[Answer], feedback: list[Feedback], moves: list[str]
+) -> None:
+    reader = Reader(answers, feedback)
+    for move in moves:
+        MOVES[move](reader)
+    reader.finish()
+    assert_equal(reader, join(answers, feedback, CLOSE_MS, LATE_MS))
+
+
+@settings(max_examples=200, deadline=None)
+@given(answer_logs(), feedback_logs(), st.lists(st.sampled_from(["served", "feedback", "decide"])))
+def test_without_a_restart_everything_is_counted_once(
+    answers: list[Answer], feedback: list[Feedback], moves: list[str]
+) -> None:
+    reader = Reader(answers, feedback)
+    for move in moves:
+        MOVES[move](reader)
+    reader.finish()
+    expected = join(answers, feedback, CLOSE_MS, LATE_MS)
+    orphans = [e for e in expected.exposures if e.answer is None and e.impression.request]
+    assert reader.count("eddyline_join_orphans_total", reason="not_served") == len(orphans)
+    interactions = reader.count("eddyline_join_orphans_total", reason="no_impression")
+    assert interactions == expected.orphan_interactions
+    assert reader.count("eddyline_join_repeats_total", kind="impression") == expected.repeated_impressions
+    assert reader.count("eddyline_join_repeats_total", kind="answer") == expected.repeated_answers
+    assert reader.joiner.held_bytes == 0
+
+
+def assert_equal(reader: Reader, expected: Expected) -> None:
+    """Each exposure was written when it closed and with all that came later; equal revisions are equal."""
+    written: dict[Any, dict[int, Any]] = defaultdict(dict)
+    for row in (row for batch in reader.written for row in batch.to_pylist()):
+        assert written[identity(row)].setdefault(row["revision"], row) == row
+    wanted = {identity_of(exposure.impression): exposure for exposure in expected.exposures}
+    assert written.keys() == wanted.keys()
+    for key, revisions in written.items():
+        exposure = wanted[key]
+        assert {exposure.on_time, len(exposure.outcomes)} <= revisions.keys()
+        for revision, row in revisions.items():
+            assert row == row | expected_row(exposure, revision, reader.logs[RANK_SERVED])
+
+
+def identity(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["user_id"], row["request_id"], row["item_id"], row["impression_time_ms"]
+
+
+def identity_of(event: Event) -> tuple[Any, ...]:
+    return event.user, event.request, event.item, event.event_time_ms
+
+
+def expected_row(exposure: Joined, revision: int, answers: list[Answer]) -> dict[str, Any]:
+    """What the row of an exposure holds once ``revision`` interactions are folded in."""
+    answer = None if exposure.answer is None else answers[exposure.answer]
+    outcomes = exposure.outcomes[:revision]
+    totals: dict[str, float] = {}
+    for _, event in outcomes:
+        totals[str(event.action)] = totals.get(str(event.action), 0.0) + event.value
+    offsets = [exposure.offset, *(offset for offset, _ in outcomes)]
+    ranges = [{"topic": FEEDBACK, "partition": 0, "first": min(offsets), "last": max(offsets)}]
+    if exposure.answer is not None:
+        at = exposure.answer
+        ranges.insert(0, {"topic": RANK_SERVED, "partition": 0, "first": at, "last": at})
+    return {
+        "served_time_ms": answer and answer.time_ms,
+        "position": answer and answer.items.index(exposure.impression.item),
+        "outcomes": list(totals.items()),
+        "outcome_time_ms": max((event.event_time_ms for _, event in outcomes), default=None),
+        "status": status_of(exposure, revision),
+        "source_ranges": ranges,
+    }
+
+
+def status_of(exposure: Joined, revision: int) -> str:
+    if exposure.answer is None and exposure.impression.request is not None:
+        return "orphan"
+    return "late" if revision > exposure.on_time else "on_time"
