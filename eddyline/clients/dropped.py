@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
-import httpx
 from confluent_kafka import Consumer, Message, TopicPartition
-from prometheus_client.parser import text_string_to_metric_families
 
+from eddyline.clients.metrics import read_metric
 from feature_store.schema.topics import DEAD_LETTER
 from feature_store.settings import Settings, kafka_client_config
 
@@ -58,7 +58,8 @@ class DeadLetterWatch:
             self.examples[letter.reason] = letter
 
     def _partitions(self) -> Iterable[int]:
-        return self._consumer.list_topics(DEAD_LETTER, timeout=_TIMEOUT_S).topics[DEAD_LETTER].partitions
+        metadata = self._consumer.list_topics(DEAD_LETTER, timeout=_TIMEOUT_S).topics[DEAD_LETTER]
+        return list(metadata.partitions)
 
     def _end_of(self, number: int) -> TopicPartition:
         where = TopicPartition(DEAD_LETTER, number)
@@ -68,17 +69,12 @@ class DeadLetterWatch:
 
 def duplicates(metrics_urls: Iterable[str]) -> int:
     """How many duplicates the ingest workers at ``metrics_urls`` have dropped since they started."""
-    return sum(int(value) for url in metrics_urls for value in _samples(url, DUPLICATES))
-
-
-def _samples(url: str, name: str) -> Iterable[float]:
-    text = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False).raise_for_status().text
-    for family in text_string_to_metric_families(text):
-        yield from (sample.value for sample in family.samples if sample.name == name)
+    return int(sum(read_metric(url, DUPLICATES) for url in metrics_urls))
 
 
 def _dead_letter(message: Message) -> DeadLetter:
-    headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or []}
+    named = cast(list[tuple[str, bytes | None]], message.headers() or [])
+    headers = {name: (value or b"").decode(errors="replace") for name, value in named}
     return DeadLetter(
         headers.get("reason", "?"),
         headers.get("field", ""),

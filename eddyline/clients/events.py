@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -87,4 +88,4 @@ class EventPublisher:
         if error is not None:
             self._failure = error
         elif event is not None and self._delivered is not None:
-            self._delivered(event, message.partition(), message.offset())
+            self._delivered(event, cast(int, message.partition()), cast(int, message.offset()))

@@ -20,17 +20,16 @@ class RunningStack:
 
     Attributes
     ----------
-    settings : connections to its Kafka, Redis and Triton
+    settings : connections to its Kafka and Redis
     addresses : all that it listens on
     """
 
     settings: Settings
     addresses: Addresses
 
-    @property
-    def ingest_metrics(self) -> list[str]:
-        """Metrics of its ingest workers."""
-        return [url for name, url in self.addresses.metrics.items() if name.startswith("ingest-")]
+    def metrics_of(self, kind: str) -> list[str]:
+        """Addresses of the metrics of its workers of one kind, e.g. ``ingest``."""
+        return [url for name, url in self.addresses.metrics.items() if name.startswith(f"{kind}-")]
 
 
 def running_stack(home: Path) -> RunningStack:
@@ -52,9 +51,6 @@ def running_stack(home: Path) -> RunningStack:
 def connect(home: Path, addresses: Addresses) -> RunningStack:
     """The stack that listens on ``addresses``; what else is set comes from the environment."""
     settings = Settings(
-        home=home.resolve(),
-        kafka_bootstrap=addresses.kafka,
-        redis_url=SecretStr(addresses.redis),
-        **({} if addresses.triton_grpc is None else {"triton_grpc": addresses.triton_grpc}),
+        home=home.resolve(), kafka_bootstrap=addresses.kafka, redis_url=SecretStr(addresses.redis)
     )
     return RunningStack(settings, addresses)

@@ -42,6 +42,7 @@ def ranklens(
     from eddyline.clients.events import NotDelivered
     from eddyline.clients.running import NoStack, running_stack
     from eddyline.replay.barrier import RowsBehind
+    from eddyline.replay.items import ItemsUnknown
     from eddyline.replay.player import RankingFailed
     from eddyline.replay.ranklens import RankLensError
     from eddyline.replay.report import show, to_json
@@ -52,7 +53,7 @@ def ranklens(
     try:
         stack = running_stack(Settings().home)
         report = Replay(stack, Options(path, rate, namespace, free_running), console).run()
-    except (NoStack, NotDelivered, RankLensError, RankingFailed, RowsBehind) as error:
+    except (ItemsUnknown, NoStack, NotDelivered, RankLensError, RankingFailed, RowsBehind) as error:
         console.print(f"[red]eddyline:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if as_json:

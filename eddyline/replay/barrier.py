@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
-from feature_store.catalog import Catalog
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from eddyline.replay.touched import TouchedRows
+from feature_store.catalog import Catalog
 from feature_store.clock import Clock
 from feature_store.online.base import Checkpoint, OnlineStore
 from feature_store.schema.events import Event
 from feature_store.schema.topics import EVENTS, batch_topic
 from feature_store.settings import Settings, kafka_client_config
+
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 Partition = tuple[str, int]
 """Topic and partition."""
@@ -181,7 +183,7 @@ class KafkaOffsets:
     def ends(self, topics: Iterable[str]) -> Mapping[Partition, int]:
         """See `Offsets.ends`."""
         wanted = [partition for topic in topics for partition in self._partitions_of(topic)]
-        found = self._admin.list_offsets({partition: OffsetSpec.latest() for partition in wanted})
+        found = self._admin.list_offsets(dict.fromkeys(wanted, _LATEST))
         return {(at.topic, at.partition): future.result().offset for at, future in found.items()}
 
     def committed(self) -> Mapping[Partition, int]:

@@ -53,7 +53,7 @@ class Script:
     attributed: bool = True
 
     @property
-    def items(self) -> list[Event]:
+    def items(self) -> list[ItemEvent]:
         """The item events."""
         return [self._item(item) for item in self.log.items]
 

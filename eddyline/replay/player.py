@@ -1,11 +1,11 @@
-"""Plays a script through the stack: publish, wait for the rows, ask, publish what was seen and done."""
+"""Plays moments through the stack: publish, wait for the rows, ask, publish what was seen and done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from eddyline.clients.ranking import Answer
-from eddyline.replay.moments import Script
+from eddyline.replay.moments import Moment
 from eddyline.replay.pace import Pace
 from feature_store.schema.events import Event
 from feature_store.schema.requests import RankRequest, RankResponse
@@ -54,7 +54,7 @@ class Played:
 
 
 class Player:
-    """Plays scripts.
+    """Plays the moments of a script.
 
     Parameters
     ----------
@@ -71,8 +71,13 @@ class Player:
         self._pace = pace
         self._advanced = advanced
 
-    def play(self, script: Script, covered: Callable[[], None]) -> Played:
-        """Play ``script``; ``covered`` returns when rows cover all that was published (or at once).
+    def announce(self, items: Sequence[Event]) -> None:
+        """Publish item events."""
+        self._publish(items)
+        self._publisher.flush()
+
+    def play(self, moments: Iterable[Moment], covered: Callable[[], None]) -> Played:
+        """Play ``moments``; ``covered`` returns when rows cover all that was published (or at once).
 
         Raises
         ------
@@ -80,12 +85,12 @@ class Player:
             When a request gets no ranking.
         """
         played = Played()
-        self._publish(script.items)
-        for moment in script.moments():
+        for moment in moments:
             if moment.requests:
                 self._publisher.flush()
                 covered()
-                for request, answer in zip(moment.requests, self._ranker.rank(moment.requests), strict=True):
+                answers = self._ranker.rank(moment.requests)
+                for request, answer in zip(moment.requests, answers, strict=True):
                     played.add(request, answer)
             self._publish(moment.events)
         self._publisher.flush()

@@ -1,16 +1,17 @@
 """What a replay found out, for people and for programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from eddyline.replay.baselines import Orders, by_counting, by_popularity, clicked, displayed
 from eddyline.replay.moments import Script
 from eddyline.replay.player import Played
 from eddyline.replay.quality import Quality, quality
-from eddyline.replay.ranklens import RankLensLog, popularity_of
+from eddyline.replay.ranklens import RankLensLog
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,15 @@ class Report:
 
 
 def judge(log: RankLensLog, answers: Mapping[str, tuple[Script, Played]]) -> dict[str, Quality]:
-    """Quality of what was displayed, of popularity, and of the answers of each pass."""
-    clicked = _clicked(log)
-    popularity = {item.item: popularity_of(item) for item in log.items}
-    displayed = [[shown.id for shown in ranking.items] for ranking in log.rankings]
-    popular = [sorted(order, key=lambda item: -popularity.get(item, 0.0)) for order in displayed]
-    answered = {name: quality(_orders(script, played), clicked) for name, (script, played) in answers.items()}
-    return {"displayed": quality(displayed, clicked), "popularity": quality(popular, clicked), **answered}
+    """Quality of the orders that need no ranker, and of the answers of each pass."""
+    clicks = clicked(log)
+    orders = {
+        "displayed": displayed(log),
+        "popularity": by_popularity(log),
+        "counted_in_the_log": by_counting(log),
+        **{name: _orders(script, played) for name, (script, played) in answers.items()},
+    }
+    return {name: quality(order, clicks) for name, order in orders.items()}
 
 
 def summarise(played: Played, events: int, seconds: float) -> Pass:
@@ -83,7 +86,7 @@ def to_json(report: Report) -> dict[str, object]:
 
 def show(report: Report, console: Console) -> None:
     """Print the report as tables."""
-    console.print(_quality_table(report.quality))
+    console.print(quality_table(report.quality))
     console.print(_pass_table(report.passes))
     letters = sum(report.dead_letters.values())
     reasons = "".join(f", {reason} {count}" for reason, count in report.dead_letters.items())
@@ -95,20 +98,8 @@ def show(report: Report, console: Console) -> None:
         )
 
 
-def _clicked(log: RankLensLog) -> list[set[str]]:
-    clicks: dict[str, set[str]] = {ranking.id: set() for ranking in log.rankings}
-    for interaction in log.interactions:
-        if interaction.type == "click" and interaction.ranking in clicks:
-            clicks[interaction.ranking].add(interaction.item)
-    return [clicks[ranking.id] for ranking in log.rankings]
-
-
-def _orders(script: Script, played: Played) -> Sequence[Sequence[str]]:
-    cut = len(script.namespace)
-    return [[ranked.item_id[cut:] for ranked in response.items] for response in played.responses]
-
-
-def _quality_table(qualities: Mapping[str, Quality]) -> Table:
+def quality_table(qualities: Mapping[str, Quality]) -> Table:
+    """NDCG@10 by name of the order."""
     table = Table("NDCG@10", "all", "rankings", "last fifth", "rankings")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -121,6 +112,11 @@ def _quality_table(qualities: Mapping[str, Quality]) -> Table:
             str(one.rankings_last_fifth),
         )
     return table
+
+
+def _orders(script: Script, played: Played) -> Orders:
+    cut = len(script.namespace)
+    return [[ranked.item_id[cut:] for ranked in response.items] for response in played.responses]
 
 
 def _pass_table(passes: Mapping[str, Pass]) -> Table:

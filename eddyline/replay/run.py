@@ -1,11 +1,11 @@
 """A whole replay of a RankLens log through a running stack."""
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_store.catalog import load_catalog
 from rich.console import Console
 
 from eddyline.clients.dropped import DeadLetterWatch, duplicates
@@ -14,12 +14,14 @@ from eddyline.clients.progress import event_progress
 from eddyline.clients.ranking import RankClient
 from eddyline.clients.running import RunningStack
 from eddyline.replay.barrier import Drained, KafkaOffsets, RowsBarrier
+from eddyline.replay.items import ItemsBarrier
 from eddyline.replay.moments import Script
 from eddyline.replay.pace import Pace
 from eddyline.replay.player import Played, Player
 from eddyline.replay.ranklens import RankLensLog, read_ranklens
 from eddyline.replay.report import Pass, Report, judge, summarise
 from eddyline.replay.touched import TouchedRows
+from feature_store.catalog import load_catalog
 from feature_store.clock import SystemClock
 from feature_store.online import online_store
 from streams.ingest.settings import IngestSettings
@@ -68,18 +70,18 @@ class Replay:
 
         Raises
         ------
-        RankLensError, RankingFailed, RowsBehind, NotDelivered
+        RankLensError, RankingFailed, RowsBehind, ItemsUnknown, NotDelivered
         """
         log = read_ranklens(self._options.path)
         shift_ms = self._clock.now_ms() - log.last_time_ms
         self._console.print(
             f"all times are shifted by {shift_ms} ms, so that the last event is now", highlight=False
         )
-        before = duplicates(self._stack.ingest_metrics)
+        before = duplicates(self._stack.metrics_of("ingest"))
         with closing(DeadLetterWatch(self._stack.settings)) as dead_letters:
             played, passes = self._passes(log, shift_ms)
             dead_letters.look()
-            dropped = duplicates(self._stack.ingest_metrics) - before
+            dropped = duplicates(self._stack.metrics_of("ingest")) - before
         return Report(shift_ms, judge(log, played), passes, dropped, dict(dead_letters.by_reason))
 
     def _passes(
@@ -98,32 +100,42 @@ class Replay:
         return played, passes
 
     def _play(self, name: str, script: Script) -> Played:
-        settings = self._stack.settings
+        settings, paced = self._stack.settings, name == PACED
         with (
-            closing(KafkaOffsets(settings, IngestSettings().ingest_group)) as offsets,
             closing(RankClient(self._stack.addresses.http)) as ranker,
+            barriers(self._stack, script) as (items, rows),
             event_progress(self._console) as progress,
         ):
             task = progress.add_task(name.replace("_", " "), total=script.size)
-            barrier = self._barrier(script, offsets)
-            paced = name == PACED
-            publisher = EventPublisher(settings, barrier.note if paced else None)
+            publisher = EventPublisher(settings, rows.note if paced else None)
             pace = Pace(self._options.rate, self._clock, time.sleep)
             player = Player(publisher, ranker, pace, lambda count: progress.advance(task, count))
-            return player.play(script, barrier.wait if paced else _at_once)
+            player.announce(script.items)
+            items.wait()
+            return player.play(script.moments(), rows.wait if paced else _at_once)
 
-    def _barrier(self, script: Script, offsets: KafkaOffsets) -> RowsBarrier:
-        settings, catalog = self._stack.settings, load_catalog()
-        store = online_store(settings)
-        creators = {item.item_id: item.creator_id for item in script.items if item.creator_id is not None}
-        return RowsBarrier(
-            TouchedRows(catalog, creators, settings.batch_partitions),
-            store,
-            catalog,
-            Drained(offsets, store, catalog),
-            self._clock,
-            lambda: time.sleep(_PAUSE_S),
+
+@contextmanager
+def barriers(stack: RunningStack, script: Script) -> Iterator[tuple[ItemsBarrier, RowsBarrier]]:
+    """What to wait for when ``script`` is played on ``stack``: its items known, its rows up to date."""
+    settings, catalog, store, clock = (
+        stack.settings,
+        load_catalog(),
+        online_store(stack.settings),
+        SystemClock(),
+    )
+    creators = {item.item_id: item.creator_id for item in script.items if item.creator_id is not None}
+    touched = TouchedRows(catalog, creators, settings.batch_partitions)
+    with closing(KafkaOffsets(settings, IngestSettings().ingest_group)) as offsets:
+        drained = Drained(offsets, store, catalog)
+        yield (
+            ItemsBarrier(settings, stack.metrics_of("ranker"), drained, clock, _pause),
+            RowsBarrier(touched, store, catalog, drained, clock, _pause),
         )
+
+
+def _pause() -> None:
+    time.sleep(_PAUSE_S)
 
 
 def _at_once() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from feature_store.catalog import Catalog
-
 from feature_store.schema.events import Event, InteractionEvent, ItemEvent, ItemRemovedEvent
 from feature_store.schema.ids import SEPARATOR, partition_of
 

@@ -1,10 +1,10 @@
 import msgspec
-from tests.unit.eddyline.replay.logs import FIRST_MS, SMALL, as_lines
 
 from eddyline.replay.moments import Script
 from eddyline.replay.ranklens import RankLensLog, read_ranklens
 from feature_store.schema.events import ImpressionEvent, InteractionEvent, Refusal, encode_event, parse_event
 from feature_store.schema.requests import parse_request
+from tests.unit.eddyline.replay.logs import FIRST_MS, SMALL, as_lines
 
 
 def _log(tmp_path_factory) -> RankLensLog:

@@ -2,7 +2,6 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tests.unit.eddyline.replay.logs import SMALL, as_lines, item, ranking
 
 from eddyline.replay.ranklens import (
     RankLensError,
@@ -12,6 +11,7 @@ from eddyline.replay.ranklens import (
     popularity_of,
     read_ranklens,
 )
+from tests.unit.eddyline.replay.logs import SMALL, as_lines, item, ranking
 
 
 def _read(tmp_path: Path, content: bytes) -> RankLensLog:

@@ -1,0 +1,61 @@
+"""Trains in a process of its own, as an operator would: `eddyline train`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from eddyline.clients.running import RunningStack
+
+
+class TrainingFailed(RuntimeError):  # noqa: N818  (a state of the world)
+    """`eddyline train` did not end well; the message has the end of what it printed."""
+
+
+class Training:
+    """One run of `eddyline train`.
+
+    Parameters
+    ----------
+    stack : whose exposures to learn from, and whose model to replace
+    columns : width of what it prints
+    log : file for what it prints
+    """
+
+    def __init__(self, stack: RunningStack, columns: int, log: Path) -> None:
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "eddyline.cli", "train"],
+                env={
+                    **os.environ,
+                    **stack.addresses.environment(stack.settings.home),
+                    "COLUMNS": str(columns),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def output(self) -> str:
+        """What it printed.
+
+        Raises
+        ------
+        TrainingFailed
+            When it exited with an error.
+        """
+        printed = self._log.read_text(errors="replace")
+        if self._process.wait() != 0:
+            raise TrainingFailed(f"`eddyline train` failed: {printed[-2000:].strip()}")
+        return printed
+
+    def stop(self) -> None:
+        """End it if it still runs."""
+        if not self.done():
+            self._process.terminate()
+            self._process.wait()

@@ -1,0 +1,107 @@
+"""The demo with simulated users: history, traffic, a model, and what changed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from eddyline.clients.events import EventPublisher
+from eddyline.clients.progress import event_progress
+from eddyline.demo import screens
+from eddyline.demo.stage import Stage
+from eddyline.demo.traffic import WAVE, Traffic, UserWave
+from feature_store.schema.requests import RankRequest
+from streams.simulator import Crowd, World, mishaps
+
+_DAY_MS = 24 * 3_600_000
+_CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much happens, and for how long.
+
+    Attributes
+    ----------
+    history : organic impressions before the users come, spread over ``history_ms``
+    visits_per_s : users asking for a timeline
+    before_s, after_s : time with the counters and with the trained model
+    """
+
+    history: int = 120_000
+    history_ms: int = 3 * _DAY_MS
+    visits_per_s: float = 40.0
+    before_s: float = 30.0
+    after_s: float = 20.0
+
+
+class UserShow:
+    """Simulated users meet a ranker that counts, and then one that has learned from them.
+
+    Parameters
+    ----------
+    stage : where
+    seed : of world, users and mishaps
+    scale : how much
+    """
+
+    def __init__(self, stage: Stage, seed: int, scale: Scale) -> None:
+        self._stage = stage
+        self._seed = seed
+        self._scale = scale
+        self._world = World(seed)
+        self._crowd = Crowd(self._world, seed)
+        self._publisher = EventPublisher(stage.stack.settings)
+        self._looks = count()
+
+    def play(self, gone: Callable[[], bool]) -> None:
+        """The whole show; then users keep coming until ``gone()``."""
+        self._play_history()
+        stage, scale = self._stage, self._scale
+        with Traffic(self._wave(), scale.visits_per_s / WAVE, stage.clock) as traffic:
+            stage.watch("users meet a ranker that only counts", traffic, stage.for_seconds(scale.before_s))
+            self._show_timeline("a timeline before")
+            letters = stage.dead_letters
+            stage.console.print(screens.dead_letters(letters.by_reason, letters.examples))
+            stage.train_and_swap(traffic)
+            stage.watch("users meet the trained model", traffic, stage.for_seconds(scale.after_s))
+            self._show_timeline("the same user after")
+            stage.console.print(screens.models(stage.tally))
+            stage.say(f"{stage.tally.requests:,} requests, {stage.tally.failed} failed")
+            stage.watch("users keep coming", traffic, gone)
+        self._publisher.flush()
+
+    def _play_history(self) -> None:
+        """Announce the items, publish some days of organic events, and see the rows follow."""
+        stage, now_ms = self._stage, self._stage.clock.now_ms()
+        history = self._crowd.history(self._scale.history, now_ms, self._scale.history_ms)
+        events = [*self._world.item_events(now_ms), *history]
+        began = time.perf_counter()
+        with event_progress(stage.console) as progress:
+            task = progress.add_task("history", total=len(events))
+            for first in range(0, len(events), _CHUNK):
+                self._publisher.publish(events[first : first + _CHUNK])
+                progress.update(task, completed=min(first + _CHUNK, len(events)))
+            self._publisher.flush()
+        while not stage.drained():
+            time.sleep(0.01)
+        seconds = time.perf_counter() - began
+        stage.say(
+            f"{len(events):,} events became rows in Redis within {seconds:.1f} s:"
+            f" {len(events) / seconds:,.0f} events/s end to end"
+        )
+
+    def _wave(self) -> UserWave:
+        stage = self._stage
+        wrong = mishaps(self._seed, stage.clock.now_ms())
+        return UserWave(self._crowd, wrong, stage.ranker, self._publisher, stage.tally, stage.clock)
+
+    def _show_timeline(self, title: str) -> None:
+        request = RankRequest(
+            request_id=f"look-{next(self._looks)}", user_id=self._world.user_ids[0], limit=8
+        )
+        answer = self._stage.ranker.rank([request])[0]
+        if answer.response is None:
+            self._stage.say(f"no timeline for {request.user_id}: {answer.problem}")
+        else:
+            self._stage.console.print(screens.timeline(title, answer.response, self._world))
