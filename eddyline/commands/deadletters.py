@@ -12,7 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
+
+    from feature_store.settings import Settings
+    from streams.deadletters import DeadLetter
 
 app = typer.Typer()
 group = typer.Typer(no_args_is_help=True, help="Events that were refused, with their reasons.")
