@@ -137,9 +137,8 @@ class RedisOnlineStore:
         ttl_s: int | None,
     ) -> list[Any]:
         prefix = self._prefix(view, partition)
-        names, values = [prefix + entity_id for entity_id, _ in rows], [row for _, row in rows]
-        lifetime = "" if ttl_s is None else ttl_s
-        return [len(rows) + 1, fence_key(view, partition), *names, epoch, sequence, lifetime, *values]
+        pairs = [part for entity_id, row in rows for part in (prefix + entity_id, row)]
+        return _fenced(view, partition, epoch, sequence, "" if ttl_s is None else ttl_s, pairs)
 
     def _write(self, commands: Sequence[list[Any]]) -> None:
         """Run the fenced writes in order, in one round trip; a lost script is loaded again."""
@@ -164,8 +163,14 @@ class RedisOnlineStore:
 def _checkpoint_command(
     view: str, partition: int, epoch: int, sequence: int, checkpoint: Checkpoint
 ) -> list[Any]:
-    keys = (fence_key(view, partition), checkpoint_key(view, partition))
-    return [2, *keys, epoch, sequence, "", msgspec.json.encode(checkpoint)]
+    pair = (checkpoint_key(view, partition), msgspec.json.encode(checkpoint))
+    return _fenced(view, partition, epoch, sequence, "", pair)
+
+
+def _fenced(
+    view: str, partition: int, epoch: int, sequence: int, ttl: int | str, pairs: Sequence[str | bytes]
+) -> list[Any]:
+    return [1, fence_key(view, partition), f"{epoch} {sequence - 1}", f"{epoch} {sequence}", ttl, *pairs]
 
 
 def _raise_refused(outcomes: Iterable[int], commands: Sequence[list[Any]]) -> None:
