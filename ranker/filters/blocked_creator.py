@@ -15,4 +15,5 @@ class BlockedCreator:
     def keep(self, query: Query, batch: CandidateBatch, features: Features) -> Bool:
         """(n,) bool."""
         blocked = np.isin(batch.creator_hash, features.blocked_creators) & (batch.creator_hash != 0)
-        return np.logical_not(blocked)
+        kept: Bool = np.logical_not(blocked)
+        return kept

@@ -24,6 +24,7 @@ class CandidateBatch:
     item_ids : n distinct ids
     rows : (n,) row of each in the item columns, −1 where the item is unknown
     item_hash, creator_hash : (n,) int64 53-bit hashes, 0: none
+    partitions : (n,) int32 batch partition of each item's rows
     sources : (n,) int32 index into ``source_names``
     """
 
@@ -31,6 +32,7 @@ class CandidateBatch:
     rows: Index
     item_hash: Int64
     creator_hash: Int64
+    partitions: Int32
     sources: Int32
     source_names: tuple[str, ...]
 
@@ -45,26 +47,6 @@ class CandidateBatch:
             rows=self.rows[index],
             item_hash=self.item_hash[index],
             creator_hash=self.creator_hash[index],
+            partitions=self.partitions[index],
             sources=self.sources[index],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class RowMark:
-    """Which version of the rows a request has read.
-
-    Attributes
-    ----------
-    entity : the entity, ``user``, ``item``, ``user|creator`` ...
-    partition, row_offset : (n,) per candidate, or (1,) for the user; −1: no row, or not applicable
-    """
-
-    entity: str
-    partition: Int32
-    row_offset: Int64
-
-    def take(self, index: Index) -> "RowMark":
-        """The marks of the candidates at ``index``."""
-        if len(self.row_offset) == 1:
-            return self
-        return replace(self, partition=self.partition[index], row_offset=self.row_offset[index])

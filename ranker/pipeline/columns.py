@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from feature_store.schema.ids import hash53
+from feature_store.schema.ids import hash53, partition_of
 
 _FIRST_CAPACITY = 1024
 
@@ -30,17 +30,29 @@ class GrowingColumn:
 
 
 class Vocabulary:
-    """Texts, numbered from 1 in the order in which they came; number 0 is *none*, with hash 0."""
+    """Ids or texts, numbered from 1 in the order in which they came; number 0 is *none*, with hash 0.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    partitions : of the batch topics
+    """
+
+    def __init__(self, partitions: int) -> None:
         self.texts: list[str] = [""]
+        self._count = partitions
         self._numbers: dict[str, int] = {}
         self._hashes = GrowingColumn(np.int64, 0)
+        self._partitions = GrowingColumn(np.int32, 0)
 
     @property
     def hashes(self) -> NDArray[np.int64]:
         """53-bit hash by number, int64."""
         return self._hashes.values
+
+    @property
+    def partitions(self) -> NDArray[np.int32]:
+        """Batch partition by number, int32."""
+        return self._partitions.values
 
     def number(self, text: str) -> int:
         """The text's number, a new one if it was never seen."""
@@ -48,6 +60,7 @@ class Vocabulary:
         if number is None:
             number = len(self.texts)
             self._hashes.put(number, hash53(text))
+            self._partitions.put(number, partition_of(text, self._count))
             self.texts.append(text)
             self._numbers[text] = number
         return number

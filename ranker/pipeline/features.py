@@ -1,8 +1,10 @@
 """What the hydrator found out about a request's user and candidates."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from ranker.pipeline.batch import Float32, Index, Int64, RowMark
+from feature_store.schema.served import RowMarks
+from ranker.pipeline.batch import Float32, Index, Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Features:
     candidates : (n, k) float32
     ids : (n, m) int64
     seen, blocked_creators : hashes of the items the user saw last and of the creators they block
-    marks : which versions of the rows were read, per entity
+    marks : entity -> which versions of its rows were read, (n,) each
     age_ms : age of the user's row at the finalize time; None where there is none
     """
 
@@ -24,7 +26,7 @@ class Features:
     ids: Int64
     seen: Int64
     blocked_creators: Int64
-    marks: tuple[RowMark, ...] = ()
+    marks: Mapping[str, RowMarks] = field(default_factory=dict)
     age_ms: float | None = None
 
     def take(self, index: Index) -> "Features":
@@ -33,5 +35,8 @@ class Features:
             self,
             candidates=self.candidates[index],
             ids=self.ids[index],
-            marks=tuple(mark.take(index) for mark in self.marks),
+            marks={
+                entity: RowMarks(marks.partition[index], marks.row_offset[index])
+                for entity, marks in self.marks.items()
+            },
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from feature_store.items import ItemRecord
 from feature_store.schema.events import AttributeValue
-from feature_store.schema.ids import hash53
+from feature_store.schema.ids import hash53, partition_of
 from ranker.pipeline.batch import CandidateBatch, Float64, Index, Int32, Int64
 from ranker.pipeline.columns import GrowingColumn, Vocabulary
 
@@ -17,15 +17,19 @@ NEVER_MS = np.iinfo(np.int64).max
 class TextColumn:
     """Up to ``width`` texts per item, as numbers of a vocabulary, 0 where there is none."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, partitions: int) -> None:
         self.width = width
-        self.vocabulary = Vocabulary()
+        self.vocabulary = Vocabulary(partitions)
         self._numbers = GrowingColumn(np.int64, 0, width)
 
-    @property
-    def numbers(self) -> Int64:
-        """(rows, width) int64."""
-        return self._numbers.values
+    def numbers_of(self, rows: Index) -> Int64:
+        """(n, width) numbers of the items' texts, 0: none; row −1 has none."""
+        return np.where(rows[:, None] >= 0, self._numbers.values[rows], 0)
+
+    def hashes_of(self, rows: Index) -> Int64:
+        """(n, width) hashes of the items' texts, 0: none; row −1 has none."""
+        numbers = self.numbers_of(rows)
+        return self.vocabulary.hashes[numbers]  # after the numbers: it may have grown meanwhile
 
     def put(self, row: int, value: AttributeValue | None) -> None:
         """Set one item's texts; further ones than ``width`` are left out."""
@@ -41,15 +45,18 @@ class ItemColumns:
     ----------
     numbers : names of the numeric attributes to keep
     texts : text attributes to keep, each with how many values of it
+    partitions : of the batch topics, which is how rows are spread
     """
 
-    def __init__(self, numbers: Sequence[str], texts: Mapping[str, int]) -> None:
+    def __init__(self, numbers: Sequence[str], texts: Mapping[str, int], partitions: int) -> None:
+        self._count = partitions
         self._rows: dict[str, int] = {}
         self.item_ids: list[str] = []
         self.number_names = tuple(numbers)
-        self.texts = {name: TextColumn(width) for name, width in texts.items()}
-        self.creators = TextColumn(1)
+        self.texts = {name: TextColumn(width, partitions) for name, width in texts.items()}
+        self.creators = TextColumn(1, partitions)
         self._item_hash = GrowingColumn(np.int64, 0)
+        self._partitions = GrowingColumn(np.int32, 0)
         self._updated = GrowingColumn(np.int64, 0)
         self._expires = GrowingColumn(np.int64, NEVER_MS)
         self._numbers = GrowingColumn(np.float64, np.nan, len(self.number_names))
@@ -68,6 +75,7 @@ class ItemColumns:
             column.put(row, record.attributes.get(name))
         if row == len(self.item_ids):
             self._item_hash.put(row, hash53(record.item_id))
+            self._partitions.put(row, partition_of(record.item_id, self._count))
             self.item_ids.append(record.item_id)
             self._rows[record.item_id] = row  # last: whoever finds the row finds its columns
 
@@ -78,26 +86,19 @@ class ItemColumns:
     def batch(self, item_ids: list[str], sources: Int32, source_names: tuple[str, ...]) -> CandidateBatch:
         """Candidates from distinct ``item_ids``, (n,) ``sources`` telling where each came from."""
         rows = self.rows_of(item_ids)
-        item_hash = self._item_hash.values[rows]
-        for position in np.flatnonzero(rows < 0).tolist():
-            item_hash[position] = hash53(item_ids[position])
-        creators = self.creator_numbers(rows)
+        item_hash, partitions = self._item_hash.values[rows], self._partitions.values[rows]
+        for place in np.flatnonzero(rows < 0).tolist():
+            item_hash[place] = hash53(item_ids[place])
+            partitions[place] = partition_of(item_ids[place], self._count)
         return CandidateBatch(
-            item_ids, rows, item_hash, self.creators.vocabulary.hashes[creators], sources, source_names
+            item_ids=item_ids,
+            rows=rows,
+            item_hash=item_hash,
+            creator_hash=self.creators.hashes_of(rows)[:, 0],
+            partitions=partitions,
+            sources=sources,
+            source_names=source_names,
         )
-
-    def creator_numbers(self, rows: Index) -> Int64:
-        """(n,) number of each item's creator, 0: none."""
-        return np.where(rows >= 0, self.creators.numbers[rows, 0], 0)
-
-    def text_numbers(self, name: str, rows: Index) -> Int64:
-        """(n, width) numbers of a text attribute's values, 0: none."""
-        return np.where(rows[:, None] >= 0, self.texts[name].numbers[rows], 0)
-
-    def text_hashes(self, name: str, rows: Index) -> Int64:
-        """(n, width) hashes of a text attribute's values, 0: none."""
-        numbers = self.text_numbers(name, rows)
-        return self.texts[name].vocabulary.hashes[numbers]  # after the numbers: it may have grown meanwhile
 
     def attribute_numbers(self, rows: Index) -> Float64:
         """(n, len(number_names)) numeric attributes, NaN where there is none."""

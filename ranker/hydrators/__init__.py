@@ -1,0 +1,1 @@
+"""Find out what is known about a request's user and candidates."""

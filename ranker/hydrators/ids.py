@@ -1,0 +1,68 @@
+"""The id columns of a model, from memory alone."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from feature_store.schema.ids import hash53
+from feature_store.views import IdColumn
+from ranker.pipeline.batch import CandidateBatch, Int64
+from ranker.pipeline.items import ItemColumns
+
+_ATTRIBUTE = re.compile(r"attribute:(?P<name>[^\[]+)\[(?P<place>\d+)\]")
+
+
+def attribute_width(columns: Sequence[IdColumn]) -> dict[str, int]:
+    """How many values of each item attribute the columns read."""
+    widths: dict[str, int] = {}
+    for name, place in filter(None, map(_attribute_of, columns)):
+        widths[name] = max(widths.get(name, 0), place + 1)
+    return widths
+
+
+class IdColumns:
+    """Reads hashed ids.
+
+    Parameters
+    ----------
+    columns : of the feature service, in its order
+
+    Raises
+    ------
+    ValueError
+        A column's source is none that a ranker knows.
+    """
+
+    def __init__(self, columns: Sequence[IdColumn], items: ItemColumns) -> None:
+        self._items = items
+        self._columns = tuple(columns)
+        for column in columns:
+            if column.source not in ("user_id", "item_id", "creator_id") and not _attribute_of(column):
+                raise ValueError(f"id column {column.name}: unknown source {column.source!r}")
+
+    def read(self, user_id: str, batch: CandidateBatch) -> Int64:
+        """(n, m) int64, 0 where there is none."""
+        ids = np.empty((len(batch), len(self._columns)), np.int64)
+        by_attribute: dict[str, Int64] = {}
+        for number, column in enumerate(self._columns):
+            attribute = _attribute_of(column)
+            if attribute is None:
+                ids[:, number] = _plain(column.source, user_id, batch)
+                continue
+            name, place = attribute
+            if name not in by_attribute:
+                by_attribute[name] = self._items.texts[name].hashes_of(batch.rows)
+            ids[:, number] = by_attribute[name][:, place]
+        return ids
+
+
+def _plain(source: str, user_id: str, batch: CandidateBatch) -> Int64 | int:
+    if source == "user_id":
+        return hash53(user_id)
+    return batch.item_hash if source == "item_id" else batch.creator_hash
+
+
+def _attribute_of(column: IdColumn) -> tuple[str, int] | None:
+    found = _ATTRIBUTE.fullmatch(column.source)
+    return (found["name"], int(found["place"])) if found else None

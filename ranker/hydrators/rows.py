@@ -1,0 +1,180 @@
+"""The hydrator: one batched read of rows, everything else from memory, then columns."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from feature_store.catalog import Catalog
+from feature_store.fetcher import RowFetcher
+from feature_store.schema.ids import partition_of
+from feature_store.schema.served import RowMarks
+from feature_store.views import LAST_EVENT_TIME, FeatureService, FeatureView, column_ref
+from ranker.hydrators.columns import columns_of, gather, marks_of
+from ranker.hydrators.ids import IdColumns, attribute_width
+from ranker.hydrators.keys import Keys, User, combined_attribute, key_maker
+from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
+from ranker.pipeline.features import Features
+from ranker.pipeline.items import ItemColumns
+from ranker.pipeline.query import Query
+
+
+class StateRef(NamedTuple):
+    """A feature whose state is read, not its value."""
+
+    view: str
+    column: str
+
+
+ATTRIBUTE = "attribute"
+SEEN = StateRef("user_history", "seen_items")
+BLOCKED = StateRef("user_blocks", "blocked_creators")
+VALUES_PER_ITEM = 8
+"""Values of a multi-valued attribute, such as genres, whose rows are read for an item: the first ones."""
+
+
+def item_columns(catalog: Catalog, service: FeatureService, partitions: int) -> ItemColumns:
+    """The columns that the item table needs for ``service``."""
+    texts = attribute_width(service.ids)
+    for view in _by_view(service.candidate):
+        attribute = combined_attribute(catalog.view(view).entity)
+        if attribute is not None:
+            texts[attribute] = max(texts.get(attribute, 0), VALUES_PER_ITEM)
+    return ItemColumns(tuple(_attributes(service.candidate)), texts, partitions)
+
+
+class RowHydrator:
+    """Makes the inputs of the models of one feature service.
+
+    Parameters
+    ----------
+    items : made by :func:`item_columns` for the same service
+    partitions : of the batch topics, which is how rows are spread
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        service: FeatureService,
+        items: ItemColumns,
+        fetcher: RowFetcher,
+        partitions: int,
+    ) -> None:
+        self._service = service
+        self._items = items
+        self._fetcher = fetcher
+        self._partitions = partitions
+        self._ids = IdColumns(service.ids, items)
+        self._user = [
+            columns_of(catalog.view(view), wanted) for view, wanted in _by_view(service.user).items()
+        ]
+        self._views = [
+            columns_of(catalog.view(view), wanted) for view, wanted in _by_view(service.candidate).items()
+        ]
+        self._keys = [key_maker(columns.view.entity, items) for columns in self._views]
+        attributes = _attributes(service.candidate)
+        self._attributes = np.array(list(attributes.values()), np.intp)
+        self._attribute_defaults = np.array([catalog.attribute(name).default for name in attributes])
+        history = (catalog.view(SEEN.view), catalog.view(BLOCKED.view))
+        self._user_views = (*history, *(columns.view for columns in self._user))
+
+    def hydrate(self, query: Query, batch: CandidateBatch) -> Features:
+        """Read the rows of the user and of all candidates in one round trip."""
+        user = self._user_of(query)
+        keys = [maker.keys(user, batch) for maker in self._keys]
+        wanted: dict[FeatureView, tuple[Sequence[str], Sequence[int] | int]] = {
+            view: ([user.user_id], user.partition) for view in self._user_views
+        }
+        for columns, each in zip(self._views, keys, strict=True):
+            wanted[columns.view] = (each.ids, each.partitions.tolist())
+        found = self._fetcher.fetch(wanted)
+        return self._features(query, batch, keys, [found[view] for view in wanted])
+
+    def blank(self, query: Query, batch: CandidateBatch) -> Features:
+        """The features of a user and of items to whom nothing has happened."""
+        keys = [Keys([], np.zeros((len(batch), 1), np.int64), np.empty(0, np.int32)) for _ in self._keys]
+        found = [view.blank_rows(1) for view in self._user_views]
+        found += [columns.view.blank_rows(0) for columns in self._views]
+        return self._features(query, batch, keys, found)
+
+    def _features(
+        self, query: Query, batch: CandidateBatch, keys: Sequence[Keys], found: Sequence[Float64]
+    ) -> Features:
+        """From what was read: rows of the user's views, then of the candidates' views."""
+        seen, blocked, *user_rows = found[: len(self._user_views)]
+        rows = found[len(self._user_views) :]
+        return Features(
+            user=self._user_columns(user_rows, query.finalize_time_ms),
+            candidates=self._candidate_columns(batch, keys, rows, query.finalize_time_ms),
+            ids=self._ids.read(query.user_id, batch),
+            seen=_held(seen, self._user_views[0].state_of(SEEN.column), skip=1),
+            blocked_creators=_held(blocked, self._user_views[1].state_of(BLOCKED.column), skip=0),
+            marks=self._marks(query, len(batch), keys, user_rows, rows),
+            age_ms=_age_ms(user_rows, query.finalize_time_ms),
+        )
+
+    def _user_of(self, query: Query) -> User:
+        return User(query.user_id, partition_of(query.user_id, self._partitions))
+
+    def _user_columns(self, rows: Sequence[Float64], now_ms: int) -> Float32:
+        user = np.empty((1, len(self._service.user)), np.float32)
+        for columns, one in zip(self._user, rows, strict=True):
+            user[:, columns.places] = columns.read(one, now_ms)
+        return user
+
+    def _candidate_columns(
+        self, batch: CandidateBatch, keys: Sequence[Keys], rows: Sequence[Float64], now_ms: int
+    ) -> Float32:
+        candidates = np.empty((len(batch), len(self._service.candidate)), np.float32)
+        for columns, each, found in zip(self._views, keys, rows, strict=True):
+            with_none = np.concatenate((found, columns.view.blank_rows(1)))
+            candidates[:, columns.places] = gather(columns.read(with_none, now_ms), each.index)
+        numbers = self._items.attribute_numbers(batch.rows)
+        candidates[:, self._attributes] = np.where(np.isnan(numbers), self._attribute_defaults, numbers)
+        return candidates
+
+    def _marks(
+        self,
+        query: Query,
+        n: int,
+        keys: Sequence[Keys],
+        user_rows: Sequence[Float64],
+        rows: Sequence[Float64],
+    ) -> dict[str, RowMarks]:
+        user = self._user_of(query)
+        mine = Keys([user.user_id], np.zeros((n, 1), np.int64), np.array([user.partition], np.int32))
+        marks: dict[str, RowMarks] = {}
+        for columns, found in zip(self._user, user_rows, strict=True):
+            marks |= marks_of(columns.view.name, mine, found)
+        for columns, each, found in zip(self._views, keys, rows, strict=True):
+            marks |= marks_of(columns.view.name, each, found)
+        return marks
+
+
+def _by_view(references: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    """view -> (feature, place among the references)."""
+    by_view: dict[str, list[tuple[str, int]]] = {}
+    for place, reference in enumerate(references):
+        view, feature = column_ref(reference)
+        if view != ATTRIBUTE:
+            by_view.setdefault(view, []).append((feature, place))
+    return by_view
+
+
+def _attributes(references: Sequence[str]) -> dict[str, int]:
+    """item attribute -> place among the references."""
+    pairs = ((column_ref(reference), place) for place, reference in enumerate(references))
+    return {name: place for (view, name), place in pairs if view == ATTRIBUTE}
+
+
+def _held(row: Float64, state: slice, skip: int) -> Int64:
+    """Hashes in a row's ring or set, after ``skip`` slots that hold something else."""
+    hashes = row[0, state][skip:].astype(np.int64)
+    held: Int64 = hashes[hashes != 0]
+    return held
+
+
+def _age_ms(user_rows: Sequence[Float64], now_ms: int) -> float | None:
+    times = [float(rows[0, LAST_EVENT_TIME]) for rows in user_rows]
+    newest = max(times, default=-1.0)
+    return None if newest < 0 else now_ms - newest

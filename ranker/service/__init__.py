@@ -1,0 +1,1 @@
+"""The ranker as a process: HTTP and Kafka front doors over one pipeline."""

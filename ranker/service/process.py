@@ -1,0 +1,177 @@
+"""Everything the process runs, opened in order and closed in the opposite one."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import structlog
+from starlette.types import ASGIApp
+
+from feature_store.catalog import Catalog
+from feature_store.clock import Clock
+from feature_store.telemetry.health import Heartbeat, Readiness
+from ranker.policies.config import Policy, load_policy
+from ranker.registry.connect import open_registry
+from ranker.registry.watcher import ChampionWatcher
+from ranker.service.feature_reader import FeatureReader
+from ranker.service.http import Backends, HttpDoor
+from ranker.service.kafka import KafkaDoor
+from ranker.service.lanes import Lanes
+from ranker.service.metrics import RankerMetrics
+from ranker.service.publisher import Publisher
+from ranker.service.ranking import Limits, Ranking
+from ranker.service.refresher import Refresher
+from ranker.service.respond import Responder
+from ranker.service.settings import RankerSettings
+from ranker.service.wiring import (
+    Knowledge,
+    first_problem,
+    make_pipeline,
+    make_scorers,
+    make_shelves,
+    make_side_effects,
+    model_problem,
+    open_knowledge,
+)
+from ranker.side_effects.worker import SideEffects
+from ranker.sources.shelf import Shelf
+from ranker.triton.base import InferenceClient
+from ranker.triton.connect import open_inference
+
+_log = structlog.get_logger()
+
+
+class Ending:
+    """Ends the process when a front door fails, and remembers why.
+
+    Parameters
+    ----------
+    stop : asks the process to drain and end
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self.failure: Exception | None = None
+
+    def fail(self, error: Exception) -> None:
+        """End because of ``error``."""
+        _log.error("front_door_failed", error=f"{type(error).__name__}: {error}")
+        self.failure = error
+        self._stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the outside sees: the HTTP application and the probes."""
+
+    http: ASGIApp
+    live: Readiness
+    ready: Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The pipeline, and what answers go through."""
+
+    knowledge: Knowledge
+    client: InferenceClient
+    watcher: ChampionWatcher
+    ranking: Ranking
+    lanes: Lanes
+    publisher: Publisher
+    metrics: RankerMetrics
+
+
+def open_process(
+    settings: RankerSettings, catalog: Catalog, clock: Clock, ending: Ending, stack: ExitStack
+) -> Process:
+    """Start everything but the HTTP server; ``stack`` closes it, front doors first."""
+    policy = load_policy(settings.rank_policy)
+    knowledge = open_knowledge(settings, catalog)
+    shelves = make_shelves(settings, knowledge)
+    engine = _open_engine(settings, policy, knowledge, shelves, clock, stack)
+    heartbeats = {name: Heartbeat(clock) for name in ("http", "kafka", "refresher")}
+
+    knowledge.follower.start()
+    stack.callback(knowledge.follower.close)
+    refresher = Refresher(
+        shelves,
+        clock,
+        heartbeats["refresher"],
+        settings.sources_refresh_ms,
+        lambda source: engine.metrics.refreshes_failed.labels(source).inc(),
+    )
+    refresher.start()
+    stack.callback(refresher.close)
+    door = KafkaDoor(
+        settings,
+        engine.ranking,
+        engine.lanes,
+        engine.metrics,
+        clock,
+        heartbeats["kafka"],
+        at_once=settings.rank_lanes * 4,
+        max_age_ms=settings.rank_max_age_ms,
+        on_failure=ending.fail,
+    )
+    door.start()
+    stack.callback(door.close)
+    live = first_problem(*(heartbeat.problem for heartbeat in heartbeats.values()), engine.lanes.problem)
+    ready = first_problem(
+        live,
+        knowledge.follower.problem,
+        door.problem,
+        lambda: model_problem(engine.client, engine.watcher),
+    )
+    backends = Backends(
+        ranking=engine.ranking,
+        lanes=engine.lanes,
+        metrics=engine.metrics,
+        events=engine.publisher,
+        timelines=knowledge.timelines,
+        features=FeatureReader(catalog, knowledge.fetcher, settings.batch_partitions, clock),
+        live=live,
+        ready=ready,
+    )
+    return Process(HttpDoor(settings, backends, heartbeats["http"]).app(), live, ready)
+
+
+def _open_engine(
+    settings: RankerSettings,
+    policy: Policy,
+    knowledge: Knowledge,
+    shelves: tuple[Shelf, Shelf],
+    clock: Clock,
+    stack: ExitStack,
+) -> Engine:
+    metrics = RankerMetrics(policy.surfaces)
+    client = open_inference(settings, knowledge.service.fingerprint)
+    stack.callback(client.close)
+    watcher = ChampionWatcher(
+        open_registry(settings, clock), client, knowledge.service.fingerprint, pinned=settings.model
+    )
+    watcher.start()
+    stack.callback(watcher.close)
+    publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
+    stack.callback(_close_publisher, publisher, settings.drain_s)
+    effects: SideEffects = make_side_effects(settings, knowledge, publisher, metrics)
+    stack.callback(effects.close)
+    lanes = Lanes(settings.rank_lanes, settings.rank_waiting, clock)
+    stack.callback(lanes.close)
+    scorers = make_scorers(settings, knowledge.service, client, watcher, clock)
+    ranking = Ranking(
+        make_pipeline(settings, policy, knowledge, scorers, shelves, clock),
+        Responder(knowledge.service),
+        Limits(settings.rank_deadline_ms, settings.rank_max_candidates, settings.served_sample_rate),
+        clock,
+        metrics,
+        effects.submit,
+    )
+    metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
+    return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics)
+
+
+def _close_publisher(publisher: Publisher, timeout_s: float) -> None:
+    lost = publisher.close(timeout_s)
+    if lost:
+        _log.error("messages_not_acknowledged", messages=lost)

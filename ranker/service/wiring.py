@@ -1,0 +1,166 @@
+"""Puts the process together: settings in, front doors out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from feature_store.catalog import Catalog
+from feature_store.clock import Clock
+from feature_store.fetcher import RowFetcher
+from feature_store.items import ItemsFollower, ItemTable
+from feature_store.online.connection import connect
+from feature_store.online.redis import RedisOnlineStore
+from feature_store.online.timelines import RedisTimelineStore
+from feature_store.schema.ids import partition_of
+from feature_store.views import FeatureService
+from ranker.hydrators.rows import RowHydrator, item_columns
+from ranker.pipeline.batch import Float64
+from ranker.pipeline.executor import RankingPipeline
+from ranker.pipeline.items import ItemColumns
+from ranker.pipeline.scoring import ScorerChain
+from ranker.policies.config import DEFAULT_SURFACE, Policy
+from ranker.registry.watcher import ChampionWatcher
+from ranker.scorers.breaker import Breaker
+from ranker.scorers.counters import CounterScorer
+from ranker.scorers.model import ModelScorer
+from ranker.service.metrics import RankerMetrics
+from ranker.service.settings import RankerSettings
+from ranker.service.surfaces import surfaces
+from ranker.side_effects.served import ServedLog, ServedRows
+from ranker.side_effects.timeline import ReadyTimeline
+from ranker.side_effects.worker import SideEffects
+from ranker.sources.recent import recent
+from ranker.sources.shelf import Shelf
+from ranker.sources.trending import DecayedCounts, trending
+from ranker.triton.base import InferenceClient
+
+TRENDING = ("item", "clicks_1d")
+"""View and feature that say what is trending."""
+
+IMPRESSIONS, CLICKS = "item.impression_count_total", "item.click_count_total"
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What rankings are made from.
+
+    Attributes
+    ----------
+    items, follower : item attributes in memory, and what keeps them there
+    fetcher, timelines : rows and ready timelines in Redis
+    """
+
+    catalog: Catalog
+    service: FeatureService
+    items: ItemColumns
+    follower: ItemsFollower
+    fetcher: RowFetcher
+    timelines: RedisTimelineStore
+
+
+def open_knowledge(settings: RankerSettings, catalog: Catalog) -> Knowledge:
+    """Item columns, and clients of Redis that connect when they are first asked."""
+    service = catalog.service(settings.rank_service)
+    items, table = item_columns(catalog, service, settings.batch_partitions), ItemTable()
+    table.subscribe(items.apply)
+    rows = RedisOnlineStore(connect(settings, settings.rank_features_timeout_ms))
+    return Knowledge(
+        catalog=catalog,
+        service=service,
+        items=items,
+        follower=ItemsFollower(settings, table),
+        fetcher=RowFetcher(rows),
+        timelines=RedisTimelineStore(connect(settings)),
+    )
+
+
+def make_shelves(settings: RankerSettings, knowledge: Knowledge) -> tuple[Shelf, Shelf]:
+    """The sources recent and trending."""
+    items, at_most = knowledge.items, settings.sources_items
+    counts = decayed_counts(knowledge, settings.batch_partitions)
+    return (
+        Shelf("recent", recent(items, at_most)),
+        Shelf("trending", trending(items, counts, at_most, settings.sources_among)),
+    )
+
+
+def decayed_counts(knowledge: Knowledge, partitions: int) -> DecayedCounts:
+    """Reads the feature that says what is trending."""
+    view = knowledge.catalog.view(TRENDING[0])
+    column = view.columns.index(TRENDING[1])
+
+    def counts(item_ids: list[str], now_ms: int) -> Float64:
+        places = [partition_of(item_id, partitions) for item_id in item_ids]
+        rows = knowledge.fetcher.fetch({view: (item_ids, places)})[view]
+        return view.finalize(rows, now_ms)[:, column]
+
+    return counts
+
+
+def make_scorers(
+    settings: RankerSettings,
+    service: FeatureService,
+    client: InferenceClient,
+    watcher: ChampionWatcher,
+    clock: Clock,
+) -> ScorerChain:
+    """model → last good model → counters; the chain itself ends in the input order."""
+    model = partial(
+        ModelScorer,
+        client=client,
+        fingerprint=service.fingerprint,
+        timeout_ms=settings.rank_model_timeout_ms,
+        note="embedded_inference" if settings.inference == "embedded" else None,
+    )
+    return ScorerChain(
+        (
+            model("model", serving=lambda: watcher.current, breaker=Breaker(clock)),
+            model("last_good_model", serving=lambda: watcher.previous, breaker=Breaker(clock)),
+            CounterScorer(service.candidate, IMPRESSIONS, CLICKS),
+        )
+    )
+
+
+def make_pipeline(
+    settings: RankerSettings,
+    policy: Policy,
+    knowledge: Knowledge,
+    scorers: ScorerChain,
+    shelves: tuple[Shelf, Shelf],
+    clock: Clock,
+) -> RankingPipeline:
+    """The pipeline behind both front doors."""
+    stages = surfaces(policy, knowledge.items, {"recent": shelves[0], "trending": shelves[1]})
+    partitions = settings.batch_partitions
+    hydrator = RowHydrator(
+        knowledge.catalog, knowledge.service, knowledge.items, knowledge.fetcher, partitions
+    )
+    return RankingPipeline(knowledge.items, hydrator, scorers, stages, stages[DEFAULT_SURFACE], clock)
+
+
+def make_side_effects(
+    settings: RankerSettings, knowledge: Knowledge, log: ServedLog, metrics: RankerMetrics
+) -> SideEffects:
+    """Ready timelines and `rank.served`."""
+    effects = (
+        ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s),
+        ServedRows(log, settings.batch_partitions),
+    )
+    return SideEffects(effects, settings.side_effects_waiting, metrics.dropped)
+
+
+def first_problem(*probes: Callable[[], str | None]) -> Callable[[], str | None]:
+    """A probe that reports the first problem of several."""
+
+    def probe() -> str | None:
+        return next((problem for each in probes if (problem := each()) is not None), None)
+
+    return probe
+
+
+def model_problem(client: InferenceClient, watcher: ChampionWatcher) -> str | None:
+    """None while the served model answers, else why it does not."""
+    served = watcher.current
+    if client.ready(served.name, served.version):
+        return None
+    return watcher.problem or f"model {served.name}/{served.version} does not answer"

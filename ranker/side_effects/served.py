@@ -1,0 +1,76 @@
+"""`rank.served`: what was answered and scored, for the exposure join and the trainer."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from feature_store.schema.ids import partition_of
+from feature_store.schema.served import NOT_SERVED, ServedRequest, encode_served
+from ranker.side_effects.answer import Answer
+
+
+class ServedLog(Protocol):
+    """Where messages of `rank.served` go."""
+
+    def append(self, partition: int, message: bytes) -> None:
+        """Write one message; raises when it cannot."""
+
+
+class ServedRows:
+    """Writes every answer's rows, several answers of one partition in one message.
+
+    Parameters
+    ----------
+    partitions : of `rank.served`, by user
+    """
+
+    name = "served"
+
+    def __init__(self, log: ServedLog, partitions: int) -> None:
+        self._log = log
+        self._partitions = partitions
+
+    def apply(self, answers: Sequence[Answer]) -> None:
+        """Write the rows of ``answers``."""
+        by_partition: dict[int, list[ServedRequest]] = defaultdict(list)
+        for answer in answers:
+            if len(answer.outcome.batch):
+                partition = partition_of(answer.query.user_id, self._partitions)
+                by_partition[partition].append(served_request(answer))
+        for partition, requests in by_partition.items():
+            for message in encode_served(requests):
+                self._log.append(partition, message)
+
+
+def served_request(answer: Answer) -> ServedRequest:
+    """The scored candidates of one answer as columns."""
+    query, outcome = answer.query, answer.outcome
+    batch, features, scores, slate = outcome.batch, outcome.features, outcome.scores, outcome.slate
+    position = np.full(len(batch), NOT_SERVED, np.int32)
+    position[slate.order] = np.arange(len(slate.order), dtype=np.int32)
+    propensity = np.zeros(len(batch))
+    propensity[slate.order] = slate.propensities
+    user = np.broadcast_to(features.user, (len(batch), features.user.shape[1]))
+    return ServedRequest(
+        request_id=query.request_id,
+        user_id=query.user_id,
+        surface=query.surface,
+        item_ids=batch.item_ids,
+        position=position,
+        raw_score=scores.raw,
+        nudge=scores.nudge,
+        published_score=scores.published,
+        heads=scores.heads,
+        propensity=propensity,
+        policy=outcome.policy,
+        model_version=f"{scores.model}:{scores.version}" if scores.model else "",
+        fingerprint=answer.fingerprint,
+        served_time_ms=answer.served_time_ms,
+        finalize_time_ms=query.finalize_time_ms,
+        sampled=query.sampled,
+        features=np.concatenate((user, features.candidates), axis=1),
+        ids=features.ids,
+        row_marks=features.marks,
+    )
