@@ -99,6 +99,7 @@ class ExposureJoiner:
         due.extend(self._shed())
         self._metrics.joined(Counter(exposure.status for exposure in due))
         self._decided_to_ms = max(self._decided_to_ms, now_ms)
+        self._show()
         return list(build_exposures(due, self._partition))
 
     def checkpoint(self) -> JoinCheckpoint:
@@ -118,6 +119,12 @@ class ExposureJoiner:
     def held_bytes(self) -> int:
         """About what the window takes in memory."""
         return self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+
+    def _show(self) -> None:
+        unclosed = sum(len(message.keys) for message in self._unclosed)
+        self._metrics.holds(
+            self._partition, unclosed=unclosed, nbytes=self.held_bytes, decided_to_ms=self._decided_to_ms
+        )
 
     def _see(self, message: ImpressionMessage, seen: int) -> None:
         self._count_repeats("impression", seen - len(message.keys), message.time_ms)

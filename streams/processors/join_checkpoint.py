@@ -4,6 +4,7 @@ from collections import deque
 
 import msgspec
 
+from feature_store.schema.topics import FEEDBACK
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 
@@ -36,6 +37,10 @@ class JoinCheckpoint(msgspec.Struct, frozen=True):
     served: LogPosition
     source_high_water: dict[int, int]
     decided_to_ms: int
+
+    def position(self, topic: str) -> LogPosition:
+        """How far `batches.feedback` or `rank.served` has been read."""
+        return self.feedback if topic == FEEDBACK else self.served
 
 
 encode_checkpoint = msgspec.json.Encoder().encode

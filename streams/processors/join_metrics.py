@@ -29,20 +29,20 @@ class JoinMetrics:
             ["kind"],
             registry=registry,
         )
-        self.messages = Counter("eddyline_join_messages", "Messages read.", ["topic"], registry=registry)
+        self._messages = Counter("eddyline_join_messages", "Messages read.", ["topic"], registry=registry)
         self._forgotten = Counter(
             "eddyline_join_forgotten",
             "Rows dropped before their time to stay within the memory allowed.",
             ["kind"],
             registry=registry,
         )
-        self.open = Gauge(
+        self._open = Gauge(
             "eddyline_join_open_exposures", "Exposures not yet written.", ["partition"], registry=registry
         )
-        self.held = Gauge(
+        self._held = Gauge(
             "eddyline_join_held_bytes", "Memory held by the window.", ["partition"], registry=registry
         )
-        self.decided = Gauge(
+        self._decided = Gauge(
             "eddyline_join_decided_time_seconds",
             "Log time up to which exposures are written, seconds since the Unix epoch.",
             ["partition"],
@@ -64,6 +64,16 @@ class JoinMetrics:
     def repeated(self, kind: str, count: int) -> None:
         """Count what had come before: ``answer``, ``impression``, ``row``."""
         self._repeats.labels(kind).inc(count)
+
+    def read(self, topic: str, messages: int) -> None:
+        """Count messages taken in."""
+        self._messages.labels(topic).inc(messages)
+
+    def holds(self, partition: int, *, unclosed: int, nbytes: int, decided_to_ms: int) -> None:
+        """Note what the window of a partition holds and how far it has come."""
+        self._open.labels(partition).set(unclosed)
+        self._held.labels(partition).set(nbytes)
+        self._decided.labels(partition).set(decided_to_ms / 1000)
 
     def forgot(self, kind: str, count: int) -> None:
         """Count rows dropped early: ``served``, ``impression``."""
