@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import faust
 import structlog
 from faust.types import TP
-from feature_store.catalog import Catalog, load_catalog
-from feature_store.online.redis import RedisOnlineStore
 from prometheus_client import REGISTRY, Gauge
 
+from feature_store.catalog import Catalog, load_catalog
 from feature_store.clock import SystemClock
+from feature_store.online import online_store
 from feature_store.schema.topics import batch_topic
 from feature_store.telemetry.logs import configure_logging
 from streams.apps.features_settings import FeaturesSettings
@@ -36,7 +36,7 @@ class FeatureWorker:
         self._settings = settings
         self._topics = topics
         self._takeover = takeover
-        self._inbox = Inbox(settings.features_pending_mb * _MB)
+        self._inbox: Inbox[Message] = Inbox(settings.features_pending_mb * _MB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._partitions: dict[TP, BatchPartition] | None = None
         self.app = build_app("features", settings, topics, self._start_offsets)
@@ -69,15 +69,17 @@ class FeatureWorker:
 
     async def _put_all(self, stream: faust.StreamT[bytes]) -> None:
         async for event in stream.events():
-            await self._inbox.put(event.message.tp, event.message.offset, event.message.value)
+            message = event.message
+            await self._inbox.put(message.tp, (message.offset, message.value), len(message.value))
 
-    async def _let_go(self, app: faust.App, revoked: set[TP], **_: object) -> None:
+    async def _let_go(self, *_: object, **__: object) -> None:
         """Be done with writing before somebody else may own the partitions."""
         await self.drain()
         self._partitions = None
 
     async def _start_offsets(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
-        return await or_die("taking over partitions", self._take_over(assigned))
+        positions: Mapping[TP, int] = await or_die("taking over partitions", self._take_over(assigned))
+        return positions
 
     async def _take_over(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
         self._inbox.clear()
@@ -120,7 +122,7 @@ def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetri
         return BatchReader(topic, partition, skip, settings.features_run_rows)
 
     takeover = Takeover(
-        RedisOnlineStore(settings),
+        online_store(settings),
         views,
         reader,
         metrics,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient, TopicDescription
+from confluent_kafka.admin import AdminClient, TopicDescription  # type: ignore[attr-defined]
 
 from feature_store.settings import Settings, kafka_client_config
 from streams.processors.start import CannotStart, TopicIdentity

@@ -71,7 +71,5 @@ def _fits(before: EntityBatch, after: EntityBatch) -> bool:
 
 
 def _nothing() -> EntityBatch:
-    integers, floats = np.empty(0, np.int64), np.empty(0)
-    return EntityBatch(
-        [], np.empty(0, np.int32), [], np.empty(0, np.int32), integers, floats, integers, integers, {}
-    )
+    indices, integers = np.empty(0, np.int32), np.empty(0, np.int64)
+    return EntityBatch([], indices, [], indices, integers, np.empty(0), indices, integers, {})

@@ -10,14 +10,16 @@ gives the same bits, however the batches are grouped into runs.
 from collections.abc import Sequence
 
 import numpy as np
-from feature_store.views import FeatureView
 from numpy.typing import NDArray
 
-from feature_store.online.base import Checkpoint, Claim, OnlineStore, RowKey
+from feature_store.aggregators.base import is_among
+from feature_store.online.base import Checkpoint, Claim, OnlineStore, RowsOf, Run
+from feature_store.online.rows import encode_rows
+from feature_store.views import ROW_OFFSET, FeatureView
 from streams.processors.batch_run import BatchRun, Gap
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.high_water import new_rows
-from streams.processors.row_cache import ROW_OFFSET, RowCache
+from streams.processors.row_cache import RowCache
 from streams.processors.start import TopicIdentity
 
 CHUNK_ROWS = 256
@@ -86,6 +88,7 @@ class PartitionFolder:
     def _fold_new(self, run: BatchRun) -> None:
         keep, high_water = new_rows(run, self.next_offset, self._high_water)
         self._count_known(run, keep)
+        keep &= self._feeding(run)
         ids, places = self._fold_rows(run, keep)
         with self._metrics.stage("write"):
             self._write(ids, places, self._checkpoint(run.last_offset + 1, high_water))
@@ -95,45 +98,52 @@ class PartitionFolder:
         if len(run.batch):
             self._metrics.reached(self._view.name, self._partition, int(run.batch.event_time_ms.max()))
 
+    def _feeding(self, run: BatchRun) -> Mask:
+        """(n,) which rows are of events that the view folds; the others must not even touch a row."""
+        names = [is_among(name, self._view.event_names) for name in run.batch.event_names]
+        return np.array(names, np.bool_)[run.batch.event_index]
+
     def _fold_rows(self, run: BatchRun, keep: Mask) -> tuple[list[str], Places]:
         """Fold the rows of ``keep`` in memory; the entities that changed and their places."""
-        batch = run.batch
-        entities = _unique(batch.entity_index, keep, len(batch.entity_ids))
+        batch, kept = run.batch, np.flatnonzero(keep)
+        entities = _unique(batch.entity_index[kept], len(batch.entity_ids))
         place = np.zeros(len(batch.entity_ids), np.intp)
         with self._metrics.stage("load"):
             place[entities] = self._cache.places([batch.entity_ids[n] for n in entities], self._load)
-        index = place[batch.entity_index]
-        rows = self._cache.rows
-        fresh = keep & (run.row_offset > rows[index, ROW_OFFSET])
-        self._metrics.skipped(self._view.name, "row_offset", int(keep.sum() - fresh.sum()))
+        index = place[batch.entity_index[kept]]
+        fresh = run.row_offset[kept] > self._cache.rows[index, ROW_OFFSET]
+        self._metrics.skipped(self._view.name, "row_offset", len(kept) - int(fresh.sum()))
         with self._metrics.stage("fold"):
-            self._fold_fresh(run, index, fresh)
-        changed = _unique(batch.entity_index, fresh, len(batch.entity_ids))
+            self._fold_fresh(run, kept[fresh], index[fresh])
+        changed = _unique(batch.entity_index[kept[fresh]], len(batch.entity_ids))
         return [batch.entity_ids[n] for n in changed], place[changed]
 
-    def _fold_fresh(self, run: BatchRun, index: Places, fresh: Mask) -> None:
-        kept = index[fresh]
-        if not len(kept):
+    def _fold_fresh(self, run: BatchRun, fresh: Places, index: Places) -> None:
+        if not len(fresh):
             return
-        self._view.fold(self._cache.rows, kept, run.batch, None if len(kept) == len(fresh) else fresh)
-        self._cache.rows[kept, ROW_OFFSET] = run.row_offset[fresh]
-        self._metrics.folded(self._view.name, len(kept))
+        self._view.fold(self._cache.rows, index, run.batch, _mask(fresh, len(run.batch)))
+        self._cache.rows[index, ROW_OFFSET] = run.row_offset[fresh]
+        self._metrics.folded(self._view.name, len(fresh))
 
     def _load(self, ids: Sequence[str]) -> list[bytes | None]:
-        fingerprint = self._view.fingerprint
-        return self._store.multi_get([RowKey(self._partition, fingerprint, entity_id) for entity_id in ids])
+        (rows,) = self._store.read([RowsOf(self._view.fingerprint, ids, self._partition)])
+        return rows
 
     def _write(self, ids: Sequence[str], places: Places, checkpoint: Checkpoint) -> None:
-        view, partition, epoch = self._view.fingerprint, self._partition, self._epoch
-        for start in range(0, len(ids), CHUNK_ROWS):
-            chunk = slice(start, start + CHUNK_ROWS)
-            rows = list(zip(ids[chunk], _encoded(self._cache.rows[places[chunk]]), strict=True))
-            self._store.put_rows(view, partition, epoch, self._next_sequence(), rows, self._view.ttl_s)
-        self._store.put_checkpoint(view, partition, epoch, self._next_sequence(), checkpoint)
-
-    def _next_sequence(self) -> int:
-        self._sequence += 1
-        return self._sequence
+        rows = list(zip(ids, encode_rows(self._cache.rows[places]), strict=True))
+        chunks = [rows[start : start + CHUNK_ROWS] for start in range(0, len(rows), CHUNK_ROWS)]
+        self._store.put_run(
+            Run(
+                view=self._view.fingerprint,
+                partition=self._partition,
+                epoch=self._epoch,
+                first_sequence=self._sequence + 1,
+                chunks=chunks,
+                checkpoint=checkpoint,
+                ttl_s=self._view.ttl_s,
+            )
+        )
+        self._sequence += len(chunks) + 1
 
     def _checkpoint(self, next_offset: int, high_water: dict[int, int]) -> Checkpoint:
         return Checkpoint(next_offset, high_water, self._topic.topic_id, self._topic.partitions)
@@ -147,13 +157,17 @@ class PartitionFolder:
         )
 
 
-def _unique(index: NDArray[np.int32], mask: Mask, n: int) -> Places:
-    """The values of ``index`` (below ``n``) under ``mask``, ascending, each once."""
+def _unique(index: NDArray[np.int32], n: int) -> Places:
+    """The values of ``index`` (all below ``n``), ascending, each once."""
     seen = np.zeros(n, np.bool_)
-    seen[index[mask]] = True
+    seen[index] = True
     return np.flatnonzero(seen)
 
 
-def _encoded(rows: NDArray[np.float64]) -> list[bytes]:
-    payload, width = rows.astype("<f8", copy=False).tobytes(), rows.shape[1] * 8
-    return [payload[start : start + width] for start in range(0, len(payload), width)]
+def _mask(places: Places, n: int) -> Mask | None:
+    """Where ``places`` (ascending) are among ``n``; None: they are all."""
+    if len(places) == n:
+        return None
+    mask = np.zeros(n, np.bool_)
+    mask[places] = True
+    return mask

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from feature_store.views import FeatureView
 from numpy.typing import NDArray
+
+from feature_store.online.rows import decode_rows
+from feature_store.views import ROW_OFFSET, FeatureView
 
 Load = Callable[[Sequence[str]], list[bytes | None]]
 """Rows of ids as the store has them; None where there is none."""
-
-ROW_OFFSET = 0
-"""Slot of a row that says which batch it was last folded with."""
 
 
 class RowCache:
@@ -56,11 +55,7 @@ class RowCache:
     def _take_in(self, ids: Sequence[str], stored: list[bytes | None]) -> None:
         start, stop = len(self._places), len(self._places) + len(ids)
         self._reserve(stop)
-        self.rows[start:stop] = self._view.blank_rows(len(ids))
-        found = [place for place, row in enumerate(stored, start) if row is not None]
-        if found:
-            payload = b"".join(row for row in stored if row is not None)
-            self.rows[found] = np.frombuffer(payload, "<f8").reshape(len(found), self._view.width)
+        self.rows[start:stop] = decode_rows(self._view, stored)
         self._places.update(zip(ids, range(start, stop), strict=True))
 
     def _reserve(self, n: int) -> None:

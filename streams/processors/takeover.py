@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from feature_store.views import FeatureView
-
 from feature_store.online.base import OnlineStore
+from feature_store.views import FeatureView
 from streams.processors.batch_reader import BatchReader
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.folder import PartitionFolder

@@ -1,0 +1,113 @@
+"""Feature workers in miniature: the same takeover and folding, over a store that fails when told to."""
+
+import copy
+import random
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from feature_store.catalog import load_catalog
+from feature_store.clock import ManualClock
+from feature_store.online.base import Checkpoint, Claim, OnlineStore, RolledBack, RowKey, StaleOwner
+from feature_store.online.memory import MemoryOnlineStore
+from feature_store.schema.batches import decode_entity_batch
+from feature_store.views import FeatureView
+from streams.processors.batch_reader import BatchReader
+from streams.processors.fold_metrics import FoldMetrics
+from streams.processors.partition import BatchPartition
+from streams.processors.start import LogBounds, TopicIdentity
+from streams.processors.takeover import Takeover
+
+ENTITY, TOPIC, PARTITION = "user", TopicIdentity("batches.user", "id-1", 4), 2
+VIEWS: tuple[FeatureView, ...] = tuple(load_catalog().views_of(ENTITY))
+
+
+class Crash(Exception):  # noqa: N818  (reads as what it is)
+    """The process dies here."""
+
+
+class FailingStore:
+    """Passes everything on to a store that tests can roll back; dies at chosen writes.
+
+    Parameters
+    ----------
+    crash_at : write number -> whether it still reaches the store before the crash
+    roll_back_at : write number -> how many writes the store loses just before it
+    """
+
+    def __init__(
+        self, inner: MemoryOnlineStore, crash_at: dict[int, bool], roll_back_at: dict[int, int]
+    ) -> None:
+        self._inner = inner
+        self._crash_at = crash_at
+        self._roll_back_at = roll_back_at
+        self._history = [copy.deepcopy(inner)]
+        self.writes = 0
+
+    def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
+        return self._inner.multi_get(keys)
+
+    def claim(self, view: str, partition: int) -> Claim:
+        return self._inner.claim(view, partition)
+
+    def put_rows(self, *args: object, **kwargs: object) -> None:
+        self._write("put_rows", *args, **kwargs)
+
+    def put_checkpoint(self, *args: object, **kwargs: object) -> None:
+        self._write("put_checkpoint", *args, **kwargs)
+
+    def load_checkpoints(self, view: str, partitions: Sequence[int]) -> list[Checkpoint | None]:
+        return self._inner.load_checkpoints(view, partitions)
+
+    def _write(self, name: str, *args: object, **kwargs: object) -> None:
+        self.writes += 1
+        if lost := self._roll_back_at.get(self.writes, 0):
+            del self._history[max(1, len(self._history) - lost) :]
+            self._inner = copy.deepcopy(self._history[-1])
+        applied = self._crash_at.get(self.writes)
+        if applied is not False:
+            getattr(self._inner, name)(*args, **kwargs)
+            if self._roll_back_at:
+                self._history.append(copy.deepcopy(self._inner))
+        if applied is not None:
+            raise Crash
+
+
+def take_over(store: OnlineStore, end: int, run_rows_max: int, cache_bytes: int = 10**7) -> BatchPartition:
+    """A new owner of the partition, standing at the checkpoint."""
+    metrics = FoldMetrics(CollectorRegistry(), ManualClock())
+    takeover = Takeover(
+        store,
+        {TOPIC.name: VIEWS},
+        lambda topic, partition: BatchReader(topic, partition, frozenset(), run_rows_max),
+        metrics,
+        cache_bytes=cache_bytes,
+    )
+    return takeover.take({(TOPIC, PARTITION): LogBounds(0, end)})[TOPIC.name, PARTITION]
+
+
+def fold_on(partition: BatchPartition, log: Sequence[bytes], rng: random.Random, batches_max: int) -> None:
+    """Fold to the end of the log, random numbers of batches at a time."""
+    while (start := partition.next_offset) < len(log):
+        stop = min(len(log), start + rng.randint(1, batches_max))
+        partition.fold([(offset, log[offset]) for offset in range(start, stop)])
+
+
+def fold_through(store: OnlineStore, log: Sequence[bytes], seed: int) -> int:
+    """Worker after worker until the log is folded; how many it took."""
+    rng, workers = random.Random(seed), 0
+    while True:
+        workers += 1
+        try:
+            partition = take_over(store, len(log), rng.choice([1, 20, 1000]), rng.choice([1, 10**7]))
+            fold_on(partition, log, rng, rng.choice([1, 3, 10]))
+        except (Crash, StaleOwner, RolledBack):
+            continue
+        return workers
+
+
+def stored_rows(store: OnlineStore, log: Sequence[bytes]) -> dict[tuple[str, str], bytes | None]:
+    """Every row that the log can have touched, by view and id."""
+    ids = sorted({entity_id for payload in log for entity_id in decode_entity_batch(payload).entity_ids})
+    keys = [RowKey(PARTITION, view.fingerprint, entity_id) for view in VIEWS for entity_id in ids]
+    return {(key.view, key.entity_id): row for key, row in zip(keys, store.multi_get(keys), strict=True)}

@@ -1,0 +1,121 @@
+"""Whatever is cut off, and wherever: folding on from the checkpoint ends in the same bits."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feature_store.online.base import StaleOwner
+from feature_store.online.memory import MemoryOnlineStore
+from tests.oracles.batch_log import count_over_log
+from tests.simulation.fold_harness import (
+    VIEWS,
+    Crash,
+    FailingStore,
+    fold_on,
+    fold_through,
+    stored_rows,
+    take_over,
+)
+from tests.simulation.fold_log import NOW_MS, make_log
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def reference(log: list[bytes]) -> dict:
+    """One batch at a time, uninterrupted."""
+    store = MemoryOnlineStore()
+    partition = take_over(store, len(log), run_rows_max=1)
+    for offset, payload in enumerate(log):
+        partition.fold([(offset, payload)])
+    return stored_rows(store, log)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=seeds)
+def test_any_grouping_of_batches_gives_the_same_bits(seed):
+    log = make_log(seed, VIEWS, batches=12)
+    store = MemoryOnlineStore()
+    assert fold_through(store, log, seed) == 1
+    assert stored_rows(store, log) == reference(log)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=seeds, crashes=st.dictionaries(st.integers(1, 60), st.booleans(), min_size=1, max_size=12))
+def test_crashes_at_any_writes_applied_or_not_change_no_bit(seed, crashes):
+    log = make_log(seed, VIEWS, batches=12)
+    store = FailingStore(MemoryOnlineStore(), crashes, {})
+    workers = fold_through(store, log, seed)
+    assert workers == 1 + sum(at <= store.writes for at in crashes)
+    assert stored_rows(store, log) == reference(log)
+
+
+def test_a_crash_after_each_single_write_changes_no_bit():
+    log = make_log(7, VIEWS, batches=6)
+    expected = reference(log)
+    undisturbed = FailingStore(MemoryOnlineStore(), {}, {})
+    fold_through(undisturbed, log, 7)
+    for at in range(1, undisturbed.writes + 1):
+        for applied in (False, True):
+            store = FailingStore(MemoryOnlineStore(), {at: applied}, {})
+            assert fold_through(store, log, 7) == 2
+            assert stored_rows(store, log) == expected, (at, applied)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=seeds,
+    losses=st.dictionaries(st.integers(2, 40), st.integers(1, 30), min_size=1, max_size=4),
+    crashes=st.dictionaries(st.integers(1, 60), st.booleans(), max_size=4),
+)
+def test_a_store_that_went_back_to_any_earlier_moment_ends_in_the_same_bits(seed, losses, crashes):
+    log = make_log(seed, VIEWS, batches=12)
+    store = FailingStore(MemoryOnlineStore(), crashes, losses)
+    fold_through(store, log, seed)
+    assert stored_rows(store, log) == reference(log)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, taken_at=st.integers(0, 11))
+def test_a_second_owner_stops_the_first_and_ends_in_the_same_bits(seed, taken_at):
+    log = make_log(seed, VIEWS, batches=12)
+    store = MemoryOnlineStore()
+    first = take_over(store, len(log), run_rows_max=50)
+    if taken_at:
+        first.fold([(offset, log[offset]) for offset in range(taken_at)])
+    second = take_over(store, len(log), run_rows_max=50)
+    with pytest.raises(StaleOwner):
+        first.fold([(taken_at, log[taken_at])])
+    with pytest.raises(RuntimeError):
+        first.fold([(taken_at, log[taken_at])])
+    fold_on(second, log, random.Random(seed), 4)
+    assert stored_rows(store, log) == reference(log)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, crashes=st.dictionaries(st.integers(1, 60), st.booleans(), max_size=6))
+def test_all_time_counters_equal_a_count_over_the_log(seed, crashes):
+    log = make_log(seed, VIEWS, batches=12)
+    store = FailingStore(MemoryOnlineStore(), crashes, {})
+    fold_through(store, log, seed)
+    view = next(view for view in VIEWS if "impression_count_total" in view.columns)
+    rows = {
+        entity: row for (name, entity), row in stored_rows(store, log).items() if name == view.fingerprint
+    }
+    for name, event in (("impression_count_total", "impression"), ("click_count_total", "interaction/click")):
+        expected = count_over_log(log, event)
+        column = view.columns.index(name)
+        for entity, row in rows.items():
+            state = view.blank_rows(1) if row is None else np.frombuffer(row, "<f8")[None, :]
+            assert view.finalize(state, NOW_MS)[0, column] == expected[entity], (entity, name)
+
+
+def test_a_folder_that_crashed_is_never_used_again():
+    log = make_log(1, VIEWS, batches=2)
+    partition = take_over(FailingStore(MemoryOnlineStore(), {1: True}, {}), len(log), run_rows_max=50)
+    with pytest.raises(Crash):
+        partition.fold([(0, log[0])])
+    with pytest.raises(RuntimeError, match="has failed before"):
+        partition.fold([(0, log[0])])
