@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,11 +23,10 @@ DEADLINE_S = 120
 
 
 class Commands:
-    """`eddyline` with a state folder."""
+    """`eddyline` with a state folder and settings."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self._environment = {**os.environ, **NO_WORKERS, "EDDYLINE_HOME": str(home)}
+    def __init__(self, home: Path, **settings: str) -> None:
+        self._environment = {**os.environ, **NO_WORKERS, **settings, "EDDYLINE_HOME": str(home)}
 
     def __call__(self, *words: str, status: int = 0) -> str:
         done = subprocess.run(
@@ -50,48 +50,62 @@ class Commands:
         return status
 
     def family(self) -> list[psutil.Process]:
-        pids = [self.status()["supervisor"]]
-        return [child for pid in pids for child in (psutil.Process(pid), *psutil.Process(pid).children(True))]
+        supervisor = psutil.Process(self.status()["supervisor"])
+        return [supervisor, *supervisor.children(recursive=True)]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory) -> Iterator[Commands]:
+    commands = Commands(tmp_path_factory.mktemp("stack"))
+    commands("up", "--detach")
+    yield commands
+    processes = commands.family()
+    commands("down")
+    assert gone(processes)
+    assert json.loads(commands("status", "--json", status=1)) == {"processes": {}, "ready": False}
 
 
 @pytest.fixture
-def up(tmp_path):
-    started: list[Commands] = []
-
-    def begin(name: str = "home") -> Commands:
-        started.append(Commands(tmp_path / name))
-        started[-1]("up", "--detach")
-        return started[-1]
-
-    yield begin
-    for stack in started:
-        stack("down")
+def light(tmp_path) -> Iterator[Commands]:
+    """A stack of its own without Triton."""
+    commands = Commands(tmp_path / "home", EDDYLINE_INFERENCE="embedded")
+    commands("up", "--detach")
+    yield commands
+    commands("down")
 
 
 def gone(processes: list[psutil.Process]) -> bool:
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 
-def test_up_returns_when_all_parts_answer_and_down_leaves_nothing(up):
-    stack = up()
+def topics(status: dict) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": status["kafka"]}).list_topics(timeout=5).topics)
+
+
+def test_up_returns_when_all_parts_answer(stack):
     status = stack.status()
     assert status["ready"]
     assert set(status["processes"]) == {"kafka", "redis", "triton", "prometheus", "alertmanager"}
-    assert "events" in AdminClient({"bootstrap.servers": status["kafka"]}).list_topics(timeout=5).topics
+    assert "events" in topics(status)
     with Redis.from_url(status["redis"]) as redis:
         assert redis.ping()
     for address in (status["prometheus"], status["alertmanager"]):
         assert httpx.get(f"{address}/-/ready").is_success
-    rules = httpx.get(f"{status['prometheus']}/api/v1/rules").json()
-    assert rules["status"] == "success"
-    processes = stack.family()
-    stack("down")
-    assert gone(processes)
-    assert json.loads(stack("status", "--json", status=1)) == {"processes": {}, "ready": False}
 
 
-def test_killed_parts_come_back_with_their_data_and_are_counted(up):
-    stack = up()
+def test_prometheus_took_the_rules_and_reads_the_supervisor(stack):
+    prometheus = stack.status()["prometheus"]
+    assert httpx.get(f"{prometheus}/api/v1/rules").json()["status"] == "success"
+    targets = httpx.get(f"{prometheus}/api/v1/targets").json()["data"]["activeTargets"]
+    assert {target["labels"]["process"] for target in targets} == {"triton", "supervisor"}
+
+
+def test_a_second_up_of_the_same_home_is_refused(stack):
+    assert "already runs" in stack("up", "--detach", status=1)
+    assert stack.status()["ready"]
+
+
+def test_killed_parts_come_back_with_their_data_and_are_counted(stack):
     before = stack.status()
     with Redis.from_url(before["redis"]) as redis:
         redis.set("kept", "yes")
@@ -101,29 +115,23 @@ def test_killed_parts_come_back_with_their_data_and_are_counted(up):
     assert (after["restarts"]["redis"], after["restarts"]["kafka"]) == (1, 1)
     with Redis.from_url(after["redis"], decode_responses=True) as redis:
         assert redis.get("kept") == "yes"
-    assert "events" in AdminClient({"bootstrap.servers": after["kafka"]}).list_topics(timeout=5).topics
+    assert "events" in topics(after)
 
 
-def test_after_the_supervisor_was_killed_down_leaves_nothing_and_up_works_again(up):
-    stack = up()
-    processes = stack.family()
-    addresses = stack.status()["kafka"]
-    os.kill(stack.status()["supervisor"], signal.SIGKILL)
-    stack("down")
-    assert gone(processes)
-    stack("up", "--detach")
-    assert stack.status()["kafka"] == addresses
-
-
-def test_two_stacks_run_side_by_side(up):
-    one, two = up("one"), up("two")
-    addresses = [stack.status()[part] for stack in (one, two) for part in ("kafka", "redis", "triton_grpc")]
+def test_two_stacks_run_side_by_side(stack, light):
+    addresses = [
+        running.status()[part] for running in (stack, light) for part in ("kafka", "redis", "prometheus")
+    ]
     assert len(set(addresses)) == len(addresses)
-    one("down")
-    assert two.status()["ready"]
-
-
-def test_a_second_up_of_the_same_home_is_refused(up):
-    stack = up()
-    assert "already runs" in stack("up", "--detach", status=1)
+    assert light.status()["triton_grpc"] is None
+    light("down")
     assert stack.status()["ready"]
+
+
+def test_after_the_supervisor_was_killed_down_leaves_nothing_and_up_works_again(light):
+    processes, before = light.family(), light.status()
+    os.kill(before["supervisor"], signal.SIGKILL)
+    light("down")
+    assert gone(processes)
+    light("up", "--detach")
+    assert light.status()["kafka"] == before["kafka"]
