@@ -6,15 +6,12 @@ from functools import cache
 
 from feature_store.definitions import ITEM_ATTRIBUTES, SERVICES, VIEWS
 from feature_store.definitions.services import ServiceDefinition
-from feature_store.schema.ids import SEPARATOR
-from feature_store.views import Feature, FeatureService, FeatureView, ItemAttribute, Rate, column_ref
+from feature_store.validation import InvalidDefinition, check_ids, check_unique, check_view
+from feature_store.views import FeatureService, FeatureView, ItemAttribute, column_ref
 
-_BASE_ENTITIES = ("item", "user", "creator")
+__all__ = ["Catalog", "InvalidDefinition", "load_catalog"]
+
 _ATTRIBUTE = "attribute"
-
-
-class InvalidDefinition(ValueError):  # noqa: N818  (reads as what it is)
-    """A definition that cannot work; the message names it and says what to change."""
 
 
 class Catalog:
@@ -34,10 +31,10 @@ class Catalog:
     ) -> None:
         self.views = tuple(views)
         self.item_attributes = tuple(attributes)
-        _check_unique("view", (view.name for view in self.views))
-        _check_unique("item attribute", (attribute.name for attribute in self.item_attributes))
+        check_unique("view", (view.name for view in self.views))
+        check_unique("item attribute", (attribute.name for attribute in self.item_attributes))
         for view in self.views:
-            _check_view(view)
+            check_view(view)
         self._views = {view.name: view for view in self.views}
         self._services = {definition.name: self._service(definition) for definition in services}
 
@@ -68,7 +65,8 @@ class Catalog:
 
     def _service(self, definition: ServiceDefinition) -> FeatureService:
         columns = (*definition.user, *definition.candidate)
-        _check_unique(f"column of service {definition.name}", columns)
+        check_unique(f"column of service {definition.name}", columns)
+        check_ids(definition.name, definition.ids)
         for reference in definition.user:
             if self._meaning(definition, reference)[0] != "user":
                 raise InvalidDefinition(f"service {definition.name}: {reference} is no feature of the user")
@@ -95,41 +93,6 @@ class Catalog:
 def load_catalog() -> Catalog:
     """The shipped definitions, checked."""
     return Catalog(VIEWS, ITEM_ATTRIBUTES, SERVICES)
-
-
-def _check_view(view: FeatureView) -> None:
-    _check_unique(f"feature of view {view.name}", view.columns)
-    first, *rest = view.entity.split(SEPARATOR)
-    if first not in _BASE_ENTITIES or len(rest) > 1 or not all(rest):
-        raise InvalidDefinition(
-            f"view {view.name}: entity {view.entity!r} is none of {', '.join(_BASE_ENTITIES)}, "
-            f"user{SEPARATOR}creator, user{SEPARATOR}<item attribute>"
-        )
-    if rest and first != "user":
-        raise InvalidDefinition(f"view {view.name}: a combined entity begins with user, not {first}")
-    if view.ttl_s is not None and view.ttl_s <= 0:
-        raise InvalidDefinition(f"view {view.name}: ttl_s must be positive, not {view.ttl_s}")
-    for feature in view.features:
-        _check_feature(view, feature)
-
-
-def _check_feature(view: FeatureView, feature: Feature) -> None:
-    if not isinstance(feature.source, Rate):
-        return
-    for part in (feature.source.numerator, feature.source.denominator):
-        other = next((one for one in view.features if one.name == part), None)
-        if other is None or isinstance(other.source, Rate):
-            raise InvalidDefinition(
-                f"view {view.name}, feature {feature.name}: {part} is no counted feature of the view"
-            )
-
-
-def _check_unique(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InvalidDefinition(f"{what} {name} is declared twice")
-        seen.add(name)
 
 
 def _references(views: Iterable[FeatureView], attributes: Iterable[ItemAttribute]) -> Iterator[str]:

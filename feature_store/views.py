@@ -126,12 +126,16 @@ class FeatureView:
                     aggregator.update(rows[:, place], chosen)
 
     def finalize(self, rows: Float64, now_ms: int) -> Float64:
-        """(n, len(columns)) float64 values as of ``now_ms``, defaults in place of NaN."""
+        """(n, len(columns)) float64 values as of ``now_ms``, defaults in place of NaN.
+
+        Decayed sums of a row whose newest event is later than ``now_ms`` are as of that event.
+        """
         values = np.empty((len(rows), len(self.features)))
         plain, decayed, rest = self._plan
         values[:, plain.columns] = rows[:, plain.slots]
+        as_of_ms = np.maximum(now_ms, rows[:, LAST_EVENT_TIME, None])
         values[:, decayed.columns] = finalize_decayed(
-            rows[:, decayed.slots], rows[:, decayed.slots + 1], decayed.half_lives_ms, now_ms
+            rows[:, decayed.slots], rows[:, decayed.slots + 1], decayed.half_lives_ms, as_of_ms
         )
         for column, aggregator, place in rest:
             values[:, column] = aggregator.finalize(rows[:, place], now_ms)

@@ -69,16 +69,16 @@ class DecayedSum:
         return np.column_stack((total, landmark))
 
     def finalize(self, state: Float64, now_ms: int) -> Float64:
-        return finalize_decayed(state[:, 0], state[:, 1], np.float64(self.half_life_ms), now_ms)
+        """The sum as of ``now_ms``, which must not be before the newest event: it would grow without bound."""
+        return finalize_decayed(state[:, 0], state[:, 1], np.float64(self.half_life_ms), np.float64(now_ms))
 
 
 def finalize_decayed(
-    sums: Float64, landmarks: Float64, half_life_ms: Float64 | np.float64, now_ms: int
+    sums: Float64, landmarks: Float64, half_life_ms: Float64 | np.float64, as_of_ms: Float64 | np.float64
 ) -> Float64:
-    """Sums decayed to ``now_ms``; all shapes broadcast, so that one call serves many features."""
-    decayed: Float64 = sums * np.exp2(
-        (landmarks * (QUANTUM_HALF_LIVES * half_life_ms) - now_ms) / half_life_ms
-    )
+    """Sums decayed to ``as_of_ms``; all shapes broadcast, so that one call serves many features."""
+    age_ms = as_of_ms - landmarks * (QUANTUM_HALF_LIVES * half_life_ms)
+    decayed: Float64 = sums * np.exp2(-age_ms / half_life_ms)
     return decayed
 
 

@@ -1,0 +1,60 @@
+"""Redis, one server and a cluster, obeys the laws of the online store."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+
+from feature_store.online import OnlineStore, RedisOnlineStore
+from feature_store.online.connection import EvictingRedis, connect
+from feature_store.online.keys import row_prefix
+from feature_store.settings import Settings
+from tests.laws.store_laws import PARTITION, VIEW, OnlineStoreLaws
+
+pytestmark = pytest.mark.integration
+
+
+class TestRedis(OnlineStoreLaws):
+    @pytest.fixture
+    def store(self, redis_url: str) -> Iterator[OnlineStore]:
+        client = connect(Settings(redis_url=SecretStr(redis_url)))
+        client.flushdb()
+        yield RedisOnlineStore(client)
+        client.close()
+
+    def test_a_script_that_the_server_forgot_is_loaded_again(
+        self, store: OnlineStore, redis_url: str
+    ) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1")])
+        with Redis.from_url(redis_url) as client:
+            client.script_flush()
+        store.put_rows(VIEW, PARTITION, epoch, 2, [("u", b"2")])
+        with Redis.from_url(redis_url) as client:
+            assert client.get(row_prefix(VIEW, PARTITION) + "u") == b"2"
+
+    def test_a_time_to_live_is_set_and_refreshed(self, store: OnlineStore, redis_url: str) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1")], 1000)
+        with Redis.from_url(redis_url) as client:
+            assert 0 < client.ttl(row_prefix(VIEW, PARTITION) + "u") <= 1000
+
+    def test_a_server_that_may_evict_is_refused(self, redis_url: str) -> None:
+        with Redis.from_url(redis_url) as client:
+            before = client.config_get("maxmemory-policy")["maxmemory-policy"]
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            try:
+                with pytest.raises(EvictingRedis, match="noeviction"):
+                    RedisOnlineStore.connect(Settings(redis_url=SecretStr(redis_url)))
+            finally:
+                client.config_set("maxmemory-policy", before)
+
+
+class TestRedisCluster(OnlineStoreLaws):
+    @pytest.fixture
+    def store(self, redis_cluster_url: str) -> Iterator[OnlineStore]:
+        client = connect(Settings(redis_url=SecretStr(redis_cluster_url), redis_cluster=True))
+        client.flushdb()
+        yield RedisOnlineStore(client)
+        client.close()
