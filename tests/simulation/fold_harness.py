@@ -8,8 +8,17 @@ from prometheus_client import CollectorRegistry
 
 from feature_store.catalog import load_catalog
 from feature_store.clock import ManualClock
-from feature_store.online.base import Checkpoint, Claim, OnlineStore, RolledBack, RowKey, StaleOwner
-from feature_store.online.memory import MemoryOnlineStore
+from feature_store.online import (
+    Checkpoint,
+    Claim,
+    MemoryOnlineStore,
+    OnlineStore,
+    RolledBack,
+    RowKey,
+    RowsOf,
+    Run,
+    StaleOwner,
+)
 from feature_store.schema.batches import decode_entity_batch
 from feature_store.views import FeatureView
 from streams.processors.batch_reader import BatchReader
@@ -49,6 +58,15 @@ class FailingStore:
 
     def claim(self, view: str, partition: int) -> Claim:
         return self._inner.claim(view, partition)
+
+    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
+        return self._inner.read(wanted)
+
+    def put_run(self, run: Run) -> None:
+        for sequence, chunk in enumerate(run.chunks, run.first_sequence):
+            self.put_rows(run.view, run.partition, run.epoch, sequence, chunk, run.ttl_s)
+        last = run.first_sequence + len(run.chunks)
+        self.put_checkpoint(run.view, run.partition, run.epoch, last, run.checkpoint)
 
     def put_rows(self, *args: object, **kwargs: object) -> None:
         self._write("put_rows", *args, **kwargs)

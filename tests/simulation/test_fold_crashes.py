@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_store.online.base import StaleOwner
-from feature_store.online.memory import MemoryOnlineStore
+from feature_store.online import MemoryOnlineStore, StaleOwner
 from tests.oracles.batch_log import count_over_log
 from tests.simulation.fold_harness import (
     VIEWS,
