@@ -1,10 +1,10 @@
-"""Whether a view can work: checked at start, with messages that name the feature and what there is instead."""
+"""Whether a view can work: checked at start, with messages that name the feature and what there is."""
 
 import re
 from collections.abc import Iterable
 from math import isfinite
 
-from feature_store.aggregators import Aggregator
+from feature_store.aggregators import Aggregator, Count, Total
 from feature_store.schema.ids import SEPARATOR
 from feature_store.views import Feature, FeatureView, IdColumn, Rate
 
@@ -45,6 +45,8 @@ def check_view(view: FeatureView) -> None:
         raise InvalidDefinition(f"view {view.name}: it has no features")
     if view.ttl_s is not None and view.ttl_s <= 0:
         raise InvalidDefinition(f"view {view.name}: ttl_s must be positive, not {view.ttl_s}")
+    if view.ttl_s is not None and any(isinstance(f.source, Count | Total) for f in view.features):
+        raise InvalidDefinition(f"view {view.name}: all-time counts never expire, so it has no ttl_s")
     check_unique(f"feature of view {view.name}", view.columns)
     for feature in view.features:
         _check_feature(view, feature)

@@ -19,6 +19,10 @@ class RecentIds:
     column: str
     k: int
 
+    def __post_init__(self) -> None:
+        if self.k <= 0:
+            raise ValueError(f"k must be positive, not {self.k}")
+
     @property
     def width(self) -> int:
         return 1 + self.k
