@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from confluent_kafka import Producer
 
@@ -42,13 +43,19 @@ class Workload:
         items = np.minimum(rng.pareto(1.1, self.events) * 50, self.items - 1).astype(np.int64).tolist()
         interacts = (rng.random(self.events) < self.interaction_share).tolist()
         actions = rng.choice(len(ACTIONS), self.events, p=(0.7, 0.1, 0.15, 0.05)).tolist()
-        for n, (user, item, interacts_now, action) in enumerate(zip(users, items, interacts, actions, strict=True)):
-            head = f'"event_id":"e{self.seed}-{n}","event_time_ms":{start_ms + n // 100},"user_id":"u{user}","item_id":"i{item}"'
-            if interacts_now:
-                value = f'{{"type":"interaction",{head},"request_id":"r{n // 20}","action":"{ACTIONS[action]}","value":1.0}}'
-            else:
-                value = f'{{"type":"impression",{head},"request_id":"r{n // 20}","position":{n % 20}}}'
-            yield f"u{user}", value.encode()
+        for n, (user, item, interacts_now, action) in enumerate(
+            zip(users, items, interacts, actions, strict=True)
+        ):
+            event = {
+                "type": "interaction" if interacts_now else "impression",
+                "event_id": f"e{self.seed}-{n}",
+                "event_time_ms": start_ms + n // 100,
+                "user_id": f"u{user}",
+                "item_id": f"i{item}",
+                "request_id": f"r{n // 20}",
+            }
+            more = {"action": ACTIONS[action], "value": 1.0} if interacts_now else {"position": n % 20}
+            yield f"u{user}", msgspec.json.encode(event | more)
 
 
 def produce(settings: Settings, messages: Iterator[tuple[str, bytes]]) -> int:

@@ -1,0 +1,154 @@
+"""Rank over HTTP and over Kafka, beside the bare Triton call on tensors of the same shape."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlparse
+
+import numpy as np
+import tritonclient.grpc as triton
+from confluent_kafka import Consumer, Producer
+from numpy.typing import NDArray
+
+from benchmarks.paced import paced_producer
+from benchmarks.report import Figure
+from benchmarks.stack import RunningStack, running_stack
+from benchmarks.workload import Workload, produce
+from feature_store.catalog import load_catalog
+from feature_store.settings import Settings
+
+SIZES = (24, 100, 500)
+BLOCKS, CALLS = 8, 100
+WORLD = Workload(events=200_000, users=2_000, items=5_000)
+
+
+def measure() -> list[Figure]:
+    """Figures for 24, 100 and 500 candidates, quiet and while 20 k events/s are ingested."""
+    with running_stack(EDDYLINE_MODEL="reference") as stack:
+        settings = Settings(kafka_bootstrap=stack.kafka)
+        now_ms = time.time_ns() // 1_000_000
+        produce(settings, WORLD.items_json(now_ms))
+        produce(settings, WORLD.events_json(now_ms - 60_000))
+        figures = [figure for size in SIZES for figure in _compare(stack, size, "")]
+        with paced_producer(settings, WORLD, rate=20_000):
+            figures += [
+                figure for size in SIZES for figure in _compare(stack, size, ", 20 k events/s ingested")
+            ]
+        return figures
+
+
+def _compare(stack: RunningStack, size: int, suffix: str) -> list[Figure]:
+    with _http_call(stack, size) as over_http, _kafka_call(stack, size) as over_kafka:
+        calls = {"http": over_http, "bare": _bare_call(stack, size), "kafka": over_kafka}
+        times = _in_turn(calls)
+    bare = "bare Triton gRPC call"
+    figures = []
+    for door, quantiles in (("http", ((50, 2.0), (99, 3.0))), ("kafka", ((50, 3.0),))):
+        for quantile, target in quantiles:
+            value, baseline = (float(np.percentile(times[name], quantile)) for name in (door, "bare"))
+            name = f"rank {size} candidates over {door}, p{quantile}{suffix}"
+            figures.append(
+                Figure(name, value, "ms", bare, baseline, target, at_least=False, bound_ratio=True)
+            )
+    return figures
+
+
+def _in_turn(calls: dict[str, Callable[[int], None]]) -> dict[str, NDArray[np.float64]]:
+    """Milliseconds of each call, measured in blocks by turns, so that the machine's moods hit all alike."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        for n in range(50):
+            call(n)
+    for block in range(BLOCKS):
+        for name, call in calls.items():
+            for n in range(CALLS):
+                begun = time.perf_counter_ns()
+                call(block * CALLS + n)
+                times[name].append((time.perf_counter_ns() - begun) / 1e6)
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def rank_request(size: int, n: int, request_id: str) -> bytes:
+    """Body of the ``n``-th request of ``size`` candidates."""
+    rng = np.random.default_rng(n)
+    items = rng.choice(WORLD.items, size, replace=False)
+    return json.dumps(
+        {
+            "request_id": request_id,
+            "user_id": f"u{n % WORLD.users}",
+            "surface": "replay",
+            "candidates": [f"i{item}" for item in items],
+            "limit": 20,
+        }
+    ).encode()
+
+
+@contextmanager
+def _http_call(stack: RunningStack, size: int) -> Iterator[Callable[[int], None]]:
+    address = urlparse(stack.http)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port)
+    bodies = [rank_request(size, n, f"http-{size}-{n}") for n in range(BLOCKS * CALLS)]
+
+    def call(n: int) -> None:
+        connection.request("POST", "/v1/rank", bodies[n], {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200 or b'"degraded":[]' not in body:
+            raise RuntimeError(f"HTTP {answer.status}: {body[:500]!r}")
+
+    yield call
+    connection.close()
+
+
+@contextmanager
+def _kafka_call(stack: RunningStack, size: int) -> Iterator[Callable[[int], None]]:
+    producer = Producer({"bootstrap.servers": stack.kafka, "linger.ms": 0, "partitioner": "murmur2_random"})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": stack.kafka,
+            "group.id": f"bench-{size}-{time.monotonic_ns()}",
+            "auto.offset.reset": "latest",
+            "fetch.wait.max.ms": 5,
+        }
+    )
+    ready: list[object] = []
+    consumer.subscribe(["rank.responses"], on_assign=lambda _, partitions: ready.extend(partitions))
+    while not ready:
+        consumer.poll(0.1)
+    bodies = [rank_request(size, n, f"kafka-{size}-{n}") for n in range(BLOCKS * CALLS)]
+
+    def call(n: int) -> None:
+        producer.produce("rank.requests", bodies[n], f"u{n % WORLD.users}")
+        producer.poll(0)
+        wanted = f'"kafka-{size}-{n}"'.encode()
+        deadline = time.monotonic() + 30
+        while (message := consumer.poll(0.5)) is None or wanted not in (message.value() or b""):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no response to kafka-{size}-{n}")
+
+    yield call
+    consumer.close()
+
+
+def _bare_call(stack: RunningStack, size: int) -> Callable[[int], None]:
+    service = load_catalog().service("timeline_v1")
+    client = triton.InferenceServerClient(stack.triton_grpc)
+    rng = np.random.default_rng(1)
+    tensors = {
+        "user": rng.random((1, len(service.user)), np.float32),
+        "candidates": rng.random((size, len(service.candidate)), np.float32),
+        "ids": rng.integers(0, 1 << 40, (size, len(service.ids))),
+    }
+    types = {"float32": "FP32", "int64": "INT64"}
+
+    def call(_: int) -> None:
+        inputs = []
+        for name, values in tensors.items():
+            tensor = triton.InferInput(name, values.shape, types[str(values.dtype)])
+            tensor.set_data_from_numpy(values)
+            inputs.append(tensor)
+        client.infer("reference", inputs)
+
+    return call

@@ -1,0 +1,36 @@
+"""`python -m benchmarks.run [NAME ...]`: measure, print, and keep the figures in `latest.json`."""
+
+import sys
+
+from rich.console import Console
+
+from benchmarks import capacity, footprint, freshness, ranking, throughput
+from benchmarks.report import keep, show
+
+SUITES = {
+    "throughput": throughput.measure,
+    "freshness": freshness.measure,
+    "ranking": ranking.measure,
+    "capacity": capacity.measure,
+    "footprint": footprint.measure,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the suites named, or all; 1 if a target was missed."""
+    console = Console()
+    if unknown := set(names) - set(SUITES):
+        console.print(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+        return 2
+    measured = []
+    for name in names or SUITES:
+        console.rule(name)
+        figures = SUITES[name]()
+        show(figures, console)
+        keep(figures)
+        measured += figures
+    return 0 if all(figure.holds for figure in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
