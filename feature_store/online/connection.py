@@ -3,7 +3,9 @@
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.retry import Retry
 
 from feature_store.settings import Settings
 
@@ -17,12 +19,15 @@ def _text(value: object) -> str:
 
 
 def connect(settings: Settings, timeout_ms: int | None = None) -> "Redis | RedisCluster":
-    """A client with the socket timeout ``timeout_ms`` (default: the writers')."""
+    """A client for writers; with ``timeout_ms`` one for readers, which fails by then and does not try again."""
     timeout_s = (timeout_ms or settings.redis_timeout_ms) / 1000
     url = settings.redis_url.get_secret_value()
+    options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+    if timeout_ms is not None:
+        options["retry"] = Retry(NoBackoff(), 0)
     if settings.redis_cluster:
-        return RedisCluster.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
-    return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        return RedisCluster.from_url(url, **options)
+    return Redis.from_url(url, **options)
 
 
 def require_no_eviction(client: "Redis | RedisCluster") -> None:
