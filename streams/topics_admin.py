@@ -1,21 +1,24 @@
 """Creates the topics that are missing and checks those that are there: `python -m streams.topics_admin`."""
 
 import sys
+import time
 from collections.abc import Sequence
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
-from feature_store.catalog import load_catalog
 
+from feature_store.catalog import load_catalog
 from feature_store.schema.topics import TopicSpec, topic_specs
 from feature_store.settings import Settings, kafka_client_config
 
 _TIMEOUT_S = 30.0
+_LEADER_POLL_S = 0.05
 
 
 class TopicMismatch(RuntimeError):  # noqa: N818  (a state of the world, named for what is found)
@@ -51,7 +54,9 @@ def create(admin: AdminClient, specs: Sequence[TopicSpec], replication_factor: i
         [NewTopic(spec.name, spec.partitions, replication_factor, config=spec.config()) for spec in specs],
         operation_timeout=_TIMEOUT_S,
     )
-    return [name for name, result in results.items() if _created(result)]
+    created = [name for name, result in results.items() if _created(result)]
+    _wait_for_leaders(admin, specs)
+    return created
 
 
 def check(admin: AdminClient, specs: Sequence[TopicSpec]) -> None:
@@ -72,6 +77,21 @@ def _created(result) -> bool:  # type: ignore[no-untyped-def]
             return False
         raise
     return True
+
+
+def _wait_for_leaders(admin: AdminClient, specs: Sequence[TopicSpec]) -> None:
+    """Wait until every partition of new topics answers; raises what the broker says if it does not."""
+    partitions = [TopicPartition(spec.name, number) for spec in specs for number in range(spec.partitions)]
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = admin.list_offsets(dict.fromkeys(partitions, latest))
+        errors = [error for future in asked.values() if (error := future.exception(_TIMEOUT_S)) is not None]
+        if not errors:
+            return
+        if time.monotonic() > deadline:
+            raise errors[0]
+        time.sleep(_LEADER_POLL_S)
 
 
 def _partition_problems(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:

@@ -27,10 +27,27 @@ MAX_EVENT_BYTES = 11 * 1024 * 1024
 _LATEST_TIME_MS = 253_402_300_799_999
 _MAX_MESSAGE_CHARACTERS = 500
 
-_TEXT = "No control characters and no `|`."
-Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS, description=_TEXT)]
+# Patterns are only published: the decoder would try them on every id, parse_events does so on all at once.
+_ID_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f|]+$"
+_ACTION_PATTERN = "^[a-z_]{1,32}$"
+
+Id = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_ID_CHARACTERS,
+        description="No control characters and no `|`.",
+        extra_json_schema={"pattern": _ID_PATTERN},
+    ),
+]
 TimeMs = Annotated[int, Meta(ge=0, le=_LATEST_TIME_MS, description="Milliseconds since the epoch, UTC.")]
-Action = Annotated[str, Meta(description="What the user did, `[a-z_]{1,32}`: click, like, dwell, hide, ...")]
+Action = Annotated[
+    str,
+    Meta(
+        description="What the user did: click, like, reply, dwell, hide, block_creator, unblock_creator, ...",
+        extra_json_schema={"pattern": _ACTION_PATTERN},
+    ),
+]
 AttributeName = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
 AttributeValue = float | str | Annotated[list[str], Meta(max_length=MAX_ATTRIBUTE_VALUES)]
 Attributes = Annotated[
