@@ -42,6 +42,10 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         """Finish the wave."""
         self._stopping.set()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until the traffic has ended, which it does by itself only when a wave fails."""
         self._thread.join()
 
     def check(self) -> None:

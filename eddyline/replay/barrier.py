@@ -1,7 +1,7 @@
 """Waits until the rows in the online store cover everything that was published before."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
@@ -96,10 +96,12 @@ class RowsBarrier:
         """
         began_ns = self._clock.monotonic_ns()
         look_ns = began_ns + self._drained_every_ns
-        while behind := self._behind():
+        while next(self._behind(), None):
             now_ns = self._clock.monotonic_ns()
             if now_ns - began_ns > self._timeout_s * 1e9:
-                raise RowsBehind(f"rows not up to date after {self._timeout_s:.0f} s: {'; '.join(behind)}")
+                raise RowsBehind(
+                    f"rows not up to date after {self._timeout_s:.0f} s: {'; '.join(self._behind())}"
+                )
             if now_ns >= look_ns:
                 if self._drained():
                     break
@@ -107,14 +109,16 @@ class RowsBarrier:
             self._pause()
         self._needed.clear()
 
-    def _behind(self) -> list[str]:
-        return [
-            f"view {view} of {entity}, batch partition {partition}, has rows up to offset {at} of {end}"
-            f" of {EVENTS}[{source}]"
-            for entity, needed in self._needed.items()
-            for view in self._views[entity]
-            for partition, source, at, end in _lags(needed, self._store.load_checkpoints(view, [*needed]))
-        ]
+    def _behind(self) -> Iterator[str]:
+        """What is behind; reads only as many checkpoints as its caller asks for."""
+        for entity, needed in self._needed.items():
+            for view in self._views[entity]:
+                checkpoints = self._store.load_checkpoints(view, [*needed])
+                for partition, source, at, end in _lags(needed, checkpoints):
+                    yield (
+                        f"view {view} of {entity}, batch partition {partition}, has rows up to"
+                        f" offset {at} of {end} of {EVENTS}[{source}]"
+                    )
 
 
 def _lags(

@@ -28,7 +28,7 @@ from streams.ingest.settings import IngestSettings
 
 PACED, FREE_RUNNING = "answers_at_that_moment", "free_running"
 FREE_NAMESPACE = "free-running."
-_PAUSE_S = 0.001
+_PAUSE_S = 0.002
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,171 @@
+"""A log replayed through a whole stack, and the README's examples, by the command line alone."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.unit.eddyline.replay.logs import as_lines, click, item, ranking
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).resolve().parents[2]
+EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
+RANKLENS = ROOT.parent / "shared" / "data" / "ranklens" / "events.jsonl.gz"
+ITEMS = [f"film-{number}" for number in range(6)]
+RANKINGS = 40
+
+
+class Stack:
+    """A running stack, and commands that work with it."""
+
+    def __init__(self, home: Path) -> None:
+        self._environment = {**os.environ, "EDDYLINE_HOME": str(home)}
+
+    def run(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv,
+            env={**self._environment, **environment},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def output(self, *argv: str, **environment: str) -> str:
+        done = self.run(*argv, **environment)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    def replay(self, path: Path, *options: str) -> dict[str, Any]:
+        return json.loads(self.output(EDDYLINE, "replay", "ranklens", str(path), "--json", *options))
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.output(EDDYLINE, "status", "--json"))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    started = Stack(tmp_path_factory.mktemp("stack"))
+    started.output(EDDYLINE, "up", "--detach")
+    try:
+        yield started
+    finally:
+        started.output(EDDYLINE, "down")
+
+
+def _clicked(number: int) -> list[str]:
+    """Item k is clicked in every (k + 2)th ranking: rates that soon differ."""
+    return [name for k, name in enumerate(ITEMS) if number % (k + 2) == 0]
+
+
+def _log(path: Path) -> Path:
+    events = [
+        item(name, title=name, popularity=float(n), director=f"d{n % 2}") for n, name in enumerate(ITEMS)
+    ]
+    for number in range(RANKINGS):
+        name, user, at = f"ranking-{number}", f"viewer-{number % 3}", number * 10
+        shown = ITEMS[number % 6 :] + ITEMS[: number % 6]
+        events.append(ranking(name, user, at, shown))
+        events += [click(name, user, at + 5, clicked) for clicked in _clicked(number)]
+    path.write_bytes(as_lines(events))
+    return path
+
+
+def test_rates_of_the_log_differ_where_answers_are_compared() -> None:
+    clicks: Counter[str] = Counter()
+    for number in range(RANKINGS):
+        if number >= RANKINGS * 4 // 5:
+            assert len({clicks[name] for name in ITEMS}) == len(ITEMS)
+        clicks.update(_clicked(number))
+
+
+def test_answers_of_the_counters_are_those_of_counting_in_the_log(stack: Stack, tmp_path: Path) -> None:
+    report = stack.replay(_log(tmp_path / "events.jsonl"))
+    counted, answered = report["quality"]["counted_in_the_log"], report["quality"]["answers_at_that_moment"]
+    assert answered["ndcg_last_fifth"] == pytest.approx(counted["ndcg_last_fifth"], abs=1e-12)
+    assert answered["rankings_last_fifth"] > 0
+    paced, free = report["passes"]["answers_at_that_moment"], report["passes"]["free_running"]
+    assert paced["requests"] == free["requests"] == RANKINGS
+    assert paced["models"] == {"counters 1": RANKINGS}
+    assert paced["degraded"] == {}
+    assert (report["duplicates"], report["dead_letters"]) == (0, {})
+
+
+def test_a_log_replayed_again_is_recognised_and_changes_no_count(stack: Stack, tmp_path: Path) -> None:
+    path = _log(tmp_path / "events.jsonl")
+    stack.replay(path, "--no-free-running", "--namespace", "twice.")
+    with httpx.Client(base_url=stack.status()["http"], timeout=30) as client:
+        before = client.get("/v1/features/item/twice.film-0").json()["features"]
+        again = stack.replay(path, "--no-free-running", "--namespace", "twice.")
+        after = client.get("/v1/features/item/twice.film-0").json()["features"]
+    assert again["duplicates"] == again["passes"]["answers_at_that_moment"]["events"]
+    assert before["impression_count_total"] == after["impression_count_total"] == RANKINGS
+
+
+def test_a_file_that_is_no_log_is_refused_by_its_line(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"event":"session"}\n')
+    done = stack.run(EDDYLINE, "replay", "ranklens", str(path))
+    assert done.returncode == 1
+    assert "line 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_stack_a_replay_says_how_to_start_one(tmp_path: Path) -> None:
+    nobody = Stack(tmp_path)
+    done = nobody.run(EDDYLINE, "replay", "ranklens", str(_log(tmp_path / "events.jsonl")))
+    assert done.returncode == 1
+    assert "eddyline up --detach" in done.stderr
+
+
+@pytest.mark.skipif(not RANKLENS.exists(), reason="needs the RankLens events in ../shared/data/ranklens")
+def test_counters_rank_ranklens_as_well_as_counting_in_the_file(stack: Stack) -> None:
+    report = stack.replay(RANKLENS, "--no-free-running", "--namespace", "whole.")
+    answered = report["quality"]["answers_at_that_moment"]
+    assert answered["ndcg_all"] >= 0.57
+    assert answered["ndcg_last_fifth"] >= 0.605
+    assert (report["duplicates"], report["dead_letters"]) == (0, {})
+
+
+def _readme_examples() -> list[tuple[str, str]]:
+    """(language, code) of the blocks that talk to a running stack, in order."""
+    blocks = re.findall(r"^```(sh|python)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    return [(language, code) for language, code in blocks if re.search(r"HTTP|KAFKA", code)]
+
+
+def test_the_examples_of_the_readme_work(stack: Stack) -> None:
+    examples = _readme_examples()
+    assert [language for language, _ in examples] == ["sh", "sh", "python", "sh", "sh", "python", "sh"]
+    addresses, *rest = examples
+    for language, code in rest:
+        if "kcat" in code and shutil.which("kcat") is None:
+            continue
+        shell = f"set -eu\n{addresses[1]}export HTTP KAFKA\n"
+        script = (
+            f"{shell}\"{sys.executable}\" - <<'PROGRAM'\n{code}PROGRAM\n"
+            if language == "python"
+            else shell + code
+        )
+        stack.output("bash", "-c", script)
+    _wait_for_ann(stack.status()["http"])
+
+
+def _wait_for_ann(http: str) -> None:
+    deadline = time.monotonic() + 60
+    counts: tuple[float, float] = (0.0, 0.0)
+    while counts != (2.0, 1.0):
+        assert time.monotonic() < deadline, counts
+        features = httpx.get(f"{http}/v1/features/user/ann", timeout=30).json()["features"]
+        counts = (features["impression_count_total"], features["click_count_total"])
