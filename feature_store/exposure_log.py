@@ -11,6 +11,7 @@ from feature_store.schema.topics import EXPOSURES
 from feature_store.settings import Settings, kafka_client_config
 
 _POLL_MESSAGES = 1_000
+_POLL_S = 0.1
 _TIMEOUT_S = 30.0
 
 
@@ -35,7 +36,7 @@ def read_exposures(
 
     Parameters
     ----------
-    start : partition -> first offset; others, and None, from the beginning of the log
+    start : partition -> first offset; others, and what retention has removed, from where the log begins
 
     Raises
     ------
@@ -53,7 +54,7 @@ def read_exposures(
     )
     try:
         offsets = _bounds(consumer, topic, start or {})
-        batches = [decode_exposures(message.value()) for message in _messages(consumer, topic, offsets)]
+        batches = [decode_exposures(payload) for payload in _messages(consumer, topic, offsets)]
     finally:
         consumer.close()
     return ExposureRead(latest_exposures(batches), offsets)
@@ -70,21 +71,30 @@ def _bounds(consumer: Consumer, topic: str, start: Mapping[int, int]) -> dict[in
     return bounds
 
 
-def _messages(consumer: Consumer, topic: str, bounds: Mapping[int, tuple[int, int]]) -> Iterator[Message]:
-    """The messages within ``bounds``, each partition in order."""
+def _messages(consumer: Consumer, topic: str, bounds: Mapping[int, tuple[int, int]]) -> Iterator[bytes]:
+    """Payload of each message within ``bounds``, each partition in order."""
     unfinished = {number for number, (first, end) in bounds.items() if first < end}
     consumer.assign([TopicPartition(topic, number, bounds[number][0]) for number in unfinished])
+    silent = 0
     while unfinished:
-        for message in consumer.consume(_POLL_MESSAGES, _TIMEOUT_S):
-            _raise_error(message)
-            number, offset = message.partition(), message.offset()
-            if message.error() is None and offset < bounds[number][1]:
-                yield message
-            if offset >= bounds[number][1] - 1:
+        messages = [message for message in consumer.consume(_POLL_MESSAGES, _POLL_S) if _is_progress(message)]
+        silent = 0 if messages else silent + 1
+        if silent > _TIMEOUT_S / _POLL_S:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{topic}: no answer for {_TIMEOUT_S} s"))
+        for message in messages:
+            number, offset = message.partition() or 0, message.offset() or 0
+            end = bounds[number][1]
+            if message.error() is None and offset < end:
+                yield message.value() or b""
+            if offset >= end - 1:
                 unfinished.discard(number)
 
 
-def _raise_error(message: Message) -> None:
+def _is_progress(message: Message) -> bool:
+    """Whether this is a message or the end of a partition; raises an error that lasts."""
     error = message.error()
-    if error is not None and error.code() != KafkaError._PARTITION_EOF and not error.retriable():
+    if error is None or error.code() == KafkaError._PARTITION_EOF:
+        return True
+    if error.fatal() or not error.retriable():
         raise KafkaException(error)
+    return False

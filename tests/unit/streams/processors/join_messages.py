@@ -74,13 +74,14 @@ def served_rows(answer: Answer) -> pa.RecordBatch:
     return decode_served(encode_served([served_request(answer)])[0])
 
 
-def feedback_rows(message: Feedback, source_offset: int = 0) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(
-        [_row(event, source_offset + place) for place, event in enumerate(message.events)], FEEDBACK_SCHEMA
-    )
+def feedback_rows(message: Feedback, source_offset: int = 0, source_partition: int = 0) -> pa.RecordBatch:
+    rows = [
+        _row(event, source_partition, source_offset + place) for place, event in enumerate(message.events)
+    ]
+    return pa.RecordBatch.from_pylist(rows, FEEDBACK_SCHEMA)
 
 
-def _row(event: Event, source_offset: int) -> dict[str, object]:
+def _row(event: Event, source_partition: int, source_offset: int) -> dict[str, object]:
     return {
         "user_id": event.user,
         "item_id": event.item,
@@ -88,6 +89,6 @@ def _row(event: Event, source_offset: int) -> dict[str, object]:
         "event": "impression" if event.action is None else f"interaction/{event.action}",
         "value": event.value,
         "event_time_ms": event.event_time_ms,
-        "source_partition": 0,
+        "source_partition": source_partition,
         "source_offset": source_offset,
     }
