@@ -19,7 +19,7 @@ def _text(value: object) -> str:
 
 
 def connect(settings: Settings, timeout_ms: int | None = None) -> "Redis | RedisCluster":
-    """A client for writers; with ``timeout_ms`` one for readers, which fails by then and does not try again."""
+    """A client for writers; with ``timeout_ms`` one for readers: fails by then, tries once."""
     timeout_s = (timeout_ms or settings.redis_timeout_ms) / 1000
     url = settings.redis_url.get_secret_value()
     options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}

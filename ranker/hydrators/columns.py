@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_store.schema.served import RowMarks
-from feature_store.views import ROW_OFFSET, FeatureView
-from ranker.hydrators.keys import Keys
+from feature_store.views import FeatureView
 from ranker.pipeline.batch import Float64, Index, Int64
 
 
@@ -51,7 +49,7 @@ def gather(values: Float64, index: Int64) -> Float64:
     Parameters
     ----------
     values : (r + 1, c), the last row for what has none
-    index : (n, w) rows, r: none
+    index : (n, w) rows, r: none; what a candidate has comes before what it has not
 
     Returns
     -------
@@ -60,20 +58,12 @@ def gather(values: Float64, index: Int64) -> Float64:
     if index.shape[1] == 1:
         return values.take(index[:, 0], axis=0)
     none = len(values) - 1
-    present = index != none
-    count = present.sum(axis=1)
-    total = np.where(present[:, :, None], values[index], 0.0).sum(axis=1)
+    count = (index != none).sum(axis=1)
+    summands = values.copy()
+    summands[none] = 0.0
+    total = np.zeros((len(index), values.shape[1]))
+    for each in index[:, : count.max(initial=0)].T:  # what items have comes first in their rows
+        total += summands.take(each, axis=0)
     mean: Float64 = total / np.maximum(count, 1)[:, None]
-    return np.where(count[:, None] > 0, mean, values[none])
-
-
-def marks_of(name: str, keys: Keys, rows: Float64) -> dict[str, RowMarks]:
-    """Which versions of its rows each candidate got; ``name[i]`` where it may have several."""
-    offsets = np.append(rows[:, ROW_OFFSET].astype(np.int64), -1)
-    partitions = np.where(offsets < 0, -1, np.append(keys.partitions, -1)).astype(np.int32)
-    width = keys.index.shape[1]
-    names = [name] if width == 1 else [f"{name}[{i}]" for i in range(width)]
-    return {
-        each: RowMarks(partitions[places], offsets[places])
-        for each, places in zip(names, keys.index.T, strict=True)
-    }
+    mean[count == 0] = values[none]
+    return mean

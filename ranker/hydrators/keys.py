@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from feature_store.schema.ids import SEPARATOR
-from ranker.pipeline.batch import CandidateBatch, Int32, Int64
+from ranker.pipeline.batch import CandidateBatch, Index, Int32, Int64
 from ranker.pipeline.items import ItemColumns, TextColumn
 
 ITEM, USER, CREATOR = "item", "user", "creator"
@@ -58,7 +58,7 @@ class TextKeys:
     def keys(self, user: User, batch: CandidateBatch) -> Keys:
         """One row per distinct text."""
         vocabulary = self._column.vocabulary
-        distinct, index = distinct_numbers(self._column.numbers_of(batch.rows))
+        distinct, index = distinct_numbers(self._column.numbers_of(batch.rows), len(vocabulary.texts))
         ids = [vocabulary.texts[number] for number in distinct.tolist()]
         return Keys(ids, index, vocabulary.partitions[distinct])
 
@@ -72,18 +72,23 @@ class UserTextKeys:
     def keys(self, user: User, batch: CandidateBatch) -> Keys:
         """One row per distinct text."""
         texts, prefix = self._column.vocabulary.texts, user.user_id + SEPARATOR
-        distinct, index = distinct_numbers(self._column.numbers_of(batch.rows))
+        distinct, index = distinct_numbers(self._column.numbers_of(batch.rows), len(texts))
         ids = [prefix + texts[number] for number in distinct.tolist()]
         return Keys(ids, index, np.full(len(ids), user.partition, np.int32))
 
 
-def distinct_numbers(numbers: Int64) -> tuple[Int64, Int64]:
-    """The distinct numbers except 0, and the place of each of (n, w) among them, their count for 0."""
-    distinct, index = np.unique(numbers, return_inverse=True)
-    index = index.reshape(numbers.shape)
-    if len(distinct) == 0 or distinct[0] != 0:
-        return distinct, index
-    return distinct[1:], np.where(index == 0, len(distinct) - 1, index - 1)
+def distinct_numbers(numbers: Int64, vocabulary: int) -> tuple[Index, Int64]:
+    """The distinct numbers except 0, and the place of each of (n, w) among them, their count for 0.
+
+    By marking a table of ``vocabulary`` places, which is quicker than sorting.
+    """
+    occurs = np.zeros(vocabulary, np.bool_)
+    occurs[numbers] = True
+    occurs[0] = False
+    distinct = np.flatnonzero(occurs)
+    place = np.full(vocabulary, len(distinct))
+    place[distinct] = np.arange(len(distinct))
+    return distinct, place[numbers]
 
 
 def combined_attribute(entity: str) -> str | None:

@@ -8,14 +8,14 @@ import numpy as np
 from feature_store.catalog import Catalog
 from feature_store.fetcher import RowFetcher
 from feature_store.schema.ids import partition_of
-from feature_store.schema.served import RowMarks
-from feature_store.views import LAST_EVENT_TIME, FeatureService, FeatureView, column_ref
-from ranker.hydrators.columns import columns_of, gather, marks_of
+from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
+from ranker.hydrators.columns import columns_of, gather
 from ranker.hydrators.ids import IdColumns, attribute_width
 from ranker.hydrators.keys import Keys, User, combined_attribute, key_maker
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
 from ranker.pipeline.features import Features
 from ranker.pipeline.items import ItemColumns
+from ranker.pipeline.marks import RowsRead
 from ranker.pipeline.query import Query
 
 
@@ -109,7 +109,7 @@ class RowHydrator:
             ids=self._ids.read(query.user_id, batch),
             seen=_held(seen, self._user_views[0].state_of(SEEN.column), skip=1),
             blocked_creators=_held(blocked, self._user_views[1].state_of(BLOCKED.column), skip=0),
-            marks=self._marks(query, len(batch), keys, user_rows, rows),
+            rows_read=self._rows_read(query, len(batch), keys, user_rows, rows),
             age_ms=_age_ms(user_rows, query.finalize_time_ms),
         )
 
@@ -133,22 +133,23 @@ class RowHydrator:
         candidates[:, self._attributes] = np.where(np.isnan(numbers), self._attribute_defaults, numbers)
         return candidates
 
-    def _marks(
+    def _rows_read(
         self,
         query: Query,
         n: int,
         keys: Sequence[Keys],
         user_rows: Sequence[Float64],
         rows: Sequence[Float64],
-    ) -> dict[str, RowMarks]:
+    ) -> tuple[RowsRead, ...]:
         user = self._user_of(query)
         mine = Keys([user.user_id], np.zeros((n, 1), np.int64), np.array([user.partition], np.int32))
-        marks: dict[str, RowMarks] = {}
-        for columns, found in zip(self._user, user_rows, strict=True):
-            marks |= marks_of(columns.view.name, mine, found)
-        for columns, each, found in zip(self._views, keys, rows, strict=True):
-            marks |= marks_of(columns.view.name, each, found)
-        return marks
+        views = [columns.view.name for columns in (*self._user, *self._views)]
+        return tuple(
+            RowsRead(view, each.partitions, found[:, ROW_OFFSET].astype(np.int64), each.index)
+            for view, each, found in zip(
+                views, (*[mine] * len(user_rows), *keys), (*user_rows, *rows), strict=True
+            )
+        )
 
 
 def _by_view(references: Sequence[str]) -> dict[str, list[tuple[str, int]]]:

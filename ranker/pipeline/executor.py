@@ -86,13 +86,14 @@ class RankingPipeline:
         for number, source in enumerate(sources):
             for item_id in journal.attempt(f"source_{source.name}", (), source.fetch, query):
                 found.setdefault(item_id, number)
-        numbers = np.fromiter(found.values(), np.int32, len(found))
-        return self._items.batch(list(found), numbers, tuple(source.name for source in sources))
+        item_ids, numbers = list(found), np.fromiter(found.values(), np.int32, len(found))
+        names = tuple(source.name for source in sources)
+        return self._items.batch(item_ids, self._items.rows_of(item_ids), numbers, names)
 
     def _named(self, candidates: list[str]) -> CandidateBatch:
         item_ids = list(dict.fromkeys(candidates))
-        unknown = (self._items.rows_of(item_ids) < 0).astype(np.int32)
-        return self._items.batch(item_ids, unknown, REQUEST_SOURCES)
+        rows = self._items.rows_of(item_ids)
+        return self._items.batch(item_ids, rows, (rows < 0).astype(np.int32), REQUEST_SOURCES)
 
 
 def _filter(

@@ -1,10 +1,9 @@
 """What the hydrator found out about a request's user and candidates."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from feature_store.schema.served import RowMarks
 from ranker.pipeline.batch import Float32, Index, Int64
+from ranker.pipeline.marks import RowsRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,7 @@ class Features:
     candidates : (n, k) float32
     ids : (n, m) int64
     seen, blocked_creators : hashes of the items the user saw last and of the creators they block
-    marks : entity -> which versions of its rows were read, (n,) each
+    rows_read : which versions of the rows, by view
     age_ms : age of the user's row at the finalize time; None where there is none
     """
 
@@ -26,7 +25,7 @@ class Features:
     ids: Int64
     seen: Int64
     blocked_creators: Int64
-    marks: Mapping[str, RowMarks] = field(default_factory=dict)
+    rows_read: tuple[RowsRead, ...] = ()
     age_ms: float | None = None
 
     def take(self, index: Index) -> "Features":
@@ -35,8 +34,5 @@ class Features:
             self,
             candidates=self.candidates[index],
             ids=self.ids[index],
-            marks={
-                entity: RowMarks(marks.partition[index], marks.row_offset[index])
-                for entity, marks in self.marks.items()
-            },
+            rows_read=tuple(rows.take(index) for rows in self.rows_read),
         )

@@ -83,9 +83,10 @@ class ItemColumns:
         """(n,) row of each item, −1 where it is unknown."""
         return np.fromiter(map(self._rows.get, item_ids, repeat(-1)), np.intp, len(item_ids))
 
-    def batch(self, item_ids: list[str], sources: Int32, source_names: tuple[str, ...]) -> CandidateBatch:
-        """Candidates from distinct ``item_ids``, (n,) ``sources`` telling where each came from."""
-        rows = self.rows_of(item_ids)
+    def batch(
+        self, item_ids: list[str], rows: Index, sources: Int32, source_names: tuple[str, ...]
+    ) -> CandidateBatch:
+        """Candidates from distinct ``item_ids`` at ``rows``; (n,) ``sources`` tell where each came from."""
         item_hash, partitions = self._item_hash.values[rows], self._partitions.values[rows]
         for place in np.flatnonzero(rows < 0).tolist():
             item_hash[place] = hash53(item_ids[place])

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 DEFAULT_POLICY = Path(__file__).with_name("default.toml")
-DEFAULT_SURFACE = "default"
+DEFAULT_SURFACE = "home"
 
 SourceName = Literal["recent", "trending"]
 FilterName = Literal["seen", "expired", "blocked_creator", "unknown_item"]
@@ -36,7 +36,7 @@ class SurfacePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Weights of the heads and the surfaces; surfaces not named behave as ``default``."""
+    """Weights of the heads and the surfaces; surfaces not named behave as ``home``."""
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
     version: Annotated[int, Meta(ge=1)]
