@@ -60,7 +60,8 @@ class Plan:
     def stack(self) -> Stack:
         """The stack; making it writes the parts' configuration files."""
         addresses = self.addresses()
-        environment = {**os.environ, **addresses.environment(self._home)}
+        own = {"EDDYLINE_JOIN_WINDOW_S": str(self._settings.join_window_s)}
+        environment = {**os.environ, **own, **addresses.environment(self._home)}
         processes = [*self._kafka(), *self._stores(), *self._monitoring()]
         processes += [*self._tasks(environment), *self._workers(environment)]
         return Stack(self._home, addresses, processes, self._ports["supervisor.metrics"])

@@ -34,6 +34,12 @@ class StackSettings(Settings):
     join_workers: int = Field(1, ge=0, description="Processes of streams.apps.join.")
     ranker_workers: int = Field(1, ge=0, description="Processes of ranker.service.")
 
+    join_window_s: float = Field(
+        10,
+        ge=0,
+        description="From an impression until its exposure is written, seconds; short, for quick feedback.",
+    )
+
     kafka_heap_mb: int = Field(512, ge=256, description="Java heap of the broker, MB.")
     kafka_retention_hours: int = Field(168, ge=1, description="Retention of topics that declare none, hours.")
     kafka_retention_bytes: int = Field(
