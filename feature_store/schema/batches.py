@@ -28,7 +28,7 @@ class EntityBatch:
 
     Attributes
     ----------
-    entity_ids : unique ids; ``entity_index`` (n,) int32 points into them
+    entity_ids : unique ids (a writer may give an Arrow array); ``entity_index`` (n,) int32 points into them
     event_names : unique names, ``impression``, ``interaction/<action>``, ``item`` or ``user``;
         ``event_index`` (n,) int32 points into them
     event_time_ms : (n,) int64
@@ -56,9 +56,7 @@ class EntityBatch:
 def encode_entity_batch(batch: EntityBatch) -> bytes:
     """Arrow IPC stream of ``batch``; the ranges travel in the schema's metadata."""
     columns: dict[str, pa.Array] = {
-        "entity_id": pa.DictionaryArray.from_arrays(
-            batch.entity_index, pa.array(batch.entity_ids, pa.string())
-        ),
+        "entity_id": pa.DictionaryArray.from_arrays(batch.entity_index, _texts(batch.entity_ids)),
         "event": pa.DictionaryArray.from_arrays(batch.event_index, pa.array(batch.event_names, pa.string())),
         "event_time_ms": pa.array(batch.event_time_ms),
         "value": pa.array(batch.value),
@@ -122,6 +120,10 @@ def encode_ranges(ranges: SourceRanges) -> bytes:
 def decode_ranges(payload: bytes) -> SourceRanges:
     """The inverse of :func:`encode_ranges`."""
     return msgspec.json.decode(payload, type=SourceRanges)
+
+
+def _texts(texts: list[str]) -> pa.Array:
+    return texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
 
 
 def _to_arrow(values: NDArray[np.float64]) -> pa.Array:

@@ -57,7 +57,7 @@ Attributes = Annotated[
 
 
 class _Event(msgspec.Struct, gc=False, tag_field="type", omit_defaults=True, kw_only=True):
-    name: ClassVar[str]
+    """What a type of event lacks it has as a constant, so that events become columns without asking."""
 
     event_id: Id
     event_time_ms: TimeMs
@@ -68,6 +68,8 @@ class ItemEvent(_Event, tag="item"):
     """An item as it is from now on; its creator never changes."""
 
     name: ClassVar[str] = "item"
+    user_id: ClassVar[str] = ""
+    value: ClassVar[float] = 1.0
 
     item_id: Id
     creator_id: Id | None = None
@@ -83,6 +85,8 @@ class ItemRemovedEvent(_Event, tag="item_removed"):
     """
 
     name: ClassVar[str] = "item_removed"
+    user_id: ClassVar[str] = ""
+    value: ClassVar[float] = 1.0
 
     item_id: Id
     creator_id: Id | None = None
@@ -93,6 +97,8 @@ class UserEvent(_Event, tag="user"):
     """A user's attributes as they are from now on."""
 
     name: ClassVar[str] = "user"
+    item_id: ClassVar[str] = ""
+    value: ClassVar[float] = 1.0
 
     user_id: Id
     attributes: Attributes = {}
@@ -102,6 +108,7 @@ class ImpressionEvent(_Event, tag="impression"):
     """An item was on the user's screen."""
 
     name: ClassVar[str] = "impression"
+    value: ClassVar[float] = 1.0
 
     user_id: Id
     item_id: Id
@@ -112,6 +119,9 @@ class ImpressionEvent(_Event, tag="impression"):
 
 class InteractionEvent(_Event, tag="interaction"):
     """The user did something with an item."""
+
+    position: ClassVar[None] = None
+    propensity: ClassVar[None] = None
 
     user_id: Id
     item_id: Id

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from feature_store.items import ItemTable
 from feature_store.schema.batches import EntityBatch, SourceRanges, encode_entity_batch
@@ -14,12 +15,16 @@ from streams.ingest.chunks import chunks
 from streams.ingest.entity_batches import EntityBatcher
 from streams.ingest.feedback_batches import feedback_batches
 from streams.ingest.item_columns import ItemColumns
+from streams.ingest.joined_rows import JoinedRows
 from streams.ingest.outbound import Outbound
+from streams.ingest.registry import Registry
 from streams.ingest.routes import EntityRoute
 from streams.ingest.rows import EventRows, event_rows
 from streams.ingest.sieve import Sifted
 
 _KEYS = frozenset({"user", "item", "creator"})
+_USERS_KNOWN = 200_000
+"""Users whose partition is kept at hand; beyond it all are forgotten and learned anew."""
 
 
 class Assembly:
@@ -33,23 +38,27 @@ class Assembly:
     """
 
     def __init__(self, routes: Sequence[EntityRoute], table: ItemTable, partitions: int) -> None:
+        self._users = _no_users(partitions)
         self._partitions = partitions
         columns = [AttributeColumn.parse(name) for route in routes for name in route.columns]
         values = dict.fromkeys(part for route in routes for part in route.parts if part not in _KEYS)
         self.items = ItemColumns(table, partitions, [column for column in columns if column], values)
-        self._batchers = [EntityBatcher(route, self.items) for route in routes]
+        self._batchers = [EntityBatcher(route) for route in routes]
 
     def messages(self, sifted: Sequence[Sifted], ranges: SourceRanges) -> Iterator[Outbound]:
         """The batches of accepted events, which together cover ``ranges``."""
         self.items.refresh()
-        rows = event_rows(sifted, self.items, self._partitions)
+        rows = event_rows(sifted, self._users, self.items)
+        joined = JoinedRows(rows, self._users, self.items)
         for batcher in self._batchers:
-            yield from _entity_messages(batcher, rows, ranges)
+            yield from _entity_messages(batcher, joined, ranges)
         yield from self._feedback_messages(rows, ranges)
         self.items.forget_strangers()
+        if len(self._users) > _USERS_KNOWN:
+            self._users = _no_users(self._partitions)
 
     def _feedback_messages(self, rows: EventRows, ranges: SourceRanges) -> Iterator[Outbound]:
-        for partition, table in feedback_batches(rows, self.items):
+        for partition, table in feedback_batches(rows, self._users):
             payloads = chunks(
                 lambda start, end, covered, table=table: encode_feedback(  # type: ignore[misc]
                     table.slice(start, end - start), covered
@@ -62,7 +71,13 @@ class Assembly:
                 yield Outbound(FEEDBACK, payload, partition=partition)
 
 
-def _entity_messages(batcher: EntityBatcher, rows: EventRows, ranges: SourceRanges) -> Iterator[Outbound]:
+def _no_users(partitions: int) -> Registry:
+    users = Registry(partitions)
+    users.add("")  # the code of none
+    return users
+
+
+def _entity_messages(batcher: EntityBatcher, rows: JoinedRows, ranges: SourceRanges) -> Iterator[Outbound]:
     topic = batch_topic(batcher.route.entity)
     for partition, batch in batcher.batches(rows, ranges):
         payloads = chunks(
@@ -84,7 +99,7 @@ def _part(batch: EntityBatch, start: int, end: int, covered: SourceRanges) -> En
     part = slice(start, end)
     used, index = np.unique(batch.entity_index[part], return_inverse=True)
     return EntityBatch(
-        entity_ids=[batch.entity_ids[i] for i in used.tolist()],
+        entity_ids=pa.array(batch.entity_ids, pa.string()).take(pa.array(used)),
         entity_index=index.astype(np.int32),
         event_names=batch.event_names,
         event_index=batch.event_index[part],

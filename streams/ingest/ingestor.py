@@ -85,7 +85,7 @@ class Ingestor:
 
 
 def _forwarded(event: Event) -> Outbound:
-    return Outbound(ITEMS, encode_event(event), key=event.item_id.encode())  # type: ignore[union-attr]
+    return Outbound(ITEMS, encode_event(event), key=event.item_id.encode())
 
 
 def _count(output: Output, part: Sifted) -> None:

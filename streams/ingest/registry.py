@@ -49,8 +49,11 @@ class Registry:
 
     def codes(self, texts: list[str]) -> NDArray[np.int64]:
         """(n,) codes of texts, new ones for those that have none."""
-        self._append([text for text in dict.fromkeys(texts) if text not in self._codes])
-        return np.fromiter(map(self._codes.__getitem__, texts), np.int64, len(texts))
+        known = self._codes
+        unknown = list(dict.fromkeys(text for text in texts if text not in known))
+        if unknown:
+            self._append(unknown)
+        return np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
 
     def truncate(self, size: int) -> None:
         """Forget the texts whose code is ``size`` or more."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from feature_store.schema.events import (
@@ -21,7 +20,10 @@ from streams.ingest.item_columns import ItemColumns
 from streams.ingest.registry import Registry
 from streams.ingest.sieve import Sifted
 
+Feedback = ImpressionEvent | InteractionEvent
+
 _INTERACTION = "interaction/"
+_OWNERS = frozenset({UserEvent, ItemEvent, ItemRemovedEvent})
 _NAMES: dict[type, str] = {
     kind: kind.name for kind in (ItemEvent, ItemRemovedEvent, UserEvent, ImpressionEvent)
 }
@@ -34,16 +36,16 @@ class EventRows:
     Attributes
     ----------
     event_names, event : names and (n,) int32 codes of them
-    users, user : texts of this step's users and (n,) codes of them
+    user : (n,) codes of users
     item : (n,) rows of `ItemColumns`
     event_time_ms, value, source_partition, source_offset : (n,), as in a batch
     own_attributes : row and attributes of the events that carry attributes themselves
-    feedback : indices (m,) of impressions and interactions, with the columns that only they have
+    feedback : (m,) rows that are impressions and interactions
+    feedback_events : (m,) these
     """
 
     event_names: list[str]
     event: NDArray[np.int32]
-    users: Registry
     user: NDArray[np.int64]
     item: NDArray[np.int64]
     event_time_ms: NDArray[np.int64]
@@ -51,47 +53,35 @@ class EventRows:
     source_partition: NDArray[np.int32]
     source_offset: NDArray[np.int64]
     own_attributes: list[tuple[int, Attributes]]
-    feedback: "FeedbackColumns"
+    feedback: NDArray[np.int64]
+    feedback_events: list[Feedback]
 
     def __len__(self) -> int:
         return len(self.event_time_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackColumns:
-    """What only impressions and interactions have, (m,) each."""
-
-    index: NDArray[np.int64]
-    request_id: pa.Array
-    position: pa.Array
-    propensity: pa.Array
-
-
-def event_rows(sifted: Sequence[Sifted], items: ItemColumns, partitions: int) -> EventRows:
+def event_rows(sifted: Sequence[Sifted], users: Registry, items: ItemColumns) -> EventRows:
     """The accepted events of several runs as columns; ``items`` lends rows to items it does not know."""
     events: list[Event] = [event for part in sifted for event in part.events]
     n = len(events)
     kinds = list(map(type, events))
-    users = Registry(partitions)
-    users.add("")
     names, codes = _event_codes(events, kinds)
+    feedback, feedback_events = _feedback(events, kinds)
     return EventRows(
         event_names=names,
         event=codes,
-        users=users,
-        user=users.codes([getattr(event, "user_id", "") for event in events]),
-        item=items.rows([getattr(event, "item_id", "") for event in events]),
+        user=users.codes([event.user_id for event in events]),
+        item=items.rows([event.item_id for event in events]),
         event_time_ms=np.fromiter([event.event_time_ms for event in events], np.int64, n),
-        value=np.fromiter(
-            [event.value if type(event) is InteractionEvent else 1.0 for event in events], np.float64, n
-        ),
+        value=np.fromiter([event.value for event in events], np.float64, n),
         source_partition=np.repeat(
             np.array([part.run.partition for part in sifted], np.int32),
             [len(part.events) for part in sifted],
         ),
-        source_offset=np.fromiter((offset for part in sifted for offset in part.offsets), np.int64, n),
+        source_offset=np.concatenate([np.array(part.offsets, np.int64) for part in sifted]),
         own_attributes=_own_attributes(events, kinds),
-        feedback=_feedback(events, kinds),
+        feedback=feedback,
+        feedback_events=feedback_events,
     )
 
 
@@ -106,29 +96,17 @@ def _event_codes(events: list[Event], kinds: list[type]) -> tuple[list[str], NDA
 
 
 def _own_attributes(events: list[Event], kinds: list[type]) -> list[tuple[int, Attributes]]:
-    owners = {UserEvent, ItemEvent, ItemRemovedEvent}
-    if owners.isdisjoint(kinds):
+    if _OWNERS.isdisjoint(kinds):
         return []
     return [
         (i, event.attributes)  # type: ignore[union-attr]
         for i, (event, kind) in enumerate(zip(events, kinds, strict=True))
-        if kind in owners
+        if kind in _OWNERS
     ]
 
 
-def _feedback(events: list[Event], kinds: list[type]) -> FeedbackColumns:
-    index = [i for i, kind in enumerate(kinds) if kind is ImpressionEvent or kind is InteractionEvent]
-    feedback = [cast(ImpressionEvent, events[i]) for i in index]
-    seen = [type(event) is ImpressionEvent for event in feedback]
-    return FeedbackColumns(
-        index=np.array(index, np.int64),
-        request_id=pa.array([event.request_id for event in feedback], pa.string()),
-        position=pa.array(
-            [event.position if shown else None for event, shown in zip(feedback, seen, strict=True)],
-            pa.int32(),
-        ),
-        propensity=pa.array(
-            [event.propensity if shown else None for event, shown in zip(feedback, seen, strict=True)],
-            pa.float64(),
-        ),
-    )
+def _feedback(events: list[Event], kinds: list[type]) -> tuple[NDArray[np.int64], list[Feedback]]:
+    if _OWNERS.isdisjoint(kinds):
+        return np.arange(len(events)), cast(list[Feedback], events)
+    index = [i for i, kind in enumerate(kinds) if kind not in _OWNERS]
+    return np.array(index, np.int64), cast(list[Feedback], [events[i] for i in index])

@@ -26,7 +26,6 @@ from feature_store.schema.events import ItemEvent, ItemRemovedEvent, Reason, par
 from feature_store.schema.ids import hash53, partition_of
 from feature_store.schema.topics import ITEMS
 from streams.ingest.entity_batches import EntityBatcher
-from streams.ingest.item_columns import ItemColumns
 from streams.ingest.routes import EntityRoute
 
 
@@ -237,7 +236,7 @@ def test_values_that_fit_no_id_give_no_row() -> None:
 
 def test_a_column_that_nobody_knows_is_refused_at_start() -> None:
     with pytest.raises(ValueError, match=r"user.*colour"):
-        EntityBatcher(EntityRoute("user", frozenset(), ("colour",)), ItemColumns(ItemTable(), 4, (), ()))
+        EntityBatcher(EntityRoute("user", frozenset(), ("colour",)))
 
 
 IDS = st.sampled_from(["a", "b", "c", "a|b", "", "\x00"])
