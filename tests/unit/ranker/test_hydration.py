@@ -1,0 +1,101 @@
+"""Each column of the model's input comes from where the feature service says."""
+
+import numpy as np
+
+from feature_store.schema.ids import hash53, partition_of
+from tests.unit.ranker.world import NOW_MS, PARTITIONS, SERVICE, World
+
+
+def hydrated(world: World, ids: list[str]):
+    batch = world.items.batch(ids, world.items.rows_of(ids), np.zeros(len(ids), np.int32), ("request",))
+    return world.hydrator.hydrate(world.query(ids), batch)
+
+
+def column(features, reference: str) -> list[float]:
+    return features.candidates[:, SERVICE.candidate.index(reference)].tolist()
+
+
+def test_counts_of_item_creator_and_pairs_reach_their_columns():
+    world = World()
+    world.item("a", creator_id="c1", attributes={"genres": ["drama"]})
+    world.item("b", creator_id="c2", attributes={"genres": ["drama", "noir"]})
+    world.row("item", "b", click_count_total=[5.0])
+    world.row("creator", "c1", click_count_total=[7.0])
+    world.row("user|creator", "u1|c2", click_count_total=[3.0])
+    features = hydrated(world, ["a", "b"])
+    assert column(features, "item.click_count_total") == [0.0, 5.0]
+    assert column(features, "creator.click_count_total") == [7.0, 0.0]
+    assert column(features, "user|creator.click_count_total") == [0.0, 3.0]
+
+
+def test_an_items_genres_are_averaged_and_an_item_without_genres_has_the_defaults():
+    world = World()
+    world.item("one", attributes={"genres": ["drama"]})
+    world.item("two", attributes={"genres": ["drama", "noir"]})
+    world.item("none")
+    world.row("user|genres", "u1|drama", click_count_total=[4.0])
+    world.row("user|genres", "u1|noir", click_count_total=[1.0])
+    features = hydrated(world, ["one", "two", "none", "unknown"])
+    assert column(features, "user|genres.click_count_total") == [4.0, 2.5, 0.0, 0.0]
+    assert column(features, "user|genres.ctr_total")[2:] == [0.125, 0.125]
+
+
+def test_item_attributes_come_from_memory_and_fall_back_to_their_defaults():
+    world = World()
+    world.item("a", attributes={"popularity": 9.5, "runtime": "long"})
+    features = hydrated(world, ["a", "unknown"])
+    assert column(features, "attribute.popularity") == [9.5, 0.0]
+    assert column(features, "attribute.runtime") == [0.0, 0.0]
+
+
+def test_ids_are_hashes_and_zero_where_there_is_none():
+    world = World()
+    world.item("a", creator_id="c1", attributes={"genres": ["drama", "noir"], "tags": "x"})
+    features = hydrated(world, ["a", "unknown"])
+    expected = [hash53("u1"), hash53("a"), hash53("c1"), hash53("drama"), hash53("noir"), 0, hash53("x"), 0]
+    assert features.ids[0].tolist() == expected
+    assert features.ids[1].tolist() == [hash53("u1"), hash53("unknown"), 0, 0, 0, 0, 0, 0]
+
+
+def test_the_users_columns_are_read_once_with_their_age():
+    world = World()
+    world.item("a")
+    world.row("user", "u1", click_count_total=[6.0])
+    features = hydrated(world, ["a"])
+    assert features.user.shape == (1, len(SERVICE.user))
+    assert features.user[0, SERVICE.user.index("user.click_count_total")] == 6.0
+    assert features.age_ms == 500
+    assert hydrated(World(), ["a"]).age_ms is None
+
+
+def test_marks_say_which_version_of_each_row_was_read():
+    world = World()
+    world.item("a", creator_id="c1", attributes={"genres": ["drama", "noir"]})
+    world.row("item", "a")
+    world.row("user|genres", "u1|noir")
+    marks = {
+        name: mark for rows in hydrated(world, ["a", "b"]).rows_read for name, mark in rows.marks().items()
+    }
+    assert marks["item"].row_offset.tolist() == [3, -1]
+    assert marks["item"].partition.tolist() == [partition_of("a", PARTITIONS), -1]
+    assert marks["user|genres[0]"].row_offset.tolist() == [-1, -1]
+    assert marks["user|genres[1]"].row_offset.tolist() == [3, -1]
+    assert marks["user|genres[1]"].partition.tolist() == [partition_of("u1", PARTITIONS), -1]
+    assert marks["user"].row_offset.tolist() == [-1, -1]
+
+
+def test_everything_is_finalized_for_the_moment_that_the_request_names():
+    world = World()
+    world.item("a")
+    world.row("item", "a", click_age_s=[float(NOW_MS - 2000)])
+    assert column(hydrated(world, ["a"]), "item.click_age_s") == [2.0]
+
+
+def test_columns_grow_while_readers_hold_the_old_ones():
+    world = World()
+    before = world.items.rows_of(["i0"])
+    ids = world.announce(5000, creators=3000)
+    assert before.tolist() == [-1]
+    features = hydrated(world, ids)
+    assert features.ids[:, 1].tolist() == [hash53(item) for item in ids]
+    assert features.ids[4999, 2] == hash53("c1999")
