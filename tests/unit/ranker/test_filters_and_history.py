@@ -5,6 +5,7 @@ import numpy as np
 from feature_store.schema.events import ItemRemovedEvent
 from feature_store.schema.ids import hash53
 from ranker.filters.unknown_item import UnknownItem
+from ranker.pipeline.fakes import FailingHydrator
 from tests.unit.ranker.world import NOW_MS, World, answered
 
 
@@ -68,16 +69,10 @@ def test_history_that_cannot_be_read_removes_nothing_but_is_said():
     world = World()
     ids = world.announce(2)
     world.saw("u1", *ids)
-    world.hydrator = _unreadable(world)
+    world.hydrator = FailingHydrator(world.hydrator, ConnectionError("no Redis"))
     outcome = world.pipeline().rank(world.query(ids))
     assert answered(outcome) == ids
     assert outcome.degraded == ("features_unavailable", "scored_by_input_order")
-
-
-def _unreadable(world: World):
-    from ranker.pipeline.fakes import FailingHydrator
-
-    return FailingHydrator(world.hydrator, ConnectionError("no Redis"))
 
 
 def test_hundreds_of_candidates_of_many_creators_each_keep_their_own_columns():
