@@ -2,52 +2,32 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.aggregators import Aggregator, Count, DecayedSum, Events, Total
-from feature_store.aggregators.decayed_sum import finalize_decayed
+from feature_store.aggregators import Aggregator, Events
+from feature_store.features import Feature, Rate
+from feature_store.finalizer import HEADER_WIDTH, LAST_EVENT_TIME, ROW_OFFSET, Finalizer
 from feature_store.schema.batches import EntityBatch
 
+__all__ = [
+    "HEADER_WIDTH",
+    "LAST_EVENT_TIME",
+    "ROW_OFFSET",
+    "Feature",
+    "FeatureService",
+    "FeatureView",
+    "Float64",
+    "IdColumn",
+    "ItemAttribute",
+    "Rate",
+    "column_ref",
+]
+
 Float64 = NDArray[np.float64]
-
-ROW_OFFSET, LAST_EVENT_TIME, HEADER_WIDTH = 0, 1, 2
-"""Slots of every row: the batch it was last folded with, and its newest event's time in ms."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Smoothed ratio of two features of the same view, computed when read: (a + prior_a) / (b + prior_b)."""
-
-    numerator: str
-    denominator: str
-    prior_numerator: float = 1.0
-    prior_denominator: float = 8.0
-
-    def of(self, numerator: Float64, denominator: Float64) -> Float64:
-        """(n,) the rate; the priors are added to both sides."""
-        return (numerator + self.prior_numerator) / (denominator + self.prior_denominator)
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One float column.
-
-    Parameters
-    ----------
-    source : what it is made of: an aggregator over events, or a rate of two other features
-    default : read where there is no value (no row, or NaN)
-    """
-
-    name: str
-    source: Aggregator | Rate
-    default: float = 0.0
-    unit: str = ""
-    description: str = ""
-    owner: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +110,7 @@ class FeatureView:
 
         Decayed sums of a row whose newest event is later than ``now_ms`` are as of that event.
         """
-        values = np.empty((len(rows), len(self.features)))
-        plain, decayed, rest = self._plan
-        values[:, plain.columns] = rows[:, plain.slots]
-        as_of_ms = np.maximum(now_ms, rows[:, LAST_EVENT_TIME, None])
-        values[:, decayed.columns] = finalize_decayed(
-            rows[:, decayed.slots], rows[:, decayed.slots + 1], decayed.half_lives_ms, as_of_ms
-        )
-        for column, aggregator, place in rest:
-            values[:, column] = aggregator.finalize(rows[:, place], now_ms)
-        for column, rate, numerator, denominator in self._rates:
-            values[:, column] = rate.of(values[:, numerator], values[:, denominator])
-        absent = np.isnan(values)
-        return np.where(absent, self._defaults, values) if absent.any() else values
+        return self._finalizer.finalize(rows, now_ms)
 
     @cached_property
     def _aggregators(self) -> list[Aggregator]:
@@ -176,50 +144,8 @@ class FeatureView:
         )
 
     @cached_property
-    def _defaults(self) -> Float64:
-        return np.array([feature.default for feature in self.features])
-
-    @cached_property
-    def _plan(self) -> tuple["_Block", "_Block", list[tuple[int, Aggregator, slice]]]:
-        """Features that finalize together: those read as they are, the decayed sums; then the others."""
-        plain, decayed, rest = _Block(), _Block(), []
-        for column, feature in enumerate(self.features):
-            source = feature.source
-            if isinstance(source, Rate):
-                continue
-            place = self._slices[feature.name]
-            if isinstance(source, DecayedSum):
-                decayed = decayed.with_column(column, place.start, source.half_life_ms)
-            elif isinstance(source, Count | Total):
-                plain = plain.with_column(column, place.start)
-            else:
-                rest.append((column, source, place))
-        return plain, decayed, rest
-
-    @cached_property
-    def _rates(self) -> list[tuple[int, Rate, int, int]]:
-        at = {name: column for column, name in enumerate(self.columns)}
-        return [
-            (column, feature.source, at[feature.source.numerator], at[feature.source.denominator])
-            for column, feature in enumerate(self.features)
-            if isinstance(feature.source, Rate)
-        ]
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Columns that one operation finalizes."""
-
-    columns: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    slots: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    half_lives_ms: Float64 = field(default_factory=lambda: np.empty(0))
-
-    def with_column(self, column: int, slot: int, half_life_ms: float = np.inf) -> "_Block":
-        return _Block(
-            np.append(self.columns, column),
-            np.append(self.slots, slot),
-            np.append(self.half_lives_ms, half_life_ms),
-        )
+    def _finalizer(self) -> Finalizer:
+        return Finalizer(self.features, self._slices)
 
 
 def _events(

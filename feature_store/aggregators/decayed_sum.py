@@ -69,7 +69,7 @@ class DecayedSum:
         return np.column_stack((total, landmark))
 
     def finalize(self, state: Float64, now_ms: int) -> Float64:
-        """The sum as of ``now_ms``, which must not be before the newest event: it would grow without bound."""
+        """The sum as of ``now_ms``, which must not be before the newest event: the sum would grow."""
         return finalize_decayed(state[:, 0], state[:, 1], np.float64(self.half_life_ms), np.float64(now_ms))
 
 
@@ -78,7 +78,7 @@ def finalize_decayed(
 ) -> Float64:
     """Sums decayed to ``as_of_ms``; all shapes broadcast, so that one call serves many features."""
     age_ms = as_of_ms - landmarks * (QUANTUM_HALF_LIVES * half_life_ms)
-    decayed: Float64 = sums * np.exp2(-age_ms / half_life_ms)
+    decayed: Float64 = sums * np.exp2(age_ms / -half_life_ms)
     return decayed
 
 

@@ -77,4 +77,9 @@ class Age:
         return np.maximum(left, right)
 
     def finalize(self, state: Float64, now_ms: int) -> Float64:
-        return np.where(state[:, 0] == NEVER, np.nan, np.maximum(now_ms - state[:, 0], 0.0) / 1000.0)
+        return finalize_ages(state[:, 0], now_ms, np.nan)
+
+
+def finalize_ages(times_ms: Float64, now_ms: int, never: Float64 | float) -> Float64:
+    """Seconds from ``times_ms`` to ``now_ms``; all shapes broadcast: one call serves many features."""
+    return np.where(times_ms == NEVER, never, np.maximum(now_ms - times_ms, 0.0) / 1000.0)

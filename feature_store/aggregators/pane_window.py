@@ -61,6 +61,10 @@ class PaneWindow:
         return merged
 
     def finalize(self, state: Float64, now_ms: int) -> Float64:
-        oldest = now_ms // (self.pane_s * 1000) - self.panes
-        inside: Float64 = np.where(self._pane_numbers(state[:, 0]) > oldest, state[:, 1:], 0.0).sum(axis=1)
+        now = now_ms // (self.pane_s * 1000)
+        window = np.arange(now - self.panes + 1, now + 1)
+        wanted = np.empty(self.panes)
+        wanted[window % self.panes] = window
+        held = (wanted <= state[:, :1]).astype(np.float64)
+        inside: Float64 = np.einsum("ij,ij->i", state[:, 1:], held)
         return inside
