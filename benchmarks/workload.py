@@ -27,14 +27,15 @@ class Workload:
     def items_json(self, now_ms: int) -> Iterator[tuple[str, bytes]]:
         """(key, value) of every item event."""
         for item in range(self.items):
-            yield (
-                f"i{item}",
-                (
-                    f'{{"type":"item","event_id":"item-{item}","event_time_ms":{now_ms},"item_id":"i{item}",'
-                    f'"creator_id":"c{item % self.creators}","attributes":{{"genres":["g{item % 20}","g{item % 7}"],'
-                    f'"popularity":{item % 100}.5}}}}'
-                ).encode(),
-            )
+            event = {
+                "type": "item",
+                "event_id": f"item-{item}",
+                "event_time_ms": now_ms,
+                "item_id": f"i{item}",
+                "creator_id": f"c{item % self.creators}",
+                "attributes": {"genres": [f"g{item % 20}", f"h{item % 7}"], "popularity": item % 100 + 0.5},
+            }
+            yield f"i{item}", msgspec.json.encode(event)
 
     def events_json(self, start_ms: int) -> Iterator[tuple[str, bytes]]:
         """(key, value) of every impression and interaction, one millisecond apart."""

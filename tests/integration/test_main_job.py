@@ -36,8 +36,9 @@ class Stack:
         }
 
     def command(self, *words: str) -> str:
+        argv = [EDDYLINE, *words]
         done = subprocess.run(
-            [EDDYLINE, *words], env=self._environment, capture_output=True, text=True, timeout=300, check=False
+            argv, env=self._environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
@@ -121,13 +122,17 @@ def _read_counts(client: httpx.Client, keys: list[tuple[str, str]]) -> dict[tupl
     return {key: read(*key) for key in keys}
 
 
-def _wait_for_counts(client: httpx.Client, expected: dict[tuple[str, str], Counter], deadline_s: float) -> None:
+def _wait_for_counts(
+    client: httpx.Client, expected: dict[tuple[str, str], Counter], deadline_s: float
+) -> None:
     deadline = time.monotonic() + deadline_s
     missing = list(expected)
     while missing:
         found = _read_counts(client, missing)
         missing = [key for key in missing if found[key] != expected[key]]
-        assert not missing or time.monotonic() < deadline, {key: (found[key], expected[key]) for key in missing[:5]}
+        assert not missing or time.monotonic() < deadline, {
+            key: (found[key], expected[key]) for key in missing[:5]
+        }
     found = _read_counts(client, list(expected))
     assert found == expected
 
@@ -142,7 +147,9 @@ def test_counters_are_exact_while_every_worker_is_killed(stack: Stack) -> None:
         _produce(status["kafka"], events, "user_id")
         _wait_for_counts(client, _oracle(events), 120)
 
-        victims = [name for name in status["processes"] if name.startswith(("ingest", "features", "join", "ranker"))]
+        victims = [
+            name for name in status["processes"] if name.startswith(("ingest", "features", "join", "ranker"))
+        ]
         assert len(victims) >= 6
         for victim in victims:
             more = [_feedback(len(events) + n, rng, now_ms) for n in range(1500)]
@@ -221,7 +228,13 @@ def _exposed_items(payload: bytes, request_id: str) -> set[str]:
 
 def test_bad_bytes_become_dead_letters_with_a_reason(stack: Stack) -> None:
     status = stack.wait_ready()
-    bad = [b"", b"\xff\xfe", b"[]", b'{"type":"impression"}', b'{"type":"nothing","event_id":"x","event_time_ms":1}']
+    bad = [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"type":"impression"}',
+        b'{"type":"nothing","event_id":"x","event_time_ms":1}',
+    ]
     producer = Producer({"bootstrap.servers": status["kafka"]})
     for payload in bad:
         producer.produce("events", payload, b"bad")

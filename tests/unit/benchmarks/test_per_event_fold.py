@@ -14,7 +14,7 @@ from feature_store.schema.batches import EntityBatch
 from feature_store.schema.ids import hash53_column
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "peers"))
-from per_event_fold import PerEventFold, load_spec  # noqa: E402  (runs without our packages, so it is no package)
+from per_event_fold import PerEventFold, load_spec
 
 WORLD = Workload(events=3000, users=20, items=30, creators=4)
 NOW_MS = 1_700_000_000_000
