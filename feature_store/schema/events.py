@@ -61,7 +61,7 @@ class _Event(msgspec.Struct, gc=False, tag_field="type", omit_defaults=True, kw_
 
     event_id: Id
     event_time_ms: TimeMs
-    schema_version: Annotated[int, Meta(ge=1)] = 1
+    schema_version: Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)] = 1
 
 
 class ItemEvent(_Event, tag="item"):
@@ -161,17 +161,24 @@ class Refusal(msgspec.Struct, frozen=True):
 
 _decode = msgspec.json.Decoder(Event).decode
 _encode = msgspec.json.Encoder().encode
+_UNDECODABLE = (TypeError, ValueError, RecursionError)
 
 
 def parse_events(payloads: Sequence[bytes | None]) -> list[Event | Refusal]:
     """Each payload as an event, or why it is none, in order; raises nothing.
 
-    Texts are checked for all events at once, and only when that fails one by one.
+    All are tried at once, and one by one only where that fails.
     """
-    parsed = [_decode_or_refuse(payload) for payload in payloads]
-    if _ids_are_plain(payloads) and _actions_are_clean(parsed):
+    try:
+        parsed = list(map(_decode, payloads))  # type: ignore[arg-type]
+    except _UNDECODABLE:
+        parsed = [_decode_or_refuse(payload) for payload in payloads]
+    if _are_plain(payloads) and _actions_are_clean(parsed):
         return parsed
-    return [event if isinstance(event, Refusal) else _refuse_texts(event) or event for event in parsed]
+    return [
+        event if type(event) is Refusal else _refuse(payload, event) or event
+        for payload, event in zip(payloads, parsed, strict=True)
+    ]
 
 
 def parse_event(payload: bytes) -> Event | Refusal:
@@ -205,34 +212,16 @@ def judge_time(
 
 def _decode_or_refuse(payload: bytes | None) -> Event | Refusal:
     try:
-        event: Event = _decode(payload)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RecursionError) as error:
+        return _decode(payload)  # type: ignore[arg-type, no-any-return]
+    except _UNDECODABLE as error:
         return _refuse_undecodable(payload, error)
-    if len(payload) > MAX_ATTRIBUTES_BYTES or event.schema_version != SCHEMA_VERSION:  # type: ignore[arg-type]
-        return _refuse_size_or_version(payload, event) or event  # type: ignore[arg-type]
-    return event
-
-
-def _refuse_size_or_version(payload: bytes, event: Event) -> Refusal | None:
-    if len(payload) > MAX_EVENT_BYTES:
-        message = f"{len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}"
-        return Refusal(Reason.TOO_LARGE, "", message)
-    if event.schema_version > SCHEMA_VERSION:
-        message = f"schema_version {event.schema_version}; this deployment reads up to {SCHEMA_VERSION}"
-        return Refusal(Reason.UNKNOWN_SCHEMA_VERSION, "schema_version", message)
-    size = len(_encode(getattr(event, "attributes", None)))
-    if size > MAX_ATTRIBUTES_BYTES:
-        message = f"attributes take {size} bytes as JSON; at most {MAX_ATTRIBUTES_BYTES}"
-        return Refusal(Reason.BAD_ATTRIBUTES, "attributes", message)
-    return None
 
 
 def _refuse_undecodable(payload: bytes | None, error: Exception) -> Refusal:
     if not payload:
         return Refusal(Reason.MALFORMED, "", "the message is empty; expected one JSON event")
     if len(payload) > MAX_EVENT_BYTES:
-        message = f"{len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}"
-        return Refusal(Reason.TOO_LARGE, "", message)
+        return _too_large(len(payload))
     message = str(error)[:_MAX_MESSAGE_CHARACTERS]
     if not isinstance(error, msgspec.ValidationError):
         return Refusal(Reason.MALFORMED, "", f"not a JSON object in UTF-8: {message}")
@@ -257,6 +246,8 @@ def _reason_of(field: str, message: str) -> Reason:
         return Reason.MALFORMED
     if field == "type":
         return Reason.UNKNOWN_TYPE
+    if field == "schema_version":
+        return Reason.UNKNOWN_SCHEMA_VERSION
     if field == "attributes":
         return Reason.BAD_ATTRIBUTES
     if "of length" in message:
@@ -271,19 +262,43 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f|]")
 _ACTION = re.compile(r"[a-z_]{1,32}")
 
 
-def _ids_are_plain(payloads: Sequence[bytes | None]) -> bool:
-    """Whether nothing in these decodable payloads could put a forbidden character into an id.
+def _are_plain(payloads: Sequence[bytes | None]) -> bool:
+    """Whether these decodable payloads are too small and too simple to break a rule on size or ids.
 
     JSON has control characters below U+0020 only as escapes, so that a text without backslash,
     ``|``, DEL and non-ASCII characters has none at all. A no says nothing.
     """
-    text = b"".join(filter(None, payloads))
-    return text.isascii() and not (b"\\" in text or b"|" in text or b"\x7f" in text)
+    texts = list(filter(None, payloads))
+    text = b"".join(texts)
+    return (
+        text.isascii()
+        and not (b"\\" in text or b"|" in text or b"\x7f" in text)
+        and len(max(texts, key=len, default=b"")) <= MAX_ATTRIBUTES_BYTES
+    )
 
 
 def _actions_are_clean(parsed: Iterable[Event | Refusal]) -> bool:
     actions = {event.action for event in parsed if type(event) is InteractionEvent}
     return all(map(_ACTION.fullmatch, actions))
+
+
+def _refuse(payload: bytes | None, event: Event) -> Refusal | None:
+    """What the decoder cannot see."""
+    return _refuse_size(len(payload or b""), event) or _refuse_texts(event)
+
+
+def _refuse_size(size: int, event: Event) -> Refusal | None:
+    if size > MAX_EVENT_BYTES:
+        return _too_large(size)
+    attributes = getattr(event, "attributes", None)
+    if size > MAX_ATTRIBUTES_BYTES and (taken := len(_encode(attributes))) > MAX_ATTRIBUTES_BYTES:
+        message = f"attributes take {taken} bytes as JSON; at most {MAX_ATTRIBUTES_BYTES}"
+        return Refusal(Reason.BAD_ATTRIBUTES, "attributes", message)
+    return None
+
+
+def _too_large(size: int) -> Refusal:
+    return Refusal(Reason.TOO_LARGE, "", f"{size} bytes; an event has at most {MAX_EVENT_BYTES}")
 
 
 def _refuse_texts(event: Event) -> Refusal | None:

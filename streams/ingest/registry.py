@@ -50,9 +50,9 @@ class Registry:
     def codes(self, texts: list[str]) -> NDArray[np.int64]:
         """(n,) codes of texts, new ones for those that have none."""
         known = self._codes
-        unknown = list(dict.fromkeys(text for text in texts if text not in known))
+        unknown = set(texts).difference(known)
         if unknown:
-            self._append(unknown)
+            self._append(list(unknown))
         return np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
 
     def truncate(self, size: int) -> None:

@@ -1,9 +1,8 @@
 """Sorts the records of a partition: accepted, duplicate or refused, exactly one of the three."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from feature_store.schema.events import (
 )
 from streams.ingest.duplicates import DuplicateWindow
 from streams.ingest.records import Run
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,13 @@ class Sieve:
 
     def _sift_stretch(self, sifted: Sifted, parsed: list[Event | Refusal], stretch: range) -> None:
         """De-duplicate events, none of them an item's, all at once."""
-        valid: Sequence[int] = stretch
-        if Refusal in set(map(type, parsed[stretch.start : stretch.stop])):
-            valid = [i for i in stretch if type(parsed[i]) is not Refusal]
-            sifted.refused.extend((i, parsed[i]) for i in stretch if type(parsed[i]) is Refusal)  # type: ignore[misc]
-        self._accept(sifted, valid, parsed)
+        part = slice(stretch.start, stretch.stop)
+        events, offsets = parsed[part], sifted.run.offsets[part]
+        if Refusal in set(map(type, events)):
+            refused = [i for i in stretch if type(parsed[i]) is Refusal]
+            sifted.refused.extend((i, cast(Refusal, parsed[i])) for i in refused)
+            events, offsets = _without(events, refused, part), _without(offsets, refused, part)
+        self._accept(sifted, cast(list[Event], events), offsets)
 
     def _sift_item(self, sifted: Sifted, parsed: list[Event | Refusal], i: int) -> None:
         """Judge an item event against the table and, if it is new, apply it."""
@@ -113,23 +116,27 @@ class Sieve:
         except CreatorChanged as error:
             sifted.refused.append((i, Refusal(Reason.CREATOR_CHANGED, "creator_id", str(error))))
             return
-        if self._accept(sifted, [i], parsed) and self._table.apply(event):
+        if self._accept(sifted, [event], [sifted.run.offsets[i]]) and self._table.apply(event):
             sifted.items.append(completed(event, cast(ItemRecord, self._table.get(event.item_id))))
 
-    def _accept(self, sifted: Sifted, valid: Sequence[int], parsed: list[Event | Refusal]) -> bool:
+    def _accept(self, sifted: Sifted, events: list[Event], offsets: list[int]) -> bool:
         """Take in valid events but for duplicates and what was emitted before; whether any was taken."""
-        offsets = sifted.run.offsets
-        events = cast(list[Event], [parsed[i] for i in valid])
-        repeated = self._window.admit([offsets[i] for i in valid], [event.event_id for event in events])
-        old = bisect_left(valid, self._emit_from, key=offsets.__getitem__)
-        dropped = {*repeated, *range(old)}
-        sifted.duplicates += sum(1 for i in repeated if i >= old)
-        if dropped:
-            valid = [at for i, at in enumerate(valid) if i not in dropped]
-            events = cast(list[Event], [parsed[i] for i in valid])
+        repeated = self._window.admit(offsets, [event.event_id for event in events])
+        old = bisect_left(offsets, self._emit_from)
+        if repeated or old:
+            sifted.duplicates += len(repeated) - bisect_left(repeated, old)
+            dropped = {*repeated, *range(old)}
+            kept = [i for i in range(len(events)) if i not in dropped]
+            events, offsets = [events[i] for i in kept], [offsets[i] for i in kept]
         sifted.events.extend(events)
-        sifted.offsets.extend([offsets[i] for i in valid])
+        sifted.offsets.extend(offsets)
         return bool(events)
+
+
+def _without(values: list[T], indices: list[int], part: slice) -> list[T]:
+    """The values of ``part`` of a run but for those at some indices of the run."""
+    left_out = {i - part.start for i in indices}
+    return [value for i, value in enumerate(values) if i not in left_out]
 
 
 def _item_events(parsed: list[Event | Refusal]) -> list[int]:

@@ -100,7 +100,7 @@ def test_what_is_no_event_is_refused(payload: bytes, reason: Reason, field: str)
         ({**ITEM, "type": "post"}, Reason.UNKNOWN_TYPE, "type"),
         ({**ITEM, "type": 3}, Reason.UNKNOWN_TYPE, "type"),
         ({**ITEM, "schema_version": 2}, Reason.UNKNOWN_SCHEMA_VERSION, "schema_version"),
-        ({**ITEM, "schema_version": 0}, Reason.OUT_OF_RANGE, "schema_version"),
+        ({**ITEM, "schema_version": 0}, Reason.UNKNOWN_SCHEMA_VERSION, "schema_version"),
         ({**ITEM, "event_id": 7}, Reason.WRONG_TYPE, "event_id"),
         ({**ITEM, "event_time_ms": "now"}, Reason.WRONG_TYPE, "event_time_ms"),
         ({**ITEM, "event_time_ms": -1}, Reason.OUT_OF_RANGE, "event_time_ms"),
