@@ -8,6 +8,7 @@ Source: https://github.com/triton-inference-server/python_backend
 """
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,8 +64,10 @@ class Ranker:
 
 
 def _load(path: Path) -> torch.jit.ScriptModule:
-    module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    return torch.jit.optimize_for_inference(torch.jit.freeze(module))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch prefers torch.export, which needs its source
+        module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        return torch.jit.optimize_for_inference(torch.jit.freeze(module))
 
 
 class TritonPythonModel:

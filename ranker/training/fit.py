@@ -36,24 +36,31 @@ class Parameters:
     ----------
     epochs : at most; the learning rate is annealed over them
     patience : epochs without a better validation part before stopping
-    batch_requests : requests in a step
+    batch_requests : requests in a step, fewer where an epoch would have less than ``min_steps``
     listwise : weight of the softmax over a request's clicks
     skewed_above : columns that exceed this in size are seen by their logarithm
+    threads : of torch, for the whole process; more only helps on a machine that does nothing else
     """
 
     seed: int = 1
     epochs: int = 10
     patience: int = 4
     batch_requests: int = 64
+    min_steps: int = 50
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     listwise: float = 0.3
     skewed_above: float = 10.0
+    threads: int = 1
     shape: Shape = field(default_factory=Shape)
 
+    def batch_of(self, requests: int) -> int:
+        """Requests in a step, for a training part of ``requests``."""
+        return max(1, min(self.batch_requests, requests // self.min_steps))
+
     def as_dict(self) -> dict[str, Any]:
-        """For the metadata of the version."""
-        return {**asdict(self), "threads": torch.get_num_threads()}
+        """For the metadata of the version, as it reads back from JSON."""
+        return {**asdict(self), "shape": {**asdict(self.shape), "hidden": list(self.shape.hidden)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ def fit(train: Rows, validation: Rows | None, user: int, parameters: Parameters,
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(parameters.seed)
+        torch.set_num_threads(parameters.threads)
         return _Fit(train, user, parameters).run(validation, on_epoch)
 
 
@@ -88,7 +96,7 @@ class _Fit:
         self._optimizer = torch.optim.AdamW(
             weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay
         )
-        steps = parameters.epochs * -(-rows.requests // parameters.batch_requests)
+        steps = parameters.epochs * -(-rows.requests // parameters.batch_of(rows.requests))
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer, parameters.learning_rate, total_steps=steps
         )
@@ -150,8 +158,9 @@ def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[t
     """(rows, index of each row's request within the batch), whole requests, in a seeded random order."""
     order = np.random.default_rng((parameters.seed, epoch)).permutation(rows.requests)
     sizes = np.diff(rows.starts)
-    for first in range(0, len(order), parameters.batch_requests):
-        chosen = order[first : first + parameters.batch_requests]
+    size = parameters.batch_of(rows.requests)
+    for first in range(0, len(order), size):
+        chosen = order[first : first + size]
         request = np.repeat(np.arange(len(chosen)), sizes[chosen])
         within = np.arange(len(request)) - np.repeat(np.cumsum(sizes[chosen]) - sizes[chosen], sizes[chosen])
         yield torch.from_numpy(rows.starts[chosen][request] + within), torch.from_numpy(request)

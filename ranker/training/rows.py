@@ -148,7 +148,7 @@ def _matrix(table: pa.Table, name: str, width: int, dtype: Any) -> NDArray[Any]:
     flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     if len(flat) != len(table) * width:
         raise TrainingError(f"exposures: {name} has {len(flat) / len(table):g} values a row, not {width}")
-    matrix: NDArray[Any] = flat.reshape(len(table), width).astype(dtype, copy=False)
+    matrix: NDArray[Any] = flat.reshape(len(table), width).astype(dtype)
     return matrix
 
 

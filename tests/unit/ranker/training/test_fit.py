@@ -1,0 +1,89 @@
+"""The net learns what there is to learn, the same way each time, and serves without positions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ranker.training.evaluation import simple_scorers
+from ranker.training.fit import Parameters, fit, listwise_loss
+from ranker.training.metrics import ndcg
+from ranker.training.predict import predict
+from ranker.training.rows import Rows
+from ranker.training.split import split
+from triton_models.signature import Signature
+from triton_models.timeline_ranker import Normalise
+
+QUICK = Parameters(epochs=4, learning_rate=5e-3)
+
+
+def quiet(epoch: int, epochs: int, value: float | None) -> None:
+    """Nobody watches."""
+
+
+def test_it_beats_the_counters_where_there_is_more_to_know(rows: Rows, signature: Signature) -> None:
+    parts = split(rows)
+    fitted = fit(parts.train, parts.validation, 2, QUICK, quiet)
+    learned = ndcg(predict(fitted.net, parts.test, 2)["click"], parts.test).mean()
+    counted = ndcg(simple_scorers(signature, 0)["item CTR"](parts.test), parts.test).mean()
+    assert learned > counted + 0.05
+
+
+def test_the_same_rows_and_seed_give_the_same_weights(rows: Rows) -> None:
+    first, again = (fit(rows, None, 2, QUICK, quiet).net.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_another_seed_gives_other_weights(rows: Rows) -> None:
+    first = fit(rows, None, 2, QUICK, quiet).net.state_dict()
+    other = fit(rows, None, 2, replace(QUICK, seed=2), quiet).net.state_dict()
+    assert not torch.equal(first["heads.weight"], other["heads.weight"])
+
+
+def test_training_leaves_the_global_random_state_alone(rows: Rows) -> None:
+    before = torch.random.get_rng_state()
+    fit(rows, None, 2, replace(QUICK, epochs=1), quiet)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_it_stops_when_the_validation_part_gets_no_better(rows: Rows) -> None:
+    values: list[float] = []
+    parts = split(rows)
+    fitted = fit(
+        parts.train,
+        parts.validation,
+        2,
+        replace(QUICK, epochs=30, patience=2, learning_rate=2e-2),
+        lambda epoch, epochs, value: values.append(value or 0.0),
+    )
+    assert fitted.epochs == int(np.argmax(values)) + 1
+    assert len(values) == min(30, fitted.epochs + 2)
+
+
+def test_heads_are_probabilities_on_average(rows: Rows) -> None:
+    parts = split(rows)
+    fitted = fit(parts.train, None, 2, QUICK, quiet)
+    predicted = predict(fitted.net, parts.train, 2)["click"]
+    assert ((predicted > 0) & (predicted < 1)).all()
+    assert predicted.mean() == pytest.approx(parts.train.labels["click"].mean(), abs=0.03)
+
+
+def test_the_listwise_loss_equals_the_softmax_of_each_request() -> None:
+    logits = torch.tensor([2.0, -1.0, 0.5, 300.0, -300.0])
+    labels = torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0])
+    request = torch.tensor([0, 0, 0, 1, 1])
+    first = -torch.log_softmax(logits[:3], 0)[[0, 2]].mean()
+    second = -torch.log_softmax(logits[3:], 0)[1]
+    assert listwise_loss(logits, labels, request).item() == pytest.approx(((first + second) / 2).item())
+
+
+def test_a_request_without_clicks_has_no_listwise_loss() -> None:
+    zero = torch.zeros(4)
+    assert listwise_loss(torch.randn(4), zero, torch.tensor([0, 0, 1, 1])).item() == 0.0
+
+
+def test_values_that_are_no_numbers_become_average_ones() -> None:
+    normalise = Normalise(torch.tensor([False, True]), torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0]))
+    strange = torch.tensor([[torch.nan, torch.inf], [-torch.inf, torch.nan]])
+    assert normalise(strange).tolist() == [[0.0, 4.0], [-4.0, 0.0]]
