@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_store.aggregators.base import Events, Float64
+from feature_store.aggregators.base import Events, Float64, Rows
 
 NEVER = -1.0
 
@@ -41,14 +41,13 @@ class LastValue:
             events.event_time_ms[present].astype(np.float64),
             value[present],
         )
-        order = np.lexsort((value, time))
-        newest = {int(row): at for row, at in zip(index[order], order, strict=True)}
-        rows, at = np.fromiter(newest, np.intp), np.fromiter(newest.values(), np.intp)
+        at = newest_of_each(index, value, time)
+        rows = index[at]
         state[rows] = self.merge(state[rows], np.column_stack((time[at], value[at])))
 
     def merge(self, left: Float64, right: Float64) -> Float64:
         later = right[:, 0] > left[:, 0]
-        tie = (right[:, 0] == left[:, 0]) & (right[:, 1] > left[:, 1])
+        tie = (right[:, 0] == left[:, 0]) & (right[:, 1] >= left[:, 1])
         return np.where((later | tie)[:, None], right, left)
 
     def finalize(self, state: Float64, now_ms: int) -> Float64:
@@ -78,6 +77,13 @@ class Age:
 
     def finalize(self, state: Float64, now_ms: int) -> Float64:
         return finalize_ages(state[:, 0], now_ms, np.nan)
+
+
+def newest_of_each(index: Rows, *keys: Float64) -> Rows:
+    """Where the newest event of each row is, by the last key, then the one before it; of equals the last."""
+    order = np.lexsort((*keys, index))
+    ends = np.flatnonzero(np.diff(index[order], append=-1))
+    return order[ends]
 
 
 def finalize_ages(times_ms: Float64, now_ms: int, never: Float64 | float) -> Float64:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feature_store.aggregators.base import Events, Float64
-from feature_store.aggregators.last_value import NEVER
+from feature_store.aggregators.last_value import NEVER, newest_of_each
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class MultiAttribute:
     def update(self, state: Float64, events: Events) -> None:
         values = events.extra[self.inputs[0]]
         present = np.flatnonzero(~np.isnan(values).all(axis=1))
-        order = present[np.argsort(events.event_time_ms[present], kind="stable")]
-        newest = {int(events.index[at]): int(at) for at in order}
-        rows, at = np.fromiter(newest, np.intp), np.fromiter(newest.values(), np.intp)
+        times = events.event_time_ms[present].astype(np.float64)
+        at = present[newest_of_each(events.index[present], times)]
+        rows = events.index[at]
         fresh = np.column_stack((events.event_time_ms[at].astype(np.float64), values[at]))
         state[rows] = self.merge(state[rows], fresh)
 

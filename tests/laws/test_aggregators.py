@@ -202,3 +202,9 @@ def test_a_decayed_sum_survives_a_silence_of_years() -> None:
     new = Event(0, "impression", BASE_MS + 3000 * oracle.DAY_MS, 1.0, math.nan)
     state = fold(aggregator, [[old], [new]])
     assert aggregator.finalize(state, new.event_time_ms)[0] == pytest.approx(1.0)
+
+
+def test_zeros_of_either_sign_at_one_moment_do_not_tell_batches_apart() -> None:
+    events = [Event(0, "impression", BASE_MS, 1.0, zero) for zero in (0.0, -0.0, 0.0)]
+    aggregator = LastValue("impression", COLUMN)
+    assert fold(aggregator, [events]).tobytes() == fold(aggregator, [[event] for event in events]).tobytes()
