@@ -21,11 +21,13 @@ def demo(
 
     At a terminal it ends with Ctrl-C; otherwise it stops everything that it started.
     """
+    from rich.markup import escape
+
     from eddyline.demo.run import EXPECTED, run_demo
 
     console = Console()
     try:
         run_demo(events, seed, console)
     except EXPECTED as error:
-        console.print(f"[red]eddyline:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -39,6 +39,9 @@ def ranklens(
     Items first, then moment after moment: a rank request for what each user was shown, sent when rows
     cover every earlier event, then the impressions and clicks.
     """
+    import httpx
+    from rich.markup import escape
+
     from eddyline.clients.events import NotDelivered
     from eddyline.clients.running import NoStack, running_stack
     from eddyline.replay.barrier import RowsBehind
@@ -53,8 +56,16 @@ def ranklens(
     try:
         stack = running_stack(Settings().home)
         report = Replay(stack, Options(path, rate, namespace, free_running), console).run()
-    except (ItemsUnknown, NoStack, NotDelivered, RankLensError, RankingFailed, RowsBehind) as error:
-        console.print(f"[red]eddyline:[/] {error}", highlight=False, soft_wrap=True)
+    except (
+        httpx.HTTPError,
+        ItemsUnknown,
+        NoStack,
+        NotDelivered,
+        RankLensError,
+        RankingFailed,
+        RowsBehind,
+    ) as error:
+        console.print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps(to_json(report)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -44,7 +45,7 @@ def recorded_timeline(title: str, response: RankResponse, titles: Mapping[str, s
     """The beginning of a timeline of a log, with the reason of each item."""
     table = _timeline(title, response, ["title"])
     for ranked in response.items[:10]:
-        table.add_row(*_reason(ranked), titles.get(ranked.item_id, ranked.item_id))
+        table.add_row(*_reason(ranked), escape(titles.get(ranked.item_id, ranked.item_id)))
     return table
 
 
@@ -53,7 +54,7 @@ def dead_letters(by_reason: Mapping[str, int], examples: Mapping[str, DeadLetter
     table = _table("dead letters", ["reason", "count", "field", "its producer is told"])
     for reason, number in sorted(by_reason.items(), key=lambda item: -item[1]):
         letter = examples[reason]
-        table.add_row(reason, str(number), letter.field, letter.message)
+        table.add_row(reason, str(number), letter.field, escape(letter.message))
     return table
 
 

@@ -97,9 +97,8 @@ class UserShow:
         return UserWave(self._crowd, wrong, stage.ranker, self._publisher, stage.tally, stage.clock)
 
     def _show_timeline(self, title: str) -> None:
-        request = RankRequest(
-            request_id=f"look-{next(self._looks)}", user_id=self._world.user_ids[0], limit=8
-        )
+        user_id = self._world.user_ids[self._world.outsider]
+        request = RankRequest(request_id=f"look-{next(self._looks)}", user_id=user_id, limit=8)
         answer = self._stage.ranker.rank([request])[0]
         if answer.response is None:
             self._stage.say(f"no timeline for {request.user_id}: {answer.problem}")

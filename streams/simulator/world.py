@@ -78,6 +78,14 @@ class World:
                 },
             )
 
+    @cached_property
+    def outsider(self) -> int:
+        """Of the users who come often, the one who cares least for what most others click."""
+        click = 1 / (1 + np.exp(-self.click_logit))
+        fit = click @ (self.activity @ click) / click.sum(axis=1)
+        often = self.activity >= np.median(self.activity)
+        return int(np.argmin(np.where(often, fit, np.inf)))
+
     def title_of(self, item: int) -> str:
         """A title, for people to look at."""
         adjective, noun = _ADJECTIVES[item % len(_ADJECTIVES)], _NOUNS[item // 10 % len(_NOUNS)]

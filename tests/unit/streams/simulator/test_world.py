@@ -34,3 +34,15 @@ def test_a_user_clicks_more_on_what_they_love() -> None:
         loved = [bool({*world.genres(item)} & {*world.loved_genres(user)}) for item in range(600)]
         logit = world.click_logit[user]
         assert logit[loved].mean() > logit[np.logical_not(loved)].mean() + 1
+
+
+def test_the_outsider_comes_often_and_shares_few_tastes() -> None:
+    world = World(8)
+    click = 1 / (1 + np.exp(-world.click_logit))
+    popular = np.argsort(-(world.activity @ click))[:50]
+    shares = [
+        np.mean([bool({*world.genres(item)} & {*world.loved_genres(user)}) for item in popular])
+        for user in range(len(world.user_ids))
+    ]
+    assert shares[world.outsider] < np.median(shares)
+    assert world.activity[world.outsider] >= np.median(world.activity)
