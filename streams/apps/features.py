@@ -57,6 +57,12 @@ class FeatureWorker:
             pending = await self._inbox.take()
             await loop.run_in_executor(self._thread, self._fold, pending)
 
+    async def confirm_forever(self) -> None:
+        """Find out, in quiet times too, that Redis lost writes or that somebody else owns a partition."""
+        while True:
+            await asyncio.sleep(self._settings.features_confirm_every_s)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._confirm)
+
     async def drain(self) -> None:
         """Finish the fold under way; what is pending stays in Kafka."""
         self._inbox.clear()
@@ -106,6 +112,10 @@ class FeatureWorker:
         taken = self._takeover.take(logs)
         self._partitions = {tp: taken[tp.topic, tp.partition] for tp in bounds}
 
+    def _confirm(self) -> None:
+        for partition in (self._partitions or {}).values():
+            partition.confirm()
+
     def _fold(self, pending: Mapping[TP, Sequence[Message]]) -> None:
         partitions = self._partitions or {}
         for tp, messages in pending.items():
@@ -139,7 +149,14 @@ def main() -> None:
     worker = make_worker(settings, load_catalog(), FoldMetrics(REGISTRY, clock))
     lag = Gauge("eddyline_features_lag_offsets", "Batches not yet folded.", ["topic", "partition"])
     watch = ProgressWatch(worker.positions, lag, clock, stuck_after_s=settings.features_stuck_after_s)
-    run_worker(worker.app, settings, clock, watch=watch, tasks=(worker.fold_forever,), drain=worker.drain)
+    run_worker(
+        worker.app,
+        settings,
+        clock,
+        watch=watch,
+        tasks=(worker.fold_forever, worker.confirm_forever),
+        drain=worker.drain,
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ class FeaturesSettings(Settings):
     features_cache_mb: int = Field(1024, ge=1, description="Rows kept in memory by one worker, MB.")
     features_pending_mb: int = Field(64, ge=1, description="Batches waiting to be folded, MB.")
     features_run_rows: int = Field(32_768, ge=1, description="Rows of batches folded before one write.")
+    features_confirm_every_s: float = Field(
+        2.0, gt=0, description="How often a worker makes sure that Redis still has what it wrote, s."
+    )
     features_stuck_after_s: float = Field(
         30.0, gt=0, description="A partition behind and unmoved for so long makes the worker not alive, s."
     )

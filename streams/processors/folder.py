@@ -85,6 +85,16 @@ class PartitionFolder:
             self._fold_new(run)
             self._broken = False
 
+    def confirm(self) -> None:
+        """Write the checkpoint again: an idle owner, too, must notice that the store went back.
+
+        Raises as :meth:`fold`.
+        """
+        if self._high_water:
+            self._broken = True
+            self._write([], np.empty(0, np.intp), self._checkpoint(self.next_offset, self._high_water))
+            self._broken = False
+
     def _fold_new(self, run: BatchRun) -> None:
         keep, high_water = new_rows(run, self.next_offset, self._high_water)
         self._count_known(run, keep)

@@ -26,6 +26,11 @@ class BatchPartition:
         """The first batch that some view still has to fold."""
         return min(folder.next_offset for folder in self._folders)
 
+    def confirm(self) -> None:
+        """Make sure that the store still has what was written; raises as `PartitionFolder.fold`."""
+        for folder in self._folders:
+            folder.confirm()
+
     def fold(self, messages: Sequence[BatchMessage]) -> None:
         """Fold messages in the order of their offsets; those that all views have already are left out.
 

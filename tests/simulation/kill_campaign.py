@@ -6,6 +6,7 @@ every entity must equal a count over the events produced, and decayed sums those
 """
 
 import argparse
+import itertools
 import json
 import random
 import sys
@@ -15,12 +16,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer, TopicPartition
-
-from feature_store.schema.topics import EVENTS, ITEMS
-from tests.simulation.event_load import ITEMS as ITEM_COUNT
-from tests.simulation.event_load import Tally, encode, feedback_event, item_events
-from tests.simulation.pipeline import Pipeline, pipeline, wait_until
+from tests.simulation.load import Load
+from tests.simulation.pipeline import Pipeline, Workers, pipeline
 
 VICTIMS = ("ingest-0", "ingest-1", "features-0", "features-1")
 
@@ -36,72 +33,33 @@ class Outcome:
     differences: Sequence[str]
 
 
-def run_campaign(
-    flow: Pipeline, *, events: int, kills: int, seed: int, events_per_s: int, victims: Sequence[str] = VICTIMS
-) -> Outcome:
+def run_campaign(flow: Pipeline, *, events: int, kills: int, seed: int, events_per_s: int) -> Outcome:
     """Produce, kill, wait until all is folded, compare."""
-    rng, tally, began = random.Random(seed), Tally(), time.monotonic()
-    producer = Producer(
-        {
-            "bootstrap.servers": flow.settings.kafka_bootstrap,
-            "acks": "all",
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-        }
-    )
-    produce_items(producer, flow)
-    now_ms = time.time_ns() // 1_000_000
-    killed = dict.fromkeys(victims, 0)
-    kill_at = sorted(rng.sample(range(events), kills))
-    for number in range(events):
-        _produce(producer, tally, feedback_event(rng, number, now_ms), rng)
-        if number == (kill_at[0] if kill_at else -1):
-            producer.flush()
-            kill_at.pop(0)
-            killed[_kill_one(flow, rng, victims)] += 1
-        _pace(began, number, events_per_s, producer)
-    assert producer.flush(60) == 0
-    flow.wait_settled()
-    differences = list(tally.differences(flow.store(), flow.settings.batch_partitions, now_ms))
-    return Outcome(events, killed, round(time.monotonic() - began, 1), tally.counters(), differences)
+    rng, began = random.Random(seed), time.monotonic()
+    load = Load(flow, rng)
+    with flow.workers(ingest=2, features=2) as workers:
+        load.produce_items()
+        killed = dict.fromkeys(VICTIMS, 0)
+        for burst in _cut(rng, events, kills):
+            load.produce(burst, events_per_s)
+            if sum(killed.values()) < kills:
+                killed[_kill_one(workers, rng)] += 1
+        flow.wait_settled()
+    differences = load.differences()
+    return Outcome(events, killed, round(time.monotonic() - began, 1), load.tally.counters(), differences)
 
 
-def produce_items(producer: Producer, flow: Pipeline) -> None:
-    """Produce the catalogue and wait until ingest has published it."""
-    for event in item_events(time.time_ns() // 1_000_000):
-        producer.produce(EVENTS, encode(event), str(event["item_id"]))
-    assert producer.flush(30) == 0
-    consumer = Consumer({"bootstrap.servers": flow.settings.kafka_bootstrap, "group.id": "campaign"})
-    wait_until(
-        lambda: consumer.get_watermark_offsets(TopicPartition(ITEMS, 0), timeout=10)[1] >= ITEM_COUNT,
-        "the items are published",
-    )
-    consumer.close()
+def _cut(rng: random.Random, events: int, kills: int) -> list[int]:
+    """Lengths of the stretches between kills."""
+    cuts = [0, *sorted(rng.sample(range(1, events), kills)), events]
+    return [after - before for before, after in itertools.pairwise(cuts)]
 
 
-def _produce(producer: Producer, tally: Tally, event: dict[str, object], rng: random.Random) -> None:
-    """One event; some twice, as a producer that retries does."""
-    tally.add(event)
-    for _ in range(2 if rng.random() < 0.01 else 1):
-        producer.produce(EVENTS, encode(event), str(event["user_id"]))
-    producer.poll(0)
-
-
-def _kill_one(flow: Pipeline, rng: random.Random, victims: Sequence[str]) -> str:
+def _kill_one(workers: Workers, rng: random.Random) -> str:
     """Kill one that runs; where all are down, wait for the next to come up."""
-    while True:
-        name = rng.choice(victims)
-        if flow.kill(name):
-            return name
+    while not workers.kill(name := rng.choice(VICTIMS)):
         time.sleep(0.05)
-
-
-def _pace(began: float, number: int, events_per_s: int, producer: Producer) -> None:
-    if number % 100 == 0:
-        ahead_s = number / events_per_s - (time.monotonic() - began)
-        if ahead_s > 0:
-            producer.poll(0)
-            time.sleep(ahead_s)
+    return name
 
 
 def main() -> int:

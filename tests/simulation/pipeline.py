@@ -18,7 +18,7 @@ from eddyline.stack.background import running
 from eddyline.stack.kafka import kafka
 from eddyline.stack.parts import Parts
 from eddyline.stack.ports import Ports
-from eddyline.stack.process import Policy
+from eddyline.stack.process import Policy, Status
 from eddyline.stack.redis import redis as redis_process
 from eddyline.stack.settings import StackSettings
 from eddyline.stack.supervisor import Supervisor
@@ -63,34 +63,65 @@ class RedisServer:
         shutil.copytree(self._copy, self._folder)
 
 
-class Pipeline:
-    """What runs, and how far it is."""
+class Workers:
+    """Supervised workers, by name."""
 
-    def __init__(self, settings: Settings, redis: RedisServer, supervisor: Supervisor, logs: Path) -> None:
-        self.settings = settings
-        self.redis = redis
-        self.logs = logs
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
-    def pid(self, name: str) -> int | None:
-        """Process id of a worker; None while it is down."""
-        return next(status.pid for status in self._supervisor.statuses if status.name == name)
-
-    def restarts(self, name: str) -> int:
-        """How often a worker was started again."""
-        return next(status.restarts for status in self._supervisor.statuses if status.name == name)
-
-    def ready(self, name: str) -> bool:
-        """Whether a worker has its partitions."""
-        return next(status.ready for status in self._supervisor.statuses if status.name == name)
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Send a signal; False when the worker is down."""
+        pid = self._status(name).pid
+        if pid is not None:
+            os.kill(pid, number)
+        return pid is not None
 
     def kill(self, name: str) -> bool:
         """SIGKILL a worker; False when it is down already."""
-        pid = self.pid(name)
-        if pid is None:
-            return False
-        os.kill(pid, signal.SIGKILL)
-        return True
+        return self.signal(name, signal.SIGKILL)
+
+    def restarts(self, name: str) -> int:
+        """How often a worker was started again."""
+        return self._status(name).restarts
+
+    def _status(self, name: str) -> Status:
+        return next(status for status in self._supervisor.statuses if status.name == name)
+
+
+class Pipeline:
+    """A broker with its topics and a Redis; workers run on them for as long as a block runs."""
+
+    def __init__(
+        self, settings: Settings, redis: RedisServer, environment: dict[str, str], ports: Ports
+    ) -> None:
+        self.settings = settings
+        self.redis = redis
+        self.logs = settings.home / "logs"
+        self._environment = environment
+        self._ports = ports
+
+    @contextlib.contextmanager
+    def workers(self, extra: dict[str, str] | None = None, **counts: int) -> Iterator[Workers]:
+        """Run ``ingest=…`` and ``features=…`` workers under supervision; entered when all are ready."""
+        kinds = {kind.name: kind for kind in KINDS}
+        processes = [
+            worker(
+                kinds[kind],
+                number,
+                {**self._environment, **(extra or {})},
+                self._ports[f"{kind}-{number}"],
+                after=(),
+                stop_grace_s=10,
+            )
+            for kind, count in counts.items()
+            for number in range(count)
+        ]
+        with running(processes, self.logs, Policy(longest_backoff_s=1.0)) as supervisor:
+            yield Workers(supervisor)
+
+    def log(self, name: str) -> str:
+        """What a worker has written so far."""
+        return (self.logs / f"{name}.log").read_text()
 
     def store(self) -> RedisOnlineStore:
         """The rows."""
@@ -122,38 +153,25 @@ class Pipeline:
 
 
 @contextlib.contextmanager
-def pipeline(
-    home: Path, *, ingest: int = 2, features: int = 2, extra: dict[str, str] | None = None
-) -> Iterator[Pipeline]:
-    """Run a pipeline below ``home`` while the block runs; entered when every worker is ready."""
+def pipeline(home: Path) -> Iterator[Pipeline]:
+    """Run a broker and a Redis below ``home`` while the block runs; entered when the topics are there."""
     stack = StackSettings(home=home)
     parts, ports = Parts(stack.parts), Ports(home / "ports.json", {}, random.Random())
     bootstrap, redis_url = f"127.0.0.1:{ports['kafka']}", f"redis://127.0.0.1:{ports['redis']}/0"
-    environment = {
-        **os.environ,
-        "EDDYLINE_HOME": str(home),
-        "EDDYLINE_KAFKA_BOOTSTRAP": bootstrap,
-        "EDDYLINE_REDIS_URL": redis_url,
-        **(extra or {}),
-    }
-    kinds = {kind.name: kind for kind in KINDS}
-    names = [("ingest", n) for n in range(ingest)] + [("features", n) for n in range(features)]
+    addresses = {"HOME": str(home), "KAFKA_BOOTSTRAP": bootstrap, "REDIS_URL": redis_url}
+    environment = {**os.environ, **{f"EDDYLINE_{name}": value for name, value in addresses.items()}}
     processes = [
         *kafka(stack, parts, home / "kafka", ports["kafka"], ports["kafka_controller"]),
         task("topics", "streams.topics_admin", environment, ("kafka",)),
-        *(
-            worker(kinds[kind], n, environment, ports[f"{kind}-{n}"], after=("topics",), stop_grace_s=10)
-            for kind, n in names
-        ),
     ]
+    settings = Settings(home=home, kafka_bootstrap=bootstrap, redis_url=redis_url)
     redis = RedisServer(stack, parts, home / "redis", ports["redis"])
-    redis.start()
-    try:
-        with running(processes, home / "logs", Policy(longest_backoff_s=1.0)) as supervisor:
-            settings = Settings(home=home, kafka_bootstrap=bootstrap, redis_url=redis_url)
-            yield Pipeline(settings, redis, supervisor, home / "logs")
-    finally:
-        redis.kill()
+    with running(processes, home / "logs"):
+        redis.start()
+        try:
+            yield Pipeline(settings, redis, environment, ports)
+        finally:
+            redis.kill()
 
 
 def wait_until(
