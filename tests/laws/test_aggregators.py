@@ -205,6 +205,6 @@ def test_a_decayed_sum_survives_a_silence_of_years() -> None:
 
 
 def test_zeros_of_either_sign_at_one_moment_do_not_tell_batches_apart() -> None:
-    events = [Event(0, "impression", BASE_MS, 1.0, zero) for zero in (0.0, -0.0, 0.0)]
+    events = [Event(0, "impression", BASE_MS, 1.0, zero) for zero in (0.0, -0.0)]
     aggregator = LastValue("impression", COLUMN)
     assert fold(aggregator, [events]).tobytes() == fold(aggregator, [[event] for event in events]).tobytes()
