@@ -100,9 +100,14 @@ def decode_entity_batch(payload: bytes) -> EntityBatch:
 def write_ipc(columns: dict[str, pa.Array], metadata: dict[bytes, bytes]) -> bytes:
     """One record batch as an Arrow IPC stream, with schema metadata."""
     schema = pa.schema([pa.field(name, array.type) for name, array in columns.items()], metadata=metadata)
+    return write_record_batch(pa.record_batch(list(columns.values()), schema=schema))
+
+
+def write_record_batch(rows: pa.RecordBatch) -> bytes:
+    """``rows`` as an Arrow IPC stream, with their own schema."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_store.schema.batches import read_ipc, write_ipc
+from feature_store.schema.batches import read_ipc, write_record_batch
 from feature_store.schema.served import SERVED_FIELDS
 
 ON_TIME, LATE, ORPHAN = "on_time", "late", "orphan"
@@ -58,8 +58,7 @@ def encode_exposures(rows: pa.RecordBatch) -> Iterator[bytes]:
     """Messages of at most about :data:`MAX_MESSAGE_BYTES` each, the rows in their order."""
     cut = max(1, int(len(rows) * MAX_MESSAGE_BYTES / max(1, rows.nbytes)))
     for start in range(0, len(rows), cut):
-        part = rows.slice(start, cut)
-        yield write_ipc(dict(zip(part.schema.names, part.columns, strict=True)), {})
+        yield write_record_batch(rows.slice(start, cut))
 
 
 def decode_exposures(payload: bytes) -> pa.RecordBatch:

@@ -7,14 +7,15 @@ rows that were only scored may be in another.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from feature_store.schema.batches import read_ipc, write_ipc
+from feature_store.schema.batches import read_ipc, write_record_batch
 from feature_store.schema.requests import Assignment
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -52,6 +53,8 @@ SERVED_FIELDS: tuple[pa.Field, ...] = (
 ``features`` a fixed-size list of float32 and ``ids`` one of int64 (53-bit hashes are no float32),
 ``row_marks`` a struct by entity of (partition int32, row_offset int64). ``position`` and ``propensity``
 are null where the item was scored, not served."""
+
+_NAMES = frozenset(column.name for column in SERVED_FIELDS)
 
 NOT_SERVED = -1
 """Position of a candidate that was scored and not served."""
@@ -121,11 +124,11 @@ def encode_served(requests: Sequence[ServedRequest]) -> list[bytes]:
     pyarrow.ArrowInvalid
         When the columns of a request have different lengths.
     """
-    layouts: dict[pa.Schema, list[pa.RecordBatch]] = defaultdict(list)
+    layouts: dict[Hashable, list[pa.RecordBatch]] = defaultdict(list)
     for request in requests:
-        for rows in served_rows(request):
-            layouts[rows.schema].append(rows)
-    return [_write(pa.concat_batches(_unify(parts))) for parts in layouts.values()]
+        for rows, layout in served_rows(request):
+            layouts[layout].append(rows)
+    return [write_record_batch(_as_one(parts)) for parts in layouts.values()]
 
 
 def decode_served(payload: bytes) -> pa.RecordBatch:
@@ -139,27 +142,34 @@ def decode_served(payload: bytes) -> pa.RecordBatch:
         When a column of the contract is absent.
     """
     rows = read_ipc(payload)
-    absent = [column.name for column in SERVED_FIELDS if column.name not in rows.schema.names]
+    absent = _NAMES.difference(rows.schema.names)
     if absent:
-        raise KeyError(f"rank.served: column {absent[0]!r} is absent")
+        raise KeyError(f"rank.served: columns {sorted(absent)} are absent")
     return rows
 
 
-def served_rows(request: ServedRequest) -> list[pa.RecordBatch]:
-    """Rows with features (served, or all of a sampled request), then rows without, where there are any."""
+def served_rows(request: ServedRequest) -> list[tuple[pa.RecordBatch, Hashable]]:
+    """Rows with features (served, or all of a sampled request), then rows without, where there are any.
+
+    Each comes with its layout: rows of equal layouts fit into one message.
+    """
     with_features = (request.position != NOT_SERVED) | request.sampled
-    parts = []
-    if with_features.any():
-        parts.append(_rows(request, np.flatnonzero(with_features), with_features=True))
-    if not with_features.all():
-        parts.append(_rows(request, np.flatnonzero(~with_features), with_features=False))
-    return parts
+    return [
+        (_rows(request, np.flatnonzero(chosen), with_features=full), _layout(request, full))
+        for chosen, full in ((with_features, True), (~with_features, False))
+        if chosen.any()
+    ]
+
+
+def _layout(request: ServedRequest, with_features: bool) -> Hashable:
+    widths = (request.features.shape[1], request.ids.shape[1]) if with_features else None
+    return tuple(request.heads), widths, tuple(request.row_marks)
 
 
 def _rows(request: ServedRequest, index: NDArray[np.intp], *, with_features: bool) -> pa.RecordBatch:
     n, item_ids = len(index), request.item_ids
     not_served = request.position[index] == NOT_SERVED
-    columns = {
+    columns: dict[str, pa.Array] = {
         "request_id": pa.repeat(request.request_id, n),
         "user_id": pa.repeat(request.user_id, n),
         "item_id": pa.array([item_ids[i] for i in index.tolist()], pa.string()),
@@ -171,7 +181,7 @@ def _rows(request: ServedRequest, index: NDArray[np.intp], *, with_features: boo
         "heads": _heads(request.heads, index),
         "propensity": pa.array(request.propensity[index], pa.float64(), mask=not_served),
         "policy": _repeated(request.policy, n),
-        "assignments": _assignments(request.assignments, n),
+        "assignments": _assignments(tuple(request.assignments.items()), n),
         "model_version": _repeated(request.model_version, n),
         "fingerprint": _repeated(request.fingerprint, n),
         "served_time_ms": pa.array(np.full(n, request.served_time_ms)),
@@ -181,9 +191,10 @@ def _rows(request: ServedRequest, index: NDArray[np.intp], *, with_features: boo
         "ids": _lists(request.ids[index], pa.int64()) if with_features else pa.nulls(n),
         "row_marks": _row_marks(request.row_marks, index),
     }
-    return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
+@lru_cache(1024)
 def _repeated(text: str, n: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([text]))
 
@@ -213,18 +224,17 @@ def _row_marks(marks: Mapping[str, RowMarks], index: NDArray[np.intp]) -> pa.Arr
     return pa.StructArray.from_arrays(structs, list(marks))
 
 
-def _assignments(assignments: Mapping[str, Assignment], n: int) -> pa.Array:
+@lru_cache(1024)
+def _assignments(assignments: tuple[tuple[str, Assignment], ...], n: int) -> pa.Array:
     one = [
         {"experiment": experiment, "variant": drawn.variant, "propensity": drawn.propensity}
-        for experiment, drawn in assignments.items()
+        for experiment, drawn in assignments
     ]
     return pa.array([one] * n, pa.list_(_ASSIGNMENT))
 
 
-def _unify(parts: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """The same rows over common dictionaries, without which batches cannot be written as one."""
-    return pa.Table.from_batches(parts).unify_dictionaries().to_batches() if len(parts) > 1 else parts
-
-
-def _write(rows: pa.RecordBatch) -> bytes:
-    return write_ipc(dict(zip(rows.schema.names, rows.columns, strict=True)), {})
+def _as_one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """The same rows in one batch, over common dictionaries."""
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_batches(pa.Table.from_batches(parts).unify_dictionaries().to_batches())

@@ -7,8 +7,8 @@ that neither the order in which they are read nor a restart changes what is deci
 """
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -23,7 +23,7 @@ from streams.processors.join_keys import is_organic
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
 from streams.processors.outcomes import OUTCOME_BYTES, Outcome, WaitingOutcomes
-from streams.processors.served_index import ServedIndex, ServedRow
+from streams.processors.served_index import ServedIndex
 
 
 class ExposureJoiner:
@@ -153,32 +153,37 @@ class ExposureJoiner:
 
     def _exposures_of(self, message: ImpressionMessage) -> list[Exposure]:
         until_ms = message.time_ms + self._window.close_ms
-        closed = [self._exposure((message, place), until_ms, ON_TIME) for place in range(len(message.keys))]
+        places = range(len(message.keys))
+        closed = self._exposures(message, places, until_ms, ON_TIME)
         self._metrics.orphaned("not_served", sum(exposure.status == ORPHAN for exposure in closed))
         return closed
 
     def _revise(self, now_ms: int) -> Iterator[Exposure]:
         """The exposures to which something was added after they had closed."""
-        revised: dict[Impression, None] = {}
+        revised: dict[ImpressionMessage, dict[int, None]] = defaultdict(dict)
         while self._late and self._late[0][0] < now_ms:
-            time_ms, impression = self._late.popleft()
+            time_ms, (message, place) = self._late.popleft()
             if time_ms >= self._decided_to_ms:
-                revised[impression] = None
-        for impression in revised:
-            yield self._exposure(impression, now_ms - 1, LATE)
+                revised[message][place] = None
+        for message, places in revised.items():
+            yield from self._exposures(message, list(places), now_ms - 1, LATE)
 
-    def _exposure(self, impression: Impression, until_ms: int, status: str) -> Exposure:
-        message, place = impression
-        key = message.keys[place]
-        outcomes = [outcome for outcome in message.outcomes.get(place, ()) if outcome.time_ms <= until_ms]
-        served = self._served_for(key, message.time_ms)
-        if served is None and not is_organic(key):
-            status = ORPHAN
-        return Exposure(impression, served, outcomes, status)
-
-    def _served_for(self, key: str, seen_ms: int) -> ServedRow | None:
-        row = self._served.latest(key, seen_ms + self._window.close_ms)
-        return row if row and row[0].time_ms >= seen_ms - self._window.late_ms else None
+    def _exposures(
+        self, message: ImpressionMessage, places: Sequence[int], until_ms: int, status: str
+    ) -> list[Exposure]:
+        """Exposures of the impressions at ``places``, with what was done until ``until_ms``."""
+        seen_ms, window = message.time_ms, self._window
+        keys = [message.keys[place] for place in places]
+        served = self._served.find(keys, seen_ms - window.late_ms, seen_ms + window.close_ms)
+        return [
+            Exposure(
+                (message, place),
+                row,
+                message.outcomes_until(place, until_ms),
+                ORPHAN if row is None and not is_organic(key) else status,
+            )
+            for place, key, row in zip(places, keys, served, strict=True)
+        ]
 
     def _give_up(self, now_ms: int) -> None:
         since_ms = self._decided_to_ms - self._window.close_ms

@@ -72,13 +72,17 @@ def _impression_columns(exposures: Sequence[Exposure]) -> dict[str, pa.Array]:
 
 def _joined_columns(exposures: Sequence[Exposure]) -> dict[str, pa.Array]:
     status = pa.array([_STATUSES.index(exposure.status) for exposure in exposures], pa.int32())
-    times = [max((o.event_time_ms for o in exposure.outcomes), default=None) for exposure in exposures]
+    times = [_last_time_ms(exposure.outcomes) if exposure.outcomes else None for exposure in exposures]
     return {
         "outcomes": _outcomes([sum_by_action(exposure.outcomes) for exposure in exposures]),
         "outcome_time_ms": pa.array(times, pa.int64()),
         "status": pa.DictionaryArray.from_arrays(status, pa.array(_STATUSES)),
         "revision": pa.array([len(exposure.outcomes) for exposure in exposures], pa.int32()),
     }
+
+
+def _last_time_ms(outcomes: Sequence[Outcome]) -> int:
+    return max(outcome.event_time_ms for outcome in outcomes)
 
 
 def sum_by_action(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -100,26 +104,28 @@ def _outcomes(totals: Sequence[dict[str, float]]) -> pa.Array:
 
 
 def _source_ranges(exposures: Sequence[Exposure], partition: int) -> pa.Array:
-    """Per row the message of `rank.served`, if there is one, and the span of messages of feedback."""
-    topics, first, last = [], [], []
-    for exposure in exposures:
-        if exposure.served is not None:
-            topics.append(RANK_SERVED)
-            first.append(exposure.served[0].offset)
-            last.append(exposure.served[0].offset)
-        offsets = [exposure.impression[0].offset, *(outcome.offset for outcome in exposure.outcomes)]
-        topics.append(FEEDBACK)
-        first.append(min(offsets))
-        last.append(max(offsets))
+    """Per row the message of `rank.served`, where all have one or none has, and the span of feedback."""
+    feedback = np.array([_feedback_span(exposure) for exposure in exposures])
+    served = [exposure.served[0].offset for exposure in exposures if exposure.served]
+    spans = np.hstack((np.repeat(served, 2).reshape(-1, 2), feedback)) if served else feedback
+    topics = [RANK_SERVED, FEEDBACK] if served else [FEEDBACK]
+    first_last = spans.reshape(-1, 2)
     columns = [
-        pa.array(topics, pa.string()),
-        pa.array(np.full(len(topics), partition, np.int32)),
-        pa.array(first, pa.int64()),
-        pa.array(last, pa.int64()),
+        pa.array(topics * len(exposures), pa.string()),
+        pa.array(np.full(len(first_last), partition, np.int32)),
+        pa.array(first_last[:, 0], pa.int64()),
+        pa.array(first_last[:, 1], pa.int64()),
     ]
-    counts = [1 if exposure.served is None else 2 for exposure in exposures]
     structs = pa.StructArray.from_arrays(columns, fields=list(SOURCE_RANGE))
-    return pa.ListArray.from_arrays(pa.array(_offsets(counts)), structs)
+    offsets = np.arange(len(exposures) + 1, dtype=np.int32) * len(topics)
+    return pa.ListArray.from_arrays(pa.array(offsets), structs)
+
+
+def _feedback_span(exposure: Exposure) -> tuple[int, int]:
+    offset = exposure.impression[0].offset
+    if not exposure.outcomes:
+        return offset, offset
+    return min(offset, exposure.outcomes[0].offset), max(offset, exposure.outcomes[-1].offset)
 
 
 def _offsets(counts: Sequence[int]) -> NDArray[np.int32]:

@@ -1,8 +1,8 @@
-"""Impressions by (user, request, item) with their outcomes, as references into the messages that hold them."""
+"""Impressions by (user, request, item) and their outcomes, as references into the messages that hold them."""
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
@@ -32,7 +32,12 @@ class ImpressionMessage:
     @property
     def nbytes(self) -> int:
         """About what it takes in memory without its outcomes, the index's entries included."""
-        return int(self.rows.nbytes) + KEY_BYTES * len(self.keys)
+        return int(self.rows.get_total_buffer_size()) + KEY_BYTES * len(self.keys)
+
+    def outcomes_until(self, place: int, until_ms: int) -> Sequence[Outcome]:
+        """The interactions with one impression up to a log time, in log order."""
+        outcomes = self.outcomes.get(place)
+        return [outcome for outcome in outcomes if outcome.time_ms <= until_ms] if outcomes else ()
 
     @property
     def outcome_count(self) -> int:

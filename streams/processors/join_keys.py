@@ -9,24 +9,17 @@ KEY_BYTES = 300
 """About what an indexed row takes beside its columns: key, reference and the dictionary's entry."""
 
 
-def request_keys(rows: pa.RecordBatch) -> list[str]:
+def request_keys(rows: pa.RecordBatch) -> pa.Array:
     """``user|request`` of each row; the request is empty for organic traffic."""
-    return _joined(rows.column("user_id"), _request_ids(rows))
+    requests = rows.column("request_id")
+    requests = pc.fill_null(requests, "") if requests.null_count else requests
+    return pc.binary_join_element_wise(rows.column("user_id"), requests, SEPARATOR)
 
 
 def exposure_keys(rows: pa.RecordBatch) -> list[str]:
     """``user|request|item`` of each row; the request is empty for organic traffic."""
-    return _joined(rows.column("user_id"), _request_ids(rows), rows.column("item_id"))
-
-
-def _request_ids(rows: pa.RecordBatch) -> pa.Array:
-    column = rows.column("request_id")
-    return pc.fill_null(column, "") if column.null_count else column
-
-
-def _joined(*columns: pa.Array) -> list[str]:
-    keys: list[str] = pc.binary_join_element_wise(*columns, SEPARATOR).to_pylist()
-    return keys
+    keys = pc.binary_join_element_wise(request_keys(rows), rows.column("item_id"), SEPARATOR)
+    return keys.to_pylist()  # type: ignore[no-any-return]
 
 
 def is_organic(key: str) -> bool:

@@ -20,22 +20,21 @@ class ServedMessage:
 
     Attributes
     ----------
+    layout : number that messages with equal schemas share
     keys : of each row, see `join_keys`
     requests : the requests that the message answers, repeated answers included
     hid : key -> row of an earlier message that was found under it before
+    nbytes : about what it takes in memory, the index's entries included
     """
 
     time_ms: int
     offset: int
     rows: pa.RecordBatch
+    layout: int
     keys: list[str]
     requests: list[str]
     hid: dict[str, "ServedRow"]
-
-    @property
-    def nbytes(self) -> int:
-        """About what it takes in memory, the index's entries included."""
-        return int(self.rows.nbytes) + KEY_BYTES * (len(self.keys) + len(self.requests))
+    nbytes: int
 
 
 ServedRow = tuple[ServedMessage, int]
@@ -56,6 +55,7 @@ class ServedIndex:
         self._messages: deque[ServedMessage] = deque()
         self._rows: dict[str, ServedRow] = {}
         self._last_answer_ms: dict[str, int] = {}
+        self._layouts: list[pa.Schema] = []
         self.nbytes = 0
 
     def __len__(self) -> int:
@@ -63,8 +63,9 @@ class ServedIndex:
 
     def add(self, offset: int, time_ms: int, rows: pa.RecordBatch) -> int:
         """Take in a message of `rank.served`; the number of answers that repeat an earlier one."""
-        rows = rows.filter(pc.is_valid(rows.column("position")))
-        of_row = request_keys(rows)
+        if rows.column("position").null_count:
+            rows = rows.filter(pc.is_valid(rows.column("position")))
+        of_row = request_keys(rows).to_pylist()
         requests = list(dict.fromkeys(of_row))
         repeated = {request for request in requests if self._is_repeat(request, time_ms)}
         self._last_answer_ms.update(dict.fromkeys(requests, time_ms))
@@ -73,12 +74,15 @@ class ServedIndex:
         self._keep(offset, time_ms, rows, requests)
         return len(repeated)
 
-    def latest(self, key: str, until_ms: int) -> ServedRow | None:
-        """The last row of ``user|request|item`` whose log time is at most ``until_ms``."""
-        row = self._rows.get(key)
-        while row is not None and row[0].time_ms > until_ms:
-            row = row[0].hid.get(key)
-        return row
+    def find(self, keys: Sequence[str], since_ms: int, until_ms: int) -> list[ServedRow | None]:
+        """Of each ``user|request|item`` the last row until ``until_ms``, if it is not before ``since_ms``."""
+        rows = map(self._rows.get, keys)
+        return [
+            row
+            if row is None or since_ms <= row[0].time_ms <= until_ms
+            else _older(row, key, since_ms, until_ms)
+            for row, key in zip(rows, keys, strict=True)
+        ]
 
     def forget(self, now_ms: int) -> None:
         """Drop what nobody may ask for any more at log time ``now_ms``."""
@@ -109,20 +113,36 @@ class ServedIndex:
     def _keep(self, offset: int, time_ms: int, rows: pa.RecordBatch, requests: list[str]) -> None:
         keys = exposure_keys(rows)
         hid = {key: self._rows[key] for key in keys if key in self._rows}
-        message = ServedMessage(time_ms, offset, rows, keys, requests, hid)
+        layout = self._layout(rows.schema)
+        nbytes = int(rows.get_total_buffer_size()) + KEY_BYTES * (len(keys) + len(requests))
+        message = ServedMessage(time_ms, offset, rows, layout, keys, requests, hid, nbytes)
         self._messages.append(message)
         self._rows.update(zip(keys, zip(repeat(message), range(len(keys))), strict=False))
         self.nbytes += message.nbytes
 
+    def _layout(self, schema: pa.Schema) -> int:
+        """Number of an equal schema: there are few, and hashing one takes long."""
+        for number, known in enumerate(self._layouts):
+            if known.equals(schema):
+                return number
+        self._layouts.append(schema)
+        return len(self._layouts) - 1
+
+
+def _older(row: ServedRow | None, key: str, since_ms: int, until_ms: int) -> ServedRow | None:
+    while row is not None and row[0].time_ms > until_ms:
+        row = row[0].hid.get(key)
+    return row if row is not None and row[0].time_ms >= since_ms else None
+
 
 def gather_by_layout(found: Sequence[ServedRow | None]) -> Iterator[tuple[NDArray[np.intp], pa.Table | None]]:
     """The rows found, split by layout: places in ``found`` and their rows; None for what was not found."""
-    layouts: dict[pa.Schema | None, list[int]] = defaultdict(list)
+    layouts: dict[int | None, list[int]] = defaultdict(list)
     for place, row in enumerate(found):
-        layouts[row[0].rows.schema if row else None].append(place)
-    for schema, places in layouts.items():
+        layouts[row[0].layout if row else None].append(place)
+    for places in layouts.values():
         chosen = [row for row in map(found.__getitem__, places) if row]
-        yield np.array(places), _gather(chosen) if schema is not None else None
+        yield np.array(places), _gather(chosen) if chosen else None
 
 
 def _gather(found: Sequence[ServedRow]) -> pa.Table:

@@ -122,7 +122,7 @@ MOVES: dict[str, Callable[[Reader], None]] = {
 moves = st.lists(st.sampled_from(list(MOVES)), max_size=60)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(answer_logs(), feedback_logs(), moves)
 def test_any_order_of_reading_and_any_restart_give_what_the_naive_join_gives(
     answers: list[Answer], feedback: list[Feedback], moves: list[str]
@@ -134,7 +134,7 @@ def test_any_order_of_reading_and_any_restart_give_what_the_naive_join_gives(
     assert_equal(reader, join(answers, feedback, CLOSE_MS, LATE_MS))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(answer_logs(), feedback_logs(), st.lists(st.sampled_from(["served", "feedback", "decide"])))
 def test_without_a_restart_everything_is_counted_once(
     answers: list[Answer], feedback: list[Feedback], moves: list[str]
