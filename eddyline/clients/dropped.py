@@ -7,9 +7,10 @@ from typing import cast
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from eddyline.clients.kafka import quiet_client_config
 from eddyline.clients.metrics import read_metric
 from feature_store.schema.topics import DEAD_LETTER
-from feature_store.settings import Settings, kafka_client_config
+from feature_store.settings import Settings
 
 DUPLICATES = "eddyline_ingest_duplicates_total"
 _TIMEOUT_S = 10.0
@@ -38,7 +39,7 @@ class DeadLetterWatch:
         self.by_reason: Counter[str] = Counter()
         self.examples: dict[str, DeadLetter] = {}
         self._consumer = Consumer(
-            {**kafka_client_config(settings), "group.id": "eddyline-watch", "enable.auto.commit": False}
+            {**quiet_client_config(settings), "group.id": "eddyline-watch", "enable.auto.commit": False}
         )
         self._consumer.assign([self._end_of(number) for number in self._partitions()])
 

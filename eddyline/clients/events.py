@@ -6,9 +6,10 @@ from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from eddyline.clients.kafka import quiet_client_config
 from feature_store.schema.events import Event, encode_event, key_of
 from feature_store.schema.topics import EVENTS
-from feature_store.settings import Settings, kafka_client_config
+from feature_store.settings import Settings
 
 TIMEOUT_S = 30.0
 
@@ -34,7 +35,7 @@ class EventPublisher:
         self._failure: KafkaError | None = None
         self._producer = Producer(
             {
-                **kafka_client_config(settings),
+                **quiet_client_config(settings),
                 "acks": "all",
                 "enable.idempotence": True,
                 "compression.type": settings.kafka_compression,

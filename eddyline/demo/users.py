@@ -28,7 +28,7 @@ class Scale:
     before_s, after_s : time with the counters and with the trained model
     """
 
-    history: int = 120_000
+    history: int = 60_000
     history_ms: int = 3 * _DAY_MS
     visits_per_s: float = 40.0
     before_s: float = 30.0

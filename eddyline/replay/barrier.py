@@ -7,13 +7,14 @@ from typing import Protocol
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from eddyline.clients.kafka import quiet_client_config
 from eddyline.replay.touched import TouchedRows
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
 from feature_store.online.base import Checkpoint, OnlineStore
 from feature_store.schema.events import Event
 from feature_store.schema.topics import EVENTS, batch_topic
-from feature_store.settings import Settings, kafka_client_config
+from feature_store.settings import Settings
 
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -179,7 +180,7 @@ class KafkaOffsets:
     """
 
     def __init__(self, settings: Settings, group: str) -> None:
-        connection = kafka_client_config(settings)
+        connection = quiet_client_config(settings)
         self._admin = AdminClient(dict(connection))
         self._group = Consumer({**connection, "group.id": group, "enable.auto.commit": False})
         self._partitions: dict[str, list[TopicPartition]] = {}
