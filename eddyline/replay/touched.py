@@ -31,14 +31,14 @@ class TouchedRows:
         names = _names(event)
         for entity, fed_by in self._event_names.items():
             owner, *others = entity.split(SEPARATOR)
-            known = all(ids[part] is not None for part in (owner, *others) if part in ids)
+            known = all(ids[part] for part in (owner, *others) if part in ids)
             if known and not fed_by.isdisjoint(names):
-                yield entity, partition_of(str(ids[owner]), self._partitions)
+                yield entity, partition_of(ids[owner], self._partitions)
 
-    def _ids(self, event: Event) -> dict[str, str | None]:
-        item = getattr(event, "item_id", None)
-        creator = self._creators.get(item) if item is not None else None
-        return {"user": getattr(event, "user_id", None), "item": item, "creator": creator}
+    def _ids(self, event: Event) -> dict[str, str]:
+        """Id of each kind; empty where the event has none."""
+        creator = self._creators.get(event.item_id, "")
+        return {"user": event.user_id, "item": event.item_id, "creator": creator}
 
 
 def _names(event: Event) -> frozenset[str]:

@@ -44,7 +44,7 @@ def test_a_namespace_keeps_every_id_apart(tmp_path_factory) -> None:
     def ids(script: Script) -> set[str]:
         events = [*script.items, *(event for moment in script.moments() for event in moment.events)]
         names = ("event_id", "user_id", "item_id", "creator_id", "request_id")
-        return {getattr(event, name, None) for event in events for name in names} - {None}
+        return {getattr(event, name, None) for event in events for name in names} - {None, ""}
 
     log = _log(tmp_path_factory)
     own = ids(Script(log, 0, "mine."))
