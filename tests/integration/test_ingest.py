@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from ingest_stack import Ingest, await_group_coordinator, ends, produce, settings
 from typer.testing import CliRunner
 
 from eddyline.cli import build
@@ -21,6 +20,7 @@ from eddyline.stack.settings import StackSettings
 from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.topics import DEAD_LETTER, FEEDBACK, ITEMS, batch_topic
 from streams.topics_admin import TopicMismatch, ensure_topics
+from tests.integration.ingest_stack import Ingest, await_group_coordinator, ends, produce, settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

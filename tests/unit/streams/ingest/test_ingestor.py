@@ -5,7 +5,14 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest_world import (
+
+from feature_store.items import ItemTable
+from feature_store.schema.events import ItemEvent, ItemRemovedEvent, Reason, parse_event
+from feature_store.schema.ids import hash53, partition_of
+from feature_store.schema.topics import ITEMS
+from streams.ingest.entity_batches import EntityBatcher
+from streams.ingest.routes import EntityRoute
+from tests.unit.streams.ingest.ingest_world import (
     NOW_MS,
     ROUTES,
     batches,
@@ -20,13 +27,6 @@ from ingest_world import (
     rows,
     run,
 )
-
-from feature_store.items import ItemTable
-from feature_store.schema.events import ItemEvent, ItemRemovedEvent, Reason, parse_event
-from feature_store.schema.ids import hash53, partition_of
-from feature_store.schema.topics import ITEMS
-from streams.ingest.entity_batches import EntityBatcher
-from streams.ingest.routes import EntityRoute
 
 
 def test_an_impression_feeds_every_entity_that_it_can_be_joined_to() -> None:
@@ -227,11 +227,11 @@ def test_items_announced_elsewhere_are_joined_once_the_table_has_them() -> None:
     assert [r.entity_id for r in rows(worker.ingest([run(impression("e2"), first=1)]), "creator")] == ["c1"]
 
 
-def test_values_that_fit_no_id_give_no_row() -> None:
+def test_values_that_fit_no_id_give_no_row_and_are_counted() -> None:
     made = item("e0", attributes={"genres": ["a|b", "", "ok"]})
-    assert [r.entity_id for r in rows(ingestor().ingest([run(made, impression("e1"))]), "user|genres")] == [
-        "u1|ok"
-    ]
+    output = ingestor().ingest([run(made, impression("e1"))])
+    assert [row.entity_id for row in rows(output, "user|genres")] == ["u1|ok"]
+    assert output.values_skipped == 2
 
 
 def test_a_column_that_nobody_knows_is_refused_at_start() -> None:
