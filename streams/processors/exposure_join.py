@@ -197,10 +197,13 @@ class ExposureJoiner:
             self._outcomes -= message.outcome_count
 
     def _shed(self) -> Iterator[Exposure]:
-        """Forget the oldest part of a window that has become too large; what was not closed yet is."""
+        """Forget the oldest part of a window that has become too large; what was not closed yet is.
+
+        An answer goes after the impressions that may belong to it.
+        """
         while self.held_bytes > self._held_bytes_max and min(self._oldest_ms()) < math.inf:
             served_ms, seen_ms = self._oldest_ms()
-            if served_ms <= seen_ms:
+            if served_ms + self._window.close_ms < seen_ms:
                 self._metrics.forgot("served", self._served.forget_oldest())
             else:
                 yield from self._shed_impressions()

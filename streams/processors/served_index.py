@@ -112,6 +112,8 @@ class ServedIndex:
 
     def _keep(self, offset: int, time_ms: int, rows: pa.RecordBatch, requests: list[str]) -> None:
         keys = exposure_keys(rows)
+        if len(set(keys)) < len(keys):
+            rows, keys = _first_of_each(rows, keys)
         hid = {key: self._rows[key] for key in keys if key in self._rows}
         layout = self._layout(rows.schema)
         nbytes = int(rows.get_total_buffer_size()) + KEY_BYTES * (len(keys) + len(requests))
@@ -127,6 +129,13 @@ class ServedIndex:
                 return number
         self._layouts.append(schema)
         return len(self._layouts) - 1
+
+
+def _first_of_each(rows: pa.RecordBatch, keys: list[str]) -> tuple[pa.RecordBatch, list[str]]:
+    """Without the rows of a request that was answered twice in one message."""
+    first = {key: place for place, key in reversed(list(enumerate(keys)))}
+    places = sorted(first.values())
+    return rows.take(pa.array(places)), [keys[place] for place in places]
 
 
 def _older(row: ServedRow | None, key: str, since_ms: int, until_ms: int) -> ServedRow | None:
