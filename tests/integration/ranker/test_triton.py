@@ -1,17 +1,12 @@
 """Real Triton: the laws, versions that come and go without a failed request, refusals with their reason."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-import grpc
 import msgspec
 import pytest
 
-from feature_store.clock import ManualClock
 from feature_store.settings import Settings
-from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
 from ranker.triton.base import InferenceClient, InferenceError, InferenceTimeout
@@ -19,35 +14,10 @@ from ranker.triton.client import TritonClient, open_channel
 from ranker.triton.embedded import EmbeddedClient
 from ranker.triton.repository import TritonRepository
 from tests.integration.conftest import Triton
+from tests.integration.ranker.traffic import requests_to
 from tests.laws.inference_laws import MODELS, SIGNATURE, InferenceLaws, assert_close, infer, tensors
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def folders(triton: Triton) -> ModelFolders:
-    folders = ModelFolders(Path(triton.model_repository))
-    bootstrap(folders, SIGNATURE, ManualClock())
-    return folders
-
-
-@pytest.fixture(scope="module")
-def channel(triton: Triton, folders: ModelFolders) -> Iterator[grpc.Channel]:
-    with closing(open_channel(Settings(triton_grpc=triton.grpc))) as channel:
-        yield channel
-
-
-@pytest.fixture(scope="module")
-def served(channel: grpc.Channel) -> TritonClient:
-    client = TritonClient(channel)
-    for model in MODELS:
-        client.prepare(model, "1")
-    return client
-
-
-@pytest.fixture(scope="module")
-def repository(channel: grpc.Channel) -> TritonRepository:
-    return TritonRepository(channel)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +46,7 @@ def test_versions_come_and_go_without_a_failed_request(
     served: TritonClient, repository: TritonRepository, folders: ModelFolders
 ) -> None:
     second = copy_of(folders, ModelId("counters", "1"))
-    with requests_to_version_1(served) as answered:
+    with requests_to(served, "counters") as answered:
         served.prepare("counters", second.version)
         assert repository.versions("counters") == ("1", second.version)
         assert_close(
@@ -117,36 +87,6 @@ def test_a_server_out_of_reach_is_an_error_and_not_ready() -> None:
         assert not client.ready("counters", "1")
         with pytest.raises(InferenceError, match=r"counters/1.*UNAVAILABLE"):
             infer(client, "counters", *tensors(1, 1))
-
-
-class Answered:
-    """What became of requests that run beside a test."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.errors: list[InferenceError] = []
-
-
-@contextmanager
-def requests_to_version_1(client: InferenceClient) -> Iterator[Answered]:
-    """One request after another while the block runs."""
-    answered, stop = Answered(), threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            try:
-                infer(client, "counters", *tensors(20, 3))
-                answered.count += 1
-            except InferenceError as error:
-                answered.errors.append(error)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield answered
-    finally:
-        stop.set()
-        thread.join()
 
 
 def copy_of(folders: ModelFolders, model: ModelId, **changes: str) -> ModelMetadata:

@@ -1,0 +1,43 @@
+"""A real Triton that serves the built-in models for a small feature service."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import pytest
+
+from feature_store.clock import ManualClock
+from feature_store.settings import Settings
+from ranker.registry.bootstrap import bootstrap
+from ranker.registry.folders import ModelFolders
+from ranker.triton.client import TritonClient, open_channel
+from ranker.triton.repository import TritonRepository
+from tests.integration.conftest import Triton
+from tests.laws.inference_laws import MODELS, SIGNATURE
+
+
+@pytest.fixture(scope="package")
+def folders(triton: Triton) -> ModelFolders:
+    folders = ModelFolders(Path(triton.model_repository))
+    bootstrap(folders, SIGNATURE, ManualClock())
+    return folders
+
+
+@pytest.fixture(scope="package")
+def channel(triton: Triton, folders: ModelFolders) -> Iterator[grpc.Channel]:
+    with closing(open_channel(Settings(triton_grpc=triton.grpc))) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="package")
+def served(channel: grpc.Channel) -> TritonClient:
+    client = TritonClient(channel)
+    for model in MODELS:
+        client.prepare(model, "1")
+    return client
+
+
+@pytest.fixture(scope="package")
+def repository(channel: grpc.Channel) -> TritonRepository:
+    return TritonRepository(channel)

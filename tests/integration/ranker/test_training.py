@@ -1,0 +1,47 @@
+"""A training against real Triton and Redis: the new model serves, and no request fails meanwhile."""
+
+import pytest
+from redis import Redis
+
+from feature_store.clock import ManualClock
+from ranker.registry.aliases import RedisAliases
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId
+from ranker.registry.registry import ModelRegistry
+from ranker.registry.watcher import ChampionWatcher
+from ranker.training.fit import Parameters
+from ranker.training.publish import Publisher
+from ranker.training.run import Plan, train
+from ranker.training.synthetic import synthetic_exposures
+from ranker.triton.client import TritonClient
+from ranker.triton.repository import TritonRepository
+from tests.integration.ranker.traffic import requests_to
+from tests.laws.inference_laws import SIGNATURE, infer, tensors
+
+pytestmark = pytest.mark.integration
+
+
+def quiet(epoch: int, epochs: int, value: float | None) -> None:
+    """Nobody watches."""
+
+
+def test_a_trained_model_takes_over_without_a_failed_request(
+    served: TritonClient, repository: TritonRepository, folders: ModelFolders, redis_url: str
+) -> None:
+    exposures = synthetic_exposures(SIGNATURE, requests=150, seed=1)
+    plan = Plan(Parameters(epochs=4, learning_rate=5e-3))
+    with Redis.from_url(redis_url) as redis, requests_to(served, "counters") as answered:
+        redis.flushdb()
+        registry = ModelRegistry(folders, RedisAliases(redis), ManualClock())
+        watcher = ChampionWatcher(registry, served, SIGNATURE.fingerprint)
+        watcher.refresh()
+        assert watcher.current.name == "counters"
+        trained = train(exposures, Publisher(registry, served, SIGNATURE), plan, quiet, 1_700_000_000_000)
+        watcher.refresh()
+    assert trained.promoted
+    assert (watcher.current.name, watcher.current.version) == ("timeline_ranker", "1")
+    assert registry.aliased() == {ModelId("timeline_ranker", "1"), ModelId("counters", "1")}
+    assert repository.versions("timeline_ranker") == ("1",)
+    assert answered.errors == []
+    assert answered.count > 0
+    assert infer(served, "timeline_ranker", *tensors(30, 1))["click"].shape == (30,)
