@@ -20,12 +20,16 @@ from streams.ingest.sieve import Sieve, Sifted, TimeLimits
 
 @dataclass(slots=True)
 class Output:
-    """What a step makes of its records: each one is accepted, a duplicate or refused."""
+    """What a step makes of its records: each one is accepted, a duplicate or refused.
+
+    ``values_skipped`` counts attribute values of items that cannot be part of an id.
+    """
 
     messages: list[Outbound]
     accepted: Counter[type[Event]] = field(default_factory=Counter)
     refused: Counter[Reason] = field(default_factory=Counter)
     duplicates: int = 0
+    values_skipped: int = 0
 
 
 class Ingestor:
@@ -70,7 +74,9 @@ class Ingestor:
             _count(output, part)
         ranges = self._advance(runs)
         if any(part.events for part in sifted):
+            skipped = self._assembly.items.values_skipped
             output.messages.extend(self._assembly.messages(sifted, ranges))
+            output.values_skipped = self._assembly.items.values_skipped - skipped
         return output
 
     def _advance(self, runs: Sequence[Run]) -> SourceRanges:

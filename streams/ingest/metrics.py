@@ -23,6 +23,11 @@ class IngestMetrics:
         self._duplicates = Counter(
             "eddyline_ingest_duplicates", "Valid events whose event_id had just occurred.", registry=registry
         )
+        self._values_skipped = Counter(
+            "eddyline_ingest_values_skipped",
+            "Attribute values of items that cannot be part of an id.",
+            registry=registry,
+        )
         self._produced = Counter(
             "eddyline_ingest_messages_produced", "Messages produced.", ["topic"], registry=registry
         )
@@ -57,6 +62,7 @@ class IngestMetrics:
         for reason, count in output.refused.items():
             self._refused.labels(reason.value).inc(count)
         self._duplicates.inc(output.duplicates)
+        self._values_skipped.inc(output.values_skipped)
 
     def produced(self, message: Outbound) -> None:
         """A message was handed to the producer."""
