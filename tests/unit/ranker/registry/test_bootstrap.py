@@ -1,0 +1,83 @@
+"""A model repository holds the built-in models for the features in use, and nothing Triton would refuse."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from feature_store.clock import ManualClock
+from ranker.registry.bootstrap import bootstrap
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId
+from ranker.registry.signature import default_signature
+from ranker.triton.embedded import EmbeddedClient
+from triton_models import reference
+from triton_models.signature import Signature
+
+SIGNATURE = Signature(
+    "small_v1", "abc", ("user.a",), ("item.impression_count_total", "item.click_count_total"), ("item",)
+)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> ModelFolders:
+    folders = ModelFolders(tmp_path / "models")
+    bootstrap(folders, SIGNATURE, ManualClock(7))
+    return folders
+
+
+def test_a_fresh_repository_gets_counters_and_reference(folders: ModelFolders) -> None:
+    assert folders.names() == ("counters", "reference")
+    metadata = folders.metadata(ModelId("counters", "1"))
+    assert (metadata.fingerprint, metadata.heads, metadata.created_time_ms) == ("abc", ("click",), 7)
+
+
+def test_a_second_run_changes_nothing(folders: ModelFolders, tmp_path: Path) -> None:
+    def files() -> dict[Path, float]:
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+
+    before = files()
+    bootstrap(folders, SIGNATURE, ManualClock(8))
+    assert files() == before
+
+
+def test_other_features_get_versions_of_their_own_and_set_aside_the_rest(folders: ModelFolders) -> None:
+    bootstrap(folders, replace(SIGNATURE, fingerprint="def"), ManualClock())
+    assert folders.versions("counters") == folders.versions("reference") == ("2",)
+    assert folders.metadata(ModelId("counters", "2")).fingerprint == "def"
+    assert folders.metadata(ModelId("counters", "1")).fingerprint == "abc"
+
+
+def test_the_configuration_is_what_the_feature_service_needs(folders: ModelFolders, tmp_path: Path) -> None:
+    config = (tmp_path / "models/reference/config.pbtxt").read_text()
+    assert 'name: "user" data_type: TYPE_FP32 dims: [ 1, 1 ]' in config
+    assert 'name: "candidates" data_type: TYPE_FP32 dims: [ -1, 2 ]' in config
+    assert 'name: "ids" data_type: TYPE_INT64 dims: [ -1, 1 ]' in config
+    assert [f'name: "{head}" data_type: TYPE_FP32 dims: [ -1 ]' in config for head in reference.HEADS] == [
+        True
+    ] * 4
+    assert "max_batch_size: 0" in config
+    assert 'string_value: "abc"' in config
+
+
+def test_the_reference_model_is_the_same_everywhere() -> None:
+    first, again = (reference.build(SIGNATURE).state_dict() for _ in range(2))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+
+
+def test_the_shipped_feature_service_has_what_both_models_need(tmp_path: Path) -> None:
+    signature = default_signature()
+    bootstrap(ModelFolders(tmp_path / "models"), signature, ManualClock())
+    client = EmbeddedClient(tmp_path / "models", signature.fingerprint)
+    candidates = np.zeros((3, len(signature.candidate)), np.float32)
+    candidates[:, signature.candidate.index("item.click_count_total")] = (0, 1, 7)
+    for name in ("counters", "reference"):
+        client.prepare(name, "1")
+    user, ids = np.zeros((1, len(signature.user)), np.float32), np.zeros((3, len(signature.ids)), np.int64)
+    scores = client.infer("counters", "1", user, candidates, ids, 1_000)
+    np.testing.assert_allclose(scores["click"], [1 / 8, 2 / 8, 1.0])
+    assert len(signature.user) + len(signature.candidate) == 64
+    assert len(signature.ids) == 8
+    assert json.loads((tmp_path / "models/counters/1/metadata.json").read_bytes())["service"] == "timeline_v1"
