@@ -20,6 +20,7 @@ from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.processors.batch_reader import BatchReader
+from streams.processors.entities import Entities
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.partition import BatchPartition
 from streams.processors.start import LogBounds
@@ -127,9 +128,9 @@ def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetri
     """A worker for all views of ``catalog``, with rows in Redis."""
     views = {batch_topic(entity): tuple(catalog.views_of(entity)) for entity in catalog.entities}
 
-    def reader(topic: str, partition: int) -> BatchReader:
+    def reader(topic: str, partition: int, entities: Entities) -> BatchReader:
         skip = settings.skipped_offsets(topic, partition)
-        return BatchReader(topic, partition, skip, settings.features_run_rows)
+        return BatchReader(topic, partition, entities, skip, settings.features_run_rows)
 
     takeover = Takeover(
         online_store(settings),

@@ -7,6 +7,7 @@ import numpy as np
 
 from feature_store.schema.batches import EntityBatch, decode_entity_batch
 from streams.processors.batch_run import BatchRun, layout_of, make_run
+from streams.processors.entities import Entities
 
 BatchMessage = tuple[int, bytes]
 """Offset and payload of a message of `batches.<entity>`."""
@@ -22,12 +23,14 @@ class BatchReader:
 
     Parameters
     ----------
+    entities : numbers the ids
     skip : offsets that an operator decided to leave out; they count as empty batches
     run_rows_max : rows at which a run ends (a single batch may be larger)
     """
 
     topic: str
     partition: int
+    entities: Entities
     skip: frozenset[int]
     run_rows_max: int
 
@@ -46,12 +49,12 @@ class BatchReader:
         for offset, payload in messages:
             batch = self._decode(offset, payload)
             if pending and (rows + len(batch) > self.run_rows_max or not _fits(pending[-1][1], batch)):
-                yield make_run(pending)
+                yield make_run(pending, self.entities)
                 pending, rows = [], 0
             pending.append((offset, batch))
             rows += len(batch)
         if pending:
-            yield make_run(pending)
+            yield make_run(pending, self.entities)
 
     def _decode(self, offset: int, payload: bytes) -> EntityBatch:
         if offset in self.skip:

@@ -1,13 +1,14 @@
 """Consecutive batches of one partition, laid one after the other, so that they are folded in one go."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_store.schema.batches import EntityBatch, SourceRanges
+from streams.processors.entities import Entities, Numbers, merged
 
 Layout = tuple[tuple[str, int], ...]
 """Extra columns of a batch and their widths; batches of one run share it."""
@@ -23,13 +24,15 @@ class BatchRun:
 
     Attributes
     ----------
-    batch : all rows in log order; its ids and event names are unique over the run, its ranges empty
+    batch : all rows in log order; its event names are unique over the run, its ids are left out
+    entity : (n,) number of each row's entity
     row_offset : (n,) int64, the batch that each row comes from; ascending
     ranges : per batch, the offsets of `events` that it covers
     """
 
     first_offset: int
     batch: EntityBatch
+    entity: Numbers
     row_offset: NDArray[np.int64]
     ranges: tuple[SourceRanges, ...]
 
@@ -46,8 +49,8 @@ def layout_of(batch: EntityBatch) -> Layout:
     )
 
 
-def make_run(batches: Sequence[tuple[int, EntityBatch]]) -> BatchRun:
-    """One run of at least one (offset, batch), all of the same layout.
+def make_run(batches: Sequence[tuple[int, EntityBatch]], entities: Entities) -> BatchRun:
+    """One run of at least one (offset, batch), all of the same layout; ``entities`` numbers their ids.
 
     Raises
     ------
@@ -62,17 +65,17 @@ def make_run(batches: Sequence[tuple[int, EntityBatch]]) -> BatchRun:
     return BatchRun(
         first_offset=offsets[0],
         batch=parts[0] if len(parts) == 1 else _concatenate(parts),
+        entity=np.concatenate([entities.numbers(part.entity_ids)[part.entity_index] for part in parts]),
         row_offset=np.repeat(np.array(offsets, np.int64), [len(batch) for batch in parts]),
         ranges=tuple(batch.ranges for batch in parts),
     )
 
 
 def _concatenate(parts: Sequence[EntityBatch]) -> EntityBatch:
-    entity_ids, entity_index = _merge((part.entity_ids, part.entity_index) for part in parts)
-    event_names, event_index = _merge((part.event_names, part.event_index) for part in parts)
+    event_names, event_index = merged((part.event_names, part.event_index) for part in parts)
     return EntityBatch(
-        entity_ids=entity_ids,
-        entity_index=entity_index,
+        entity_ids=[],
+        entity_index=np.empty(0, np.int32),
         event_names=event_names,
         event_index=event_index,
         event_time_ms=np.concatenate([part.event_time_ms for part in parts]),
@@ -82,13 +85,3 @@ def _concatenate(parts: Sequence[EntityBatch]) -> EntityBatch:
         ranges={},
         extra={name: np.concatenate([part.extra[name] for part in parts]) for name in parts[0].extra},
     )
-
-
-def _merge(columns: Iterable[tuple[list[str], NDArray[np.int32]]]) -> tuple[list[str], NDArray[np.int32]]:
-    """Dictionary-encoded columns one after the other, with one dictionary."""
-    places: dict[str, int] = {}
-    indices = []
-    for words, index in columns:
-        place = np.fromiter((places.setdefault(word, len(places)) for word in words), np.int32, len(words))
-        indices.append(place[index])
-    return list(places), np.concatenate(indices)

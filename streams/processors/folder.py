@@ -7,8 +7,6 @@ owner's epoch and its number in it. So whatever is cut off anywhere, folding aga
 gives the same bits, however the batches are grouped into runs.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from feature_store.online.base import Checkpoint, Claim, OnlineStore, RowsOf, Ru
 from feature_store.online.rows import encode_rows
 from feature_store.views import ROW_OFFSET, FeatureView
 from streams.processors.batch_run import BatchRun, Gap
+from streams.processors.entities import Entities, Numbers, distinct
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.high_water import new_rows
 from streams.processors.row_cache import RowCache
@@ -38,7 +37,7 @@ class PartitionFolder:
     ----------
     claim : the ownership that this folder acts under
     start_offset : the batch to fold first (the checkpoint's, or the start of the log)
-    cache_rows_max : rows kept in memory between runs
+    entities : the numbers that runs name entities by
     """
 
     def __init__(
@@ -49,8 +48,7 @@ class PartitionFolder:
         claim: Claim,
         topic: TopicIdentity,
         start_offset: int,
-        *,
-        cache_rows_max: int,
+        entities: Entities,
         metrics: FoldMetrics,
     ) -> None:
         self._view = view
@@ -59,7 +57,8 @@ class PartitionFolder:
         self._epoch = claim.epoch
         self._sequence = 0
         self._topic = topic
-        self._cache = RowCache(view, cache_rows_max)
+        self._entities = entities
+        self._cache = RowCache(view)
         self._high_water = dict(claim.checkpoint.source_high_water) if claim.checkpoint else {}
         self._broken = False
         self._metrics = metrics
@@ -92,19 +91,22 @@ class PartitionFolder:
         """
         if self._high_water:
             self._broken = True
-            self._write([], np.empty(0, np.intp), self._checkpoint(self.next_offset, self._high_water))
+            self._write(np.empty(0, np.intp), self._checkpoint(self.next_offset, self._high_water))
             self._broken = False
+
+    def keep(self, entity: Numbers) -> None:
+        """Forget the rows of all other entities; see `RowCache.keep`."""
+        self._cache.keep(entity)
 
     def _fold_new(self, run: BatchRun) -> None:
         keep, high_water = new_rows(run, self.next_offset, self._high_water)
         self._count_known(run, keep)
         keep &= self._feeding(run)
-        ids, places = self._fold_rows(run, keep)
+        changed = self._fold_rows(run, keep)
         with self._metrics.stage("write"):
-            self._write(ids, places, self._checkpoint(run.last_offset + 1, high_water))
+            self._write(changed, self._checkpoint(run.last_offset + 1, high_water))
         self._high_water, self.next_offset = high_water, run.last_offset + 1
-        self._cache.trim()
-        self._metrics.wrote(self._view.name, self._partition, len(ids), len(self._cache))
+        self._metrics.wrote(self._view.name, self._partition, len(changed), len(self._cache))
         if len(run.batch):
             self._metrics.reached(self._view.name, self._partition, int(run.batch.event_time_ms.max()))
 
@@ -113,20 +115,16 @@ class PartitionFolder:
         names = [is_among(name, self._view.event_names) for name in run.batch.event_names]
         return np.array(names, np.bool_)[run.batch.event_index]
 
-    def _fold_rows(self, run: BatchRun, keep: Mask) -> tuple[list[str], Places]:
-        """Fold the rows of ``keep`` in memory; the entities that changed and their places."""
-        batch, kept = run.batch, np.flatnonzero(keep)
-        entities = _unique(batch.entity_index[kept], len(batch.entity_ids))
-        place = np.zeros(len(batch.entity_ids), np.intp)
+    def _fold_rows(self, run: BatchRun, keep: Mask) -> Numbers:
+        """Fold the rows of ``keep`` in memory; the entities that changed."""
+        kept = np.flatnonzero(keep)
         with self._metrics.stage("load"):
-            place[entities] = self._cache.places([batch.entity_ids[n] for n in entities], self._load)
-        index = place[batch.entity_index[kept]]
+            index = self._cache.places(run.entity[kept], self._load)
         fresh = run.row_offset[kept] > self._cache.rows[index, ROW_OFFSET]
         self._metrics.skipped(self._view.name, "row_offset", len(kept) - int(fresh.sum()))
         with self._metrics.stage("fold"):
             self._fold_fresh(run, kept[fresh], index[fresh])
-        changed = _unique(batch.entity_index[kept[fresh]], len(batch.entity_ids))
-        return [batch.entity_ids[n] for n in changed], place[changed]
+        return distinct(run.entity[kept[fresh]])
 
     def _fold_fresh(self, run: BatchRun, fresh: Places, index: Places) -> None:
         if not len(fresh):
@@ -135,13 +133,15 @@ class PartitionFolder:
         self._cache.rows[index, ROW_OFFSET] = run.row_offset[fresh]
         self._metrics.folded(self._view.name, len(fresh))
 
-    def _load(self, ids: Sequence[str]) -> list[bytes | None]:
-        (rows,) = self._store.read([RowsOf(self._view.fingerprint, ids, self._partition)])
+    def _load(self, entity: Numbers) -> list[bytes | None]:
+        wanted = RowsOf(self._view.fingerprint, self._entities.ids(entity), self._partition)
+        (rows,) = self._store.read([wanted])
         return rows
 
-    def _write(self, ids: Sequence[str], places: Places, checkpoint: Checkpoint) -> None:
-        rows = list(zip(ids, encode_rows(self._cache.rows[places]), strict=True))
-        chunks = [rows[start : start + CHUNK_ROWS] for start in range(0, len(rows), CHUNK_ROWS)]
+    def _write(self, changed: Numbers, checkpoint: Checkpoint) -> None:
+        chunks = [
+            self._encoded(changed[start : start + CHUNK_ROWS]) for start in range(0, len(changed), CHUNK_ROWS)
+        ]
         self._store.put_run(
             Run(
                 view=self._view.fingerprint,
@@ -155,6 +155,10 @@ class PartitionFolder:
         )
         self._sequence += len(chunks) + 1
 
+    def _encoded(self, entity: Numbers) -> list[tuple[str, bytes]]:
+        rows = self._cache.rows[self._cache.places(entity, self._load)]
+        return list(zip(self._entities.ids(entity), encode_rows(rows), strict=True))
+
     def _checkpoint(self, next_offset: int, high_water: dict[int, int]) -> Checkpoint:
         return Checkpoint(next_offset, high_water, self._topic.topic_id, self._topic.partitions)
 
@@ -165,13 +169,6 @@ class PartitionFolder:
         self._metrics.skipped(
             self._view.name, "source_high_water", len(keep) - below - int(keep[below:].sum())
         )
-
-
-def _unique(index: NDArray[np.int32], n: int) -> Places:
-    """The values of ``index`` (all below ``n``), ascending, each once."""
-    seen = np.zeros(n, np.bool_)
-    seen[index] = True
-    return np.flatnonzero(seen)
 
 
 def _mask(places: Places, n: int) -> Mask | None:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from streams.processors.batch_reader import BatchMessage, BatchReader
-from streams.processors.batch_run import Gap
+from streams.processors.batch_run import BatchRun, Gap
+from streams.processors.entities import Entities
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.folder import PartitionFolder
 
@@ -13,11 +16,23 @@ class BatchPartition:
 
     Parameters
     ----------
+    entities : numbers the ids of this partition, for the reader and all folders
     folders : one per view of the entity; each has a checkpoint of its own
+    entities_max : more are forgotten between two folds, those that were seen longest ago
     """
 
-    def __init__(self, reader: BatchReader, folders: Sequence[PartitionFolder], metrics: FoldMetrics) -> None:
+    def __init__(
+        self,
+        reader: BatchReader,
+        entities: Entities,
+        folders: Sequence[PartitionFolder],
+        metrics: FoldMetrics,
+        entities_max: int,
+    ) -> None:
         self._reader = reader
+        self._entities = entities
+        self._entities_max = entities_max
+        self._last_seen = np.empty(0, np.int64)
         self._folders = tuple(folders)
         self._metrics = metrics
 
@@ -54,3 +69,18 @@ class BatchPartition:
                 return
             for folder in self._folders:
                 folder.fold(run)
+            self._forget(run)
+
+    def _forget(self, run: BatchRun) -> None:
+        """Once there are too many entities, keep half as many as allowed."""
+        n = len(self._entities)
+        if n > len(self._last_seen):
+            room = np.zeros(max(n, 2 * len(self._last_seen)) - len(self._last_seen), np.int64)
+            self._last_seen = np.concatenate([self._last_seen, room])
+        self._last_seen[run.entity] = run.row_offset
+        if n > self._entities_max:
+            kept = np.argsort(-self._last_seen[:n], kind="stable")[: self._entities_max // 2]
+            self._last_seen = self._last_seen[kept]
+            self._entities.keep(kept)
+            for folder in self._folders:
+                folder.keep(kept)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from feature_store.online.base import OnlineStore
 from feature_store.views import FeatureView
 from streams.processors.batch_reader import BatchReader
+from streams.processors.entities import Entities
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.folder import PartitionFolder
 from streams.processors.partition import BatchPartition
@@ -20,8 +21,8 @@ class Takeover:
     Parameters
     ----------
     views : topic -> the views folded from it
-    cache_bytes : memory for rows, shared equally by all folders of an assignment
-    readers : (topic, partition) -> how to decode its messages
+    cache_bytes : memory for rows, shared equally by all partitions of an assignment
+    readers : (topic, partition, entities) -> how to decode its messages
     accept_incomplete : see `start_offset`
     """
 
@@ -29,7 +30,7 @@ class Takeover:
         self,
         store: OnlineStore,
         views: Mapping[str, tuple[FeatureView, ...]],
-        readers: Callable[[str, int], BatchReader],
+        readers: Callable[[str, int, Entities], BatchReader],
         metrics: FoldMetrics,
         *,
         cache_bytes: int,
@@ -52,32 +53,31 @@ class Takeover:
         CannotStart
             As `start_offset`.
         """
-        folders = sum(len(self._views[topic.name]) for topic, _ in logs)
+        cache_bytes = self._cache_bytes // max(1, len(logs))
         return {
-            (topic.name, partition): self._partition(topic, partition, log, self._cache_bytes // folders)
+            (topic.name, partition): self._partition(topic, partition, log, cache_bytes)
             for (topic, partition), log in logs.items()
         }
 
     def _partition(
         self, topic: TopicIdentity, partition: int, log: LogBounds, cache_bytes: int
     ) -> BatchPartition:
-        folders = [self._folder(view, topic, partition, log, cache_bytes) for view in self._views[topic.name]]
-        return BatchPartition(self._readers(topic.name, partition), folders, self._metrics)
+        entities, views = Entities(), self._views[topic.name]
+        folders = [self._folder(view, topic, partition, log, entities) for view in views]
+        reader = self._readers(topic.name, partition, entities)
+        entity_bytes = _ENTRY_BYTES + sum(view.width * 8 for view in views)
+        return BatchPartition(reader, entities, folders, self._metrics, max(1, cache_bytes // entity_bytes))
 
     def _folder(
-        self, view: FeatureView, topic: TopicIdentity, partition: int, log: LogBounds, cache_bytes: int
+        self,
+        view: FeatureView,
+        topic: TopicIdentity,
+        partition: int,
+        log: LogBounds,
+        entities: Entities,
     ) -> PartitionFolder:
         claim = self._store.claim(view.fingerprint, partition)
         start = start_offset(
             claim.checkpoint, topic, partition, log, accept_incomplete=self._accept_incomplete
         )
-        return PartitionFolder(
-            view,
-            partition,
-            self._store,
-            claim,
-            topic,
-            start,
-            cache_rows_max=max(1, cache_bytes // (view.width * 8 + _ENTRY_BYTES)),
-            metrics=self._metrics,
-        )
+        return PartitionFolder(view, partition, self._store, claim, topic, start, entities, self._metrics)

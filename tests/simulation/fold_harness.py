@@ -97,7 +97,7 @@ def take_over(store: OnlineStore, end: int, run_rows_max: int, cache_bytes: int 
     takeover = Takeover(
         store,
         {TOPIC.name: VIEWS},
-        lambda topic, partition: BatchReader(topic, partition, frozenset(), run_rows_max),
+        lambda topic, partition, entities: BatchReader(topic, partition, entities, frozenset(), run_rows_max),
         metrics,
         cache_bytes=cache_bytes,
     )

@@ -1,0 +1,57 @@
+"""Numbers for the ids of one partition, so that everything after decoding works on integers."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.intp]
+
+
+class _Numbering(dict[str, int]):
+    """Gives the next number to a word that is asked for the first time; ``words`` are in that order."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self.words = list(words)
+        super().__init__(zip(self.words, range(len(self.words)), strict=True))
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self.words)
+        self.words.append(word)
+        return number
+
+
+class Entities:
+    """Gives each id of a partition a number, in the order of their first appearance."""
+
+    def __init__(self) -> None:
+        self._numbering = _Numbering()
+
+    def __len__(self) -> int:
+        return len(self._numbering)
+
+    def numbers(self, ids: Sequence[str]) -> Numbers:
+        """(n,) the number of each id; new ids get the next ones."""
+        return np.fromiter(map(self._numbering.__getitem__, ids), np.intp, len(ids))
+
+    def ids(self, numbers: Numbers) -> list[str]:
+        """The id of each number."""
+        return list(map(self._numbering.words.__getitem__, numbers.tolist()))
+
+    def keep(self, numbers: Numbers) -> None:
+        """Forget all others; those kept are numbered anew, in the order given."""
+        self._numbering = _Numbering(self.ids(numbers))
+
+
+def distinct(numbers: Numbers) -> Numbers:
+    """Each of ``numbers`` once, ascending; faster than sorting, as they are dense."""
+    seen = np.zeros(int(numbers.max(initial=-1)) + 1, np.bool_)
+    seen[numbers] = True
+    return np.flatnonzero(seen)
+
+
+def merged(parts: Iterable[tuple[list[str], NDArray[np.int32]]]) -> tuple[list[str], NDArray[np.int32]]:
+    """Dictionary-encoded columns one after the other, with one dictionary."""
+    words = Entities()
+    indices = [words.numbers(dictionary).astype(np.int32)[index] for dictionary, index in parts]
+    return words.ids(np.arange(len(words))), np.concatenate(indices)
