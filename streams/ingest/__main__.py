@@ -1,10 +1,11 @@
 """Runs one ingest worker: `python -m streams.ingest`."""
 
+import gc
 import signal
 
 import structlog
-from feature_store.catalog import load_catalog
 
+from feature_store.catalog import load_catalog
 from feature_store.clock import SystemClock
 from feature_store.telemetry.health import HealthServer
 from feature_store.telemetry.logs import configure_logging
@@ -12,6 +13,9 @@ from streams.ingest.metrics import IngestMetrics
 from streams.ingest.routes import routes_of
 from streams.ingest.settings import IngestSettings
 from streams.ingest.worker import IngestWorker
+
+_GC_THRESHOLD = 100_000
+"""A poll makes thousands of objects, none of them in a cycle: looking for cycles more often is wasted."""
 
 
 def main() -> None:
@@ -25,6 +29,7 @@ def main() -> None:
         settings.bind_host, settings.metrics_port, live=worker.heartbeat.problem, ready=worker.problem
     )
     structlog.get_logger().info("serving", metrics_port=health.port)
+    gc.set_threshold(_GC_THRESHOLD)
     worker.run()
     health.close()
 
