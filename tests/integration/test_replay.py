@@ -158,7 +158,9 @@ def test_the_examples_of_the_readme_work(stack: Stack) -> None:
             if language == "python"
             else shell + code
         )
-        stack.output("bash", "-c", script)
+        printed = stack.output("bash", "-c", script)
+        if "readme-r" in code:
+            assert "film-1" in printed and "film-2" in printed
     _wait_for_ann(stack.status()["http"])
 
 
