@@ -9,7 +9,7 @@ from feature_store.catalog import Catalog
 from feature_store.fetcher import RowFetcher
 from feature_store.schema.ids import partition_of
 from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
-from ranker.hydrators.columns import columns_of, gather
+from ranker.hydrators.columns import ViewColumns, gather
 from ranker.hydrators.ids import IdColumns, attribute_width
 from ranker.hydrators.keys import Keys, User, combined_attribute, key_maker
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
@@ -65,12 +65,10 @@ class RowHydrator:
         self._fetcher = fetcher
         self._partitions = partitions
         self._ids = IdColumns(service.ids, items)
-        self._user = [
-            columns_of(catalog.view(view), wanted) for view, wanted in _by_view(service.user).items()
-        ]
-        self._views = [
-            columns_of(catalog.view(view), wanted) for view, wanted in _by_view(service.candidate).items()
-        ]
+        self._user, self._views = (
+            [ViewColumns(catalog.view(view), *zip(*wanted, strict=True)) for view, wanted in by_view.items()]
+            for by_view in (_by_view(service.user), _by_view(service.candidate))
+        )
         self._keys = [key_maker(columns.view.entity, items) for columns in self._views]
         attributes = _attributes(service.candidate)
         self._attributes = np.array(list(attributes.values()), np.intp)
@@ -127,8 +125,8 @@ class RowHydrator:
     ) -> Float32:
         candidates = np.empty((len(batch), len(self._service.candidate)), np.float32)
         for columns, each, found in zip(self._views, keys, rows, strict=True):
-            with_none = np.concatenate((found, columns.view.blank_rows(1)))
-            candidates[:, columns.places] = gather(columns.read(with_none, now_ms), each.index)
+            values = columns.read(found, now_ms)
+            candidates[:, columns.places] = gather(values, columns.of_none, each.index)
         numbers = self._items.attribute_numbers(batch.rows)
         candidates[:, self._attributes] = np.where(np.isnan(numbers), self._attribute_defaults, numbers)
         return candidates
