@@ -113,8 +113,8 @@ class OnlineStore(Protocol):
     ) -> None:
         """Write the checkpoint, after the rows that it covers. Raises as :meth:`put_rows`."""
 
-    def put_run(self, run: "Run") -> None:
-        """Write a run's chunks in order, then its checkpoint, in one round trip where that is possible.
+    def put_runs(self, runs: "Sequence[Run]") -> None:
+        """Write each run's chunks in order, then its checkpoint; all in one round trip where possible.
 
         Each chunk and the checkpoint is fenced by itself: where one fails, none after it is applied.
         Raises as :meth:`put_rows`.

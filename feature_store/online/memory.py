@@ -45,7 +45,11 @@ class MemoryOnlineStore:
         if self._advance(view, partition, epoch, sequence):
             self._checkpoints[view, partition] = checkpoint
 
-    def put_run(self, run: Run) -> None:
+    def put_runs(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._put(run)
+
+    def _put(self, run: Run) -> None:
         sequence = run.first_sequence
         for chunk in run.chunks:
             self.put_rows(run.view, run.partition, run.epoch, sequence, chunk, run.ttl_s)

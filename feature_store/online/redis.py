@@ -81,14 +81,17 @@ class RedisOnlineStore:
     ) -> None:
         self._write([_checkpoint_command(view, partition, epoch, sequence, checkpoint)])
 
-    def put_run(self, run: Run) -> None:
+    def put_runs(self, runs: Sequence[Run]) -> None:
+        self._write([command for run in runs for command in self._run_commands(run)])
+
+    def _run_commands(self, run: Run) -> list[list[Any]]:
         place = (run.view, run.partition, run.epoch)
         commands = [
             self._rows_command(*place, sequence, chunk, run.ttl_s)
             for sequence, chunk in enumerate(run.chunks, run.first_sequence)
         ]
         last = run.first_sequence + len(run.chunks)
-        self._write([*commands, _checkpoint_command(*place, last, run.checkpoint)])
+        return [*commands, _checkpoint_command(*place, last, run.checkpoint)]
 
     def load_checkpoints(self, view: str, partitions: Sequence[int]) -> list[Checkpoint | None]:
         names = [checkpoint_key(view, partition) for partition in partitions]
@@ -157,6 +160,8 @@ class RedisOnlineStore:
 
     def _write(self, commands: Sequence[list[Any]]) -> None:
         """Run the fenced writes in order, in one round trip; a lost script is loaded again."""
+        if not commands:
+            return
         try:
             outcomes = self._run(commands)
         except NoScriptError:

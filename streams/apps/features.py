@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import faust
 import structlog
@@ -20,14 +21,14 @@ from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.processors.batch_reader import BatchReader
-from streams.processors.entities import Entities
 from streams.processors.fold_metrics import FoldMetrics
-from streams.processors.partition import BatchPartition
+from streams.processors.folder import PartitionFolder
 from streams.processors.start import LogBounds
 from streams.processors.takeover import Takeover
 
 _log = structlog.get_logger()
 _MB = 1024 * 1024
+T = TypeVar("T")
 
 
 class FeatureWorker:
@@ -39,7 +40,7 @@ class FeatureWorker:
         self._takeover = takeover
         self._inbox: Inbox[Message] = Inbox(settings.features_pending_mb * _MB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
-        self._partitions: dict[TP, BatchPartition] | None = None
+        self._folders: dict[str, PartitionFolder] | None = None
         self.app = build_app("features", settings, topics, self._start_offsets)
         self.app.on_partitions_revoked.connect(self._let_go)
         for topic in topics:
@@ -47,9 +48,13 @@ class FeatureWorker:
 
     def positions(self) -> Mapping[TP, int] | None:
         """Where each partition is; None before the first assignment."""
-        if self._partitions is None:
+        if self._folders is None:
             return None
-        return {tp: partition.next_offset for tp, partition in self._partitions.items()}
+        return {
+            TP(topic, partition): offset
+            for topic, folder in self._folders.items()
+            for partition, offset in folder.next_offsets().items()
+        }
 
     async def fold_forever(self) -> None:
         """Fold all that is pending, again and again: at load many batches are written as one."""
@@ -82,7 +87,7 @@ class FeatureWorker:
     async def _let_go(self, *_: object, **__: object) -> None:
         """Be done with writing before somebody else may own the partitions."""
         await self.drain()
-        self._partitions = None
+        self._folders = None
 
     async def _start_offsets(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
         positions: Mapping[TP, int] = await or_die("taking over partitions", self._take_over(assigned))
@@ -109,35 +114,41 @@ class FeatureWorker:
 
     def _own(self, bounds: Mapping[TP, LogBounds]) -> None:
         topics = topic_identities(self._settings, self._topics)
-        logs = {(topics[tp.topic], tp.partition): log for tp, log in bounds.items()}
-        taken = self._takeover.take(logs)
-        self._partitions = {tp: taken[tp.topic, tp.partition] for tp in bounds}
+        logs = _by_topic(bounds)
+        self._folders = {name: self._takeover.take(topics[name], parts) for name, parts in logs.items()}
 
     def _confirm(self) -> None:
-        for partition in (self._partitions or {}).values():
-            partition.confirm()
+        for folder in (self._folders or {}).values():
+            folder.confirm()
 
     def _fold(self, pending: Mapping[TP, Sequence[Message]]) -> None:
-        partitions = self._partitions or {}
-        for tp, messages in pending.items():
-            if tp in partitions:
-                partitions[tp].fold(messages)
+        for topic, messages in _by_topic(pending).items():
+            if self._folders and topic in self._folders:
+                self._folders[topic].fold(messages)
+
+
+def _by_topic(of: Mapping[TP, T]) -> dict[str, dict[int, T]]:
+    """Topic -> partition -> what there is of it."""
+    topics: dict[str, dict[int, T]] = {}
+    for tp, value in of.items():
+        topics.setdefault(tp.topic, {})[tp.partition] = value
+    return topics
 
 
 def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetrics) -> FeatureWorker:
     """A worker for all views of ``catalog``, with rows in Redis."""
     views = {batch_topic(entity): tuple(catalog.views_of(entity)) for entity in catalog.entities}
 
-    def reader(topic: str, partition: int, entities: Entities) -> BatchReader:
-        skip = settings.skipped_offsets(topic, partition)
-        return BatchReader(topic, partition, entities, skip, settings.features_run_rows)
+    def reader(topic: str) -> BatchReader:
+        skipped = settings.skipped(topic)
+        return BatchReader(topic, lambda *place: place in skipped, settings.features_run_rows)
 
     takeover = Takeover(
         online_store(settings),
         views,
         reader,
         metrics,
-        cache_bytes=settings.features_cache_mb * _MB,
+        cache_bytes=settings.features_cache_mb * _MB // len(views),
         accept_incomplete=settings.features_accept_incomplete,
     )
     return FeatureWorker(settings, tuple(views), takeover)

@@ -31,13 +31,9 @@ class FeaturesSettings(Settings):
         _skips(value)
         return value
 
-    def skipped_offsets(self, topic: str, partition: int) -> frozenset[int]:
-        """Offsets of a partition that the operator decided to leave out."""
-        return frozenset(
-            offset
-            for name, number, offset in _skips(self.features_skip)
-            if (name, number) == (topic, partition)
-        )
+    def skipped(self, topic: str) -> frozenset[tuple[int, int]]:
+        """(partition, offset) of messages that the operator decided to leave out."""
+        return frozenset((part, at) for name, part, at in _skips(self.features_skip) if name == topic)
 
 
 def _skips(text: str) -> list[tuple[str, int, int]]:

@@ -1,12 +1,13 @@
-"""From messages of one partition to runs of batches, bounded in rows."""
+"""From messages of a batch topic to runs, bounded in rows."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from feature_store.schema.batches import EntityBatch, decode_entity_batch
-from streams.processors.batch_run import BatchRun, layout_of, make_run
+from streams.processors.batch_run import BatchRun, Layout, OffsetBatch, layout_of, make_run
 from streams.processors.entities import Entities
 
 BatchMessage = tuple[int, bytes]
@@ -19,58 +20,60 @@ class CorruptBatch(RuntimeError):  # noqa: N818  (a state of the log, named for 
 
 @dataclass(frozen=True, slots=True)
 class BatchReader:
-    """Decodes the messages of one partition.
+    """Decodes the messages of one topic.
 
     Parameters
     ----------
-    entities : numbers the ids
-    skip : offsets that an operator decided to leave out; they count as empty batches
-    run_rows_max : rows at which a run ends (a single batch may be larger)
+    skip : whether an operator decided to leave out (partition, offset); it counts as an empty batch
+    run_rows_max : rows of one partition at which a run ends (a single batch may be larger)
     """
 
     topic: str
-    partition: int
-    entities: Entities
-    skip: frozenset[int]
+    skip: Callable[[int, int], bool]
     run_rows_max: int
 
-    def runs(self, messages: Sequence[BatchMessage]) -> Iterator[BatchRun]:
-        """The messages as runs, in order; a run ends where the extra columns change.
+    def runs(self, messages: Mapping[int, Sequence[BatchMessage]], entities: Entities) -> Iterator[BatchRun]:
+        """The messages of each partition as runs, in order; a run ends where the extra columns change.
 
         Raises
         ------
         CorruptBatch
-            When a message cannot be decoded.
+            When a message cannot be decoded; before the first run.
         Gap
             When an offset is missing.
         """
-        pending: list[tuple[int, EntityBatch]] = []
-        rows = 0
-        for offset, payload in messages:
-            batch = self._decode(offset, payload)
-            if pending and (rows + len(batch) > self.run_rows_max or not _fits(pending[-1][1], batch)):
-                yield make_run(pending, self.entities)
-                pending, rows = [], 0
-            pending.append((offset, batch))
-            rows += len(batch)
-        if pending:
-            yield make_run(pending, self.entities)
+        waiting = {
+            partition: deque((offset, self._decode(partition, offset, payload)) for offset, payload in part)
+            for partition, part in messages.items()
+            if part
+        }
+        while waiting:
+            layout = layout_of(next(iter(waiting.values()))[0][1])
+            taken = {partition: self._take(queue, layout) for partition, queue in waiting.items()}
+            waiting = {partition: queue for partition, queue in waiting.items() if queue}
+            yield make_run({partition: part for partition, part in taken.items() if part}, entities)
 
-    def _decode(self, offset: int, payload: bytes) -> EntityBatch:
-        if offset in self.skip:
+    def _take(self, queue: deque[OffsetBatch], layout: Layout) -> list[OffsetBatch]:
+        taken: list[OffsetBatch] = []
+        rows = 0
+        while queue and layout_of(queue[0][1]) == layout:
+            rows += len(queue[0][1])
+            if taken and rows > self.run_rows_max:
+                break
+            taken.append(queue.popleft())
+        return taken
+
+    def _decode(self, partition: int, offset: int, payload: bytes) -> EntityBatch:
+        if self.skip(partition, offset):
             return _nothing()
         try:
             return decode_entity_batch(payload)
         except Exception as error:
-            place = f"{self.topic}:{self.partition}:{offset}"
+            place = f"{self.topic}:{partition}:{offset}"
             raise CorruptBatch(
                 f"message {place} is not a batch ({error}). Ingest writes none such: find out who did. "
                 f"To go on without it, and without the events in it, set EDDYLINE_FEATURES_SKIP={place}"
             ) from error
-
-
-def _fits(before: EntityBatch, after: EntityBatch) -> bool:
-    return layout_of(before) == layout_of(after)
 
 
 def _nothing() -> EntityBatch:

@@ -1,7 +1,7 @@
-"""Consecutive batches of one partition, laid one after the other, so that they are folded in one go."""
+"""Batches laid one after the other, from several partitions of a topic, so that they are folded in one go."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from feature_store.schema.batches import EntityBatch, SourceRanges
 from streams.processors.entities import Entities, Numbers, merged
+
+OffsetBatch = tuple[int, EntityBatch]
+"""A batch and its offset."""
 
 Layout = tuple[tuple[str, int], ...]
 """Extra columns of a batch and their widths; batches of one run share it."""
@@ -19,27 +22,43 @@ class Gap(RuntimeError):  # noqa: N818  (a state of the log, named for what is f
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRun:
-    """Batches ``first_offset`` … ``last_offset`` of a partition as one.
+class Section:
+    """Consecutive batches of one partition within a run.
 
     Attributes
     ----------
-    batch : all rows in log order; its event names are unique over the run, its ids are left out
-    entity : (n,) number of each row's entity
-    row_offset : (n,) int64, the batch that each row comes from; ascending
     ranges : per batch, the offsets of `events` that it covers
+    rows : where its rows are in the run
     """
 
+    partition: int
     first_offset: int
-    batch: EntityBatch
-    entity: Numbers
-    row_offset: NDArray[np.int64]
     ranges: tuple[SourceRanges, ...]
+    rows: slice
 
     @property
     def last_offset(self) -> int:
         """Offset of the last batch."""
         return self.first_offset + len(self.ranges) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """Batches of some partitions of one topic as one.
+
+    Attributes
+    ----------
+    batch : the rows of each section in log order; event names are unique, ids are left out
+    entity : (n,) number of each row's entity
+    partition, row_offset : (n,) int64, the batch that each row comes from
+    sections : one per partition
+    """
+
+    batch: EntityBatch
+    entity: Numbers
+    partition: NDArray[np.int64]
+    row_offset: NDArray[np.int64]
+    sections: tuple[Section, ...]
 
 
 def layout_of(batch: EntityBatch) -> Layout:
@@ -49,26 +68,37 @@ def layout_of(batch: EntityBatch) -> Layout:
     )
 
 
-def make_run(batches: Sequence[tuple[int, EntityBatch]], entities: Entities) -> BatchRun:
-    """One run of at least one (offset, batch), all of the same layout; ``entities`` numbers their ids.
+def make_run(batches: Mapping[int, Sequence[OffsetBatch]], entities: Entities) -> BatchRun:
+    """One run of at least one batch, all of the same layout; ``entities`` numbers their ids.
 
     Raises
     ------
     Gap
-        When an offset is not its predecessor's plus one.
+        When an offset of a partition is not its predecessor's plus one.
     """
-    offsets = [offset for offset, _ in batches]
-    for before, after in itertools.pairwise(offsets):
-        if after != before + 1:
-            raise Gap(f"batch {after} follows batch {before}")
-    parts = [batch for _, batch in batches]
+    sections, start = [], 0
+    for partition, part in batches.items():
+        sections.append(_section(partition, part, start))
+        start = sections[-1].rows.stop
+    flat = [(partition, offset, batch) for partition, part in batches.items() for offset, batch in part]
+    lengths = [len(batch) for _, _, batch in flat]
     return BatchRun(
-        first_offset=offsets[0],
-        batch=parts[0] if len(parts) == 1 else _concatenate(parts),
-        entity=np.concatenate([entities.numbers(part.entity_ids)[part.entity_index] for part in parts]),
-        row_offset=np.repeat(np.array(offsets, np.int64), [len(batch) for batch in parts]),
-        ranges=tuple(batch.ranges for batch in parts),
+        batch=_concatenate([batch for _, _, batch in flat]),
+        entity=np.concatenate(
+            [entities.numbers(batch.entity_ids)[batch.entity_index] for _, _, batch in flat]
+        ),
+        partition=np.repeat(np.array([partition for partition, _, _ in flat], np.int64), lengths),
+        row_offset=np.repeat(np.array([offset for _, offset, _ in flat], np.int64), lengths),
+        sections=tuple(sections),
     )
+
+
+def _section(partition: int, part: Sequence[OffsetBatch], start: int) -> Section:
+    for (before, _), (after, _) in itertools.pairwise(part):
+        if after != before + 1:
+            raise Gap(f"partition {partition}: batch {after} follows batch {before}")
+    stop = start + sum(len(batch) for _, batch in part)
+    return Section(partition, part[0][0], tuple(batch.ranges for _, batch in part), slice(start, stop))
 
 
 def _concatenate(parts: Sequence[EntityBatch]) -> EntityBatch:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from feature_store.clock import Clock
+from streams.processors.batch_run import BatchRun
 
 _FRESHNESS_S = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
 
@@ -15,67 +16,102 @@ class FoldMetrics:
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
         self._clock = clock
-        self._batches = Counter(
-            "eddyline_features_batches", "Batches taken from the log.", ["topic"], registry=registry
+        self._batches = Counter("eddyline_features_batches", "Batches folded.", ["topic"], registry=registry)
+        self._freshness = Histogram(
+            "eddyline_features_freshness_seconds",
+            "Age of the newest event of a run when its rows had been written.",
+            ["topic"],
+            buckets=_FRESHNESS_S,
+            registry=registry,
         )
-        self._folded = Counter(
+        self._event_time = Gauge(
+            "eddyline_features_event_time_seconds",
+            "Newest event time of the last run, s since the epoch; now minus this is the event-time lag.",
+            ["topic"],
+            registry=registry,
+        )
+        self._seconds = Counter(
+            "eddyline_features_stage_seconds", "Seconds spent, by stage.", ["stage"], registry=registry
+        )
+        self._rows = Counter(
             "eddyline_features_rows_folded", "Rows of batches folded.", ["view"], registry=registry
         )
         self._skipped = Counter(
             "eddyline_features_rows_skipped",
-            "Rows of batches that had been folded before, by how that was known.",
+            "Rows of batches that had been folded before, by what knows it: the high water, or the row.",
             ["view", "reason"],
             registry=registry,
         )
         self._written = Counter(
             "eddyline_features_rows_written", "Rows of state written.", ["view"], registry=registry
         )
-        self._freshness = Histogram(
-            "eddyline_features_freshness_seconds",
-            "Age of the newest event of a run when its rows had been written.",
-            ["view"],
-            buckets=_FRESHNESS_S,
-            registry=registry,
-        )
-        self._cached = Gauge(
-            "eddyline_features_cache_rows", "Rows at hand.", ["view", "partition"], registry=registry
-        )
-        self._stage = Counter(
-            "eddyline_features_stage_seconds", "Seconds spent, by stage.", ["stage"], registry=registry
-        )
-        self._event_time = Gauge(
-            "eddyline_features_event_time_seconds",
-            "Largest event time folded, seconds since the Unix epoch: now minus this is the event-time lag.",
-            ["view", "partition"],
-            registry=registry,
-        )
+        self._cached = Gauge("eddyline_features_cache_rows", "Rows at hand.", ["view"], registry=registry)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the time that the block takes."""
         began_ns = self._clock.monotonic_ns()
         yield
-        self._stage.labels(name).inc((self._clock.monotonic_ns() - began_ns) / 1e9)
+        self._seconds.labels(name).inc((self._clock.monotonic_ns() - began_ns) / 1e9)
 
-    def took(self, topic: str, batches: int) -> None:
-        """Count batches read from ``topic``."""
-        self._batches.labels(topic).inc(batches)
+    def folded(self, topic: str, run: BatchRun) -> None:
+        """Count a run whose rows are in the store now."""
+        self._batches.labels(topic).inc(sum(len(section.ranges) for section in run.sections))
+        if len(run.batch):
+            newest_ms = int(run.batch.event_time_ms.max())
+            self._event_time.labels(topic).set(newest_ms / 1000)
+            self._freshness.labels(topic).observe(max(0.0, (self._clock.now_ms() - newest_ms) / 1000))
 
-    def folded(self, view: str, rows: int) -> None:
-        """Count rows folded into ``view``."""
-        self._folded.labels(view).inc(rows)
+    def of(self, view: str) -> "ViewMetrics":
+        """The metrics of one view."""
+        return ViewMetrics(
+            self,
+            self._rows.labels(view),
+            self._skipped.labels(view, "source_high_water"),
+            self._skipped.labels(view, "row_offset"),
+            self._written.labels(view),
+            self._cached.labels(view),
+        )
 
-    def skipped(self, view: str, reason: str, rows: int) -> None:
-        """Count rows left out, with the reason."""
-        if rows:
-            self._skipped.labels(view, reason).inc(rows)
 
-    def wrote(self, view: str, partition: int, rows: int, cached: int) -> None:
-        """Count rows written, and note how many are at hand."""
-        self._written.labels(view).inc(rows)
-        self._cached.labels(view, partition).set(cached)
+class ViewMetrics:
+    """What is counted of one view."""
 
-    def reached(self, view: str, partition: int, event_time_ms: int) -> None:
-        """Note that events up to ``event_time_ms`` are in the store now."""
-        self._event_time.labels(view, partition).set(event_time_ms / 1000)
-        self._freshness.labels(view).observe(max(0.0, (self._clock.now_ms() - event_time_ms) / 1000))
+    def __init__(
+        self,
+        metrics: FoldMetrics,
+        rows: Counter,
+        known: Counter,
+        in_row: Counter,
+        written: Counter,
+        cached: Gauge,
+    ) -> None:
+        self._metrics = metrics
+        self._rows = rows
+        self._known = known
+        self._in_row = in_row
+        self._written = written
+        self._cached = cached
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Rows are read from the store during the block, where they are not at hand."""
+        with self._metrics.stage("load"):
+            yield
+
+    @contextmanager
+    def folding(self, rows: int) -> Iterator[None]:
+        """``rows`` are folded during the block."""
+        with self._metrics.stage("fold"):
+            yield
+        self._rows.inc(rows)
+
+    def skipped(self, *, known: int, in_row: int) -> None:
+        """Rows left out: at or below the high water, or in the stored row already."""
+        self._known.inc(known)
+        self._in_row.inc(in_row)
+
+    def writing(self, rows: int, cached: int) -> None:
+        """``rows`` are about to be written; so many are at hand."""
+        self._written.inc(rows)
+        self._cached.set(cached)

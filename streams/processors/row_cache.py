@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from feature_store.online.rows import decode_rows
 from feature_store.views import FeatureView
-from streams.processors.entities import Numbers, distinct
+from streams.processors.entities import Numbers
 
-Load = Callable[[Numbers], list[bytes | None]]
-"""Rows of entities as the store has them; None where there is none."""
+Load = Callable[[Numbers, NDArray[np.intp]], list[bytes | None]]
+"""Entities, and where among those asked for each is first -> their rows in the store, None for none."""
 
 
 class RowCache:
-    """Rows of one (view, partition).
+    """Rows of one view.
 
     Attributes
     ----------
@@ -42,10 +42,15 @@ class RowCache:
         place = self._place[entity]
         absent = place < 0
         if absent.any():
-            missing = distinct(entity[absent])
-            self._take_in(missing, load(missing))
+            missing, first = np.unique(entity[absent], return_index=True)
+            self._take_in(missing, load(missing, np.flatnonzero(absent)[first]))
             place = self._place[entity]
         return place
+
+    def rows_of(self, entity: Numbers) -> NDArray[np.float64]:
+        """(n, view.width) a copy of the rows of entities that are at hand."""
+        rows: NDArray[np.float64] = self.rows[self._place[entity]]
+        return rows
 
     def keep(self, entity: Numbers) -> None:
         """Forget all others; those kept have the numbers 0, 1, 2 … from now on."""

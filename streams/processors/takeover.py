@@ -8,21 +8,22 @@ from streams.processors.batch_reader import BatchReader
 from streams.processors.entities import Entities
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.folder import PartitionFolder
-from streams.processors.partition import BatchPartition
+from streams.processors.ledger import Ledger
 from streams.processors.start import LogBounds, TopicIdentity, start_offset
+from streams.processors.view_folder import ViewFolder
 
-_ENTRY_BYTES = 200
-"""What an entity costs in memory beside its row: its id and its place in the dictionary."""
+_ENTITY_BYTES = 250
+"""What an entity costs in memory beside its rows: its id, its number, its places."""
 
 
 class Takeover:
-    """Makes the `BatchPartition` of an assignment.
+    """Makes the folder of a topic for the partitions of an assignment.
 
     Parameters
     ----------
     views : topic -> the views folded from it
-    cache_bytes : memory for rows, shared equally by all partitions of an assignment
-    readers : (topic, partition, entities) -> how to decode its messages
+    readers : topic -> how to decode its messages
+    cache_bytes : memory for the rows of one topic
     accept_incomplete : see `start_offset`
     """
 
@@ -30,7 +31,7 @@ class Takeover:
         self,
         store: OnlineStore,
         views: Mapping[str, tuple[FeatureView, ...]],
-        readers: Callable[[str, int, Entities], BatchReader],
+        readers: Callable[[str], BatchReader],
         metrics: FoldMetrics,
         *,
         cache_bytes: int,
@@ -43,9 +44,7 @@ class Takeover:
         self._cache_bytes = cache_bytes
         self._accept_incomplete = accept_incomplete
 
-    def take(
-        self, logs: Mapping[tuple[TopicIdentity, int], LogBounds]
-    ) -> dict[tuple[str, int], BatchPartition]:
+    def take(self, topic: TopicIdentity, logs: Mapping[int, LogBounds]) -> PartitionFolder:
         """Own every view of these partitions from now on.
 
         Raises
@@ -53,31 +52,31 @@ class Takeover:
         CannotStart
             As `start_offset`.
         """
-        cache_bytes = self._cache_bytes // max(1, len(logs))
-        return {
-            (topic.name, partition): self._partition(topic, partition, log, cache_bytes)
-            for (topic, partition), log in logs.items()
-        }
-
-    def _partition(
-        self, topic: TopicIdentity, partition: int, log: LogBounds, cache_bytes: int
-    ) -> BatchPartition:
         entities, views = Entities(), self._views[topic.name]
-        folders = [self._folder(view, topic, partition, log, entities) for view in views]
-        reader = self._readers(topic.name, partition, entities)
-        entity_bytes = _ENTRY_BYTES + sum(view.width * 8 for view in views)
-        return BatchPartition(reader, entities, folders, self._metrics, max(1, cache_bytes // entity_bytes))
+        folders = [
+            ViewFolder(
+                view,
+                {partition: self._ledger(view, topic, partition, log) for partition, log in logs.items()},
+                self._store,
+                entities,
+                self._metrics.of(view.name),
+            )
+            for view in views
+        ]
+        entity_bytes = _ENTITY_BYTES + sum(view.width * 8 for view in views)
+        return PartitionFolder(
+            tuple(logs),
+            self._readers(topic.name),
+            entities,
+            folders,
+            self._store,
+            self._metrics,
+            max(1, self._cache_bytes // entity_bytes),
+        )
 
-    def _folder(
-        self,
-        view: FeatureView,
-        topic: TopicIdentity,
-        partition: int,
-        log: LogBounds,
-        entities: Entities,
-    ) -> PartitionFolder:
+    def _ledger(self, view: FeatureView, topic: TopicIdentity, partition: int, log: LogBounds) -> Ledger:
         claim = self._store.claim(view.fingerprint, partition)
         start = start_offset(
             claim.checkpoint, topic, partition, log, accept_incomplete=self._accept_incomplete
         )
-        return PartitionFolder(view, partition, self._store, claim, topic, start, entities, self._metrics)
+        return Ledger(view.fingerprint, partition, claim, topic, start, view.ttl_s)

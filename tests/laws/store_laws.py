@@ -51,7 +51,7 @@ class OnlineStoreLaws:
             lambda: store.put_rows(VIEW, PARTITION, old, 2, [("u", b"stale")]),
             lambda: store.put_rows(VIEW, PARTITION, old, 1, [("u", b"stale")], 60),
             lambda: store.put_checkpoint(VIEW, PARTITION, old, 2, CHECKPOINT),
-            lambda: store.put_run(Run(VIEW, PARTITION, old, 2, [[("u", b"stale")]], CHECKPOINT)),
+            lambda: store.put_runs([Run(VIEW, PARTITION, old, 2, [[("u", b"stale")]], CHECKPOINT)]),
         ):
             with pytest.raises(StaleOwner):
                 write()
@@ -76,7 +76,7 @@ class OnlineStoreLaws:
     def test_a_run_is_its_chunks_and_then_its_checkpoint(self, store: OnlineStore) -> None:
         epoch = store.claim(VIEW, PARTITION).epoch
         chunks = [[("u1", b"1"), ("u2", b"2")], [("u3", b"3")]]
-        store.put_run(Run(VIEW, PARTITION, epoch, 1, chunks, CHECKPOINT))
+        store.put_runs([Run(VIEW, PARTITION, epoch, 1, chunks, CHECKPOINT)])
         assert store.multi_get([key("u1"), key("u2"), key("u3")]) == [b"1", b"2", b"3"]
         assert store.load_checkpoints(VIEW, [PARTITION, PARTITION + 1]) == [CHECKPOINT, None]
         assert store.claim(VIEW, PARTITION).checkpoint == CHECKPOINT
@@ -86,8 +86,8 @@ class OnlineStoreLaws:
         chunks = [[("u1", b"1")], [("u2", b"2")]]
         store.put_rows(VIEW, PARTITION, epoch, 1, chunks[0])
         with pytest.raises(RolledBack):
-            store.put_run(Run(VIEW, PARTITION, epoch, 3, chunks, CHECKPOINT))
-        store.put_run(Run(VIEW, PARTITION, epoch, 2, [chunks[1]], CHECKPOINT))
+            store.put_runs([Run(VIEW, PARTITION, epoch, 3, chunks, CHECKPOINT)])
+        store.put_runs([Run(VIEW, PARTITION, epoch, 2, [chunks[1]], CHECKPOINT)])
         assert store.multi_get([key("u1"), key("u2")]) == [b"1", b"2"]
 
     def test_every_claim_is_another_epoch(self, store: OnlineStore) -> None:

@@ -21,13 +21,14 @@ from feature_store.online import (
 )
 from feature_store.schema.batches import decode_entity_batch
 from feature_store.views import FeatureView
-from streams.processors.batch_reader import BatchReader
+from streams.processors.batch_reader import BatchMessage, BatchReader
 from streams.processors.fold_metrics import FoldMetrics
-from streams.processors.partition import BatchPartition
+from streams.processors.folder import PartitionFolder
 from streams.processors.start import LogBounds, TopicIdentity
 from streams.processors.takeover import Takeover
+from tests.simulation.fold_log import Log
 
-ENTITY, TOPIC, PARTITION = "user", TopicIdentity("batches.user", "id-1", 4), 2
+ENTITY, TOPIC = "user", TopicIdentity("batches.user", "id-1", 4)
 VIEWS: tuple[FeatureView, ...] = tuple(load_catalog().views_of(ENTITY))
 
 
@@ -62,7 +63,11 @@ class FailingStore:
     def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
         return self._inner.read(wanted)
 
-    def put_run(self, run: Run) -> None:
+    def put_runs(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._put(run)
+
+    def _put(self, run: Run) -> None:
         for sequence, chunk in enumerate(run.chunks, run.first_sequence):
             self.put_rows(run.view, run.partition, run.epoch, sequence, chunk, run.ttl_s)
         last = run.first_sequence + len(run.chunks)
@@ -91,41 +96,62 @@ class FailingStore:
             raise Crash
 
 
-def take_over(store: OnlineStore, end: int, run_rows_max: int, cache_bytes: int = 10**7) -> BatchPartition:
-    """A new owner of the partition, standing at the checkpoint."""
-    metrics = FoldMetrics(CollectorRegistry(), ManualClock())
+def take_over(
+    store: OnlineStore, log: Log, *, run_rows_max: int, cache_bytes: int = 10**7
+) -> PartitionFolder:
+    """A new owner of the partitions of ``log``, standing at their checkpoints."""
     takeover = Takeover(
         store,
         {TOPIC.name: VIEWS},
-        lambda topic, partition, entities: BatchReader(topic, partition, entities, frozenset(), run_rows_max),
-        metrics,
+        lambda topic: BatchReader(topic, lambda partition, offset: False, run_rows_max),
+        FoldMetrics(CollectorRegistry(), ManualClock()),
         cache_bytes=cache_bytes,
     )
-    return takeover.take({(TOPIC, PARTITION): LogBounds(0, end)})[TOPIC.name, PARTITION]
+    return takeover.take(TOPIC, {partition: LogBounds(0, len(part)) for partition, part in log.items()})
 
 
-def fold_on(partition: BatchPartition, log: Sequence[bytes], rng: random.Random, batches_max: int) -> None:
-    """Fold to the end of the log, random numbers of batches at a time."""
-    while (start := partition.next_offset) < len(log):
-        stop = min(len(log), start + rng.randint(1, batches_max))
-        partition.fold([(offset, log[offset]) for offset in range(start, stop)])
+def messages(log: Log, spans: dict[int, tuple[int, int]]) -> dict[int, list[BatchMessage]]:
+    """The messages of each partition from the first offset to before the second."""
+    return {
+        partition: [(offset, log[partition][offset]) for offset in range(*span)]
+        for partition, span in spans.items()
+    }
 
 
-def fold_through(store: OnlineStore, log: Sequence[bytes], seed: int) -> int:
+def fold_on(folder: PartitionFolder, log: Log, rng: random.Random, batches_max: int) -> None:
+    """Fold to the end of the log, random numbers of batches of each partition at a time."""
+    while True:
+        starts = {at: start for at, start in folder.next_offsets().items() if start < len(log[at])}
+        if not starts:
+            return
+        spans = {
+            at: (start, min(len(log[at]), start + rng.randint(0, batches_max)))
+            for at, start in starts.items()
+        }
+        folder.fold(messages(log, spans))
+
+
+def fold_through(store: OnlineStore, log: Log, seed: int) -> int:
     """Worker after worker until the log is folded; how many it took."""
     rng, workers = random.Random(seed), 0
     while True:
         workers += 1
         try:
-            partition = take_over(store, len(log), rng.choice([1, 20, 1000]), rng.choice([1, 10**7]))
-            fold_on(partition, log, rng, rng.choice([1, 3, 10]))
+            folder = take_over(
+                store, log, run_rows_max=rng.choice([1, 20, 1000]), cache_bytes=rng.choice([1, 10**7])
+            )
+            fold_on(folder, log, rng, rng.choice([1, 3, 10]))
         except (Crash, StaleOwner, RolledBack):
             continue
         return workers
 
 
-def stored_rows(store: OnlineStore, log: Sequence[bytes]) -> dict[tuple[str, str], bytes | None]:
+def stored_rows(store: OnlineStore, log: Log) -> dict[tuple[str, str], bytes | None]:
     """Every row that the log can have touched, by view and id."""
-    ids = sorted({entity_id for payload in log for entity_id in decode_entity_batch(payload).entity_ids})
-    keys = [RowKey(PARTITION, view.fingerprint, entity_id) for view in VIEWS for entity_id in ids]
+    keys = [
+        RowKey(partition, view.fingerprint, entity_id)
+        for view in VIEWS
+        for partition, part in log.items()
+        for entity_id in sorted({i for payload in part for i in decode_entity_batch(payload).entity_ids})
+    ]
     return {(key.view, key.entity_id): row for key, row in zip(keys, store.multi_get(keys), strict=True)}

@@ -23,7 +23,21 @@ _WIDTH = re.compile(r"\[(\d+)\]$")
 Row = dict[str, object]
 
 
-def make_log(seed: int, views: tuple[FeatureView, ...], *, batches: int, entities: int = 12) -> list[bytes]:
+Log = dict[int, list[bytes]]
+"""Partition -> its batches, the first at offset 0."""
+
+
+def make_log(seed: int, views: tuple[FeatureView, ...], *, batches: int) -> Log:
+    """Two partitions of ``batches`` batches, with ids of their own."""
+    return {
+        partition: make_partition(seed + partition, views, batches=batches, prefix=f"p{partition}e")
+        for partition in (1, 2)
+    }
+
+
+def make_partition(
+    seed: int, views: tuple[FeatureView, ...], *, batches: int, prefix: str, entities: int = 12
+) -> list[bytes]:
     """``batches`` payloads from three source partitions, each read by an ingest that is sometimes killed.
 
     A killed ingest goes on from its committed offset, which is at or before what it has written: the
@@ -40,7 +54,7 @@ def make_log(seed: int, views: tuple[FeatureView, ...], *, batches: int, entitie
         rows = []
         for place in places:
             if place not in events:
-                events[place] = _rows(rng, columns, entities)
+                events[place] = _rows(rng, columns, [f"{prefix}{n}" for n in range(entities)])
             rows += [(*place, row) for row in events[place]]
         log.append(encode_entity_batch(_batch(rows, ranges, columns)))
     return log
@@ -57,18 +71,18 @@ def _ranges(rng: random.Random, written: list[int]) -> SourceRanges:
     return ranges
 
 
-def _rows(rng: random.Random, columns: list[str], entities: int) -> list[Row]:
+def _rows(rng: random.Random, columns: list[str], entities: list[str]) -> list[Row]:
     """The rows that one event gives to our partition: none, one, or several as to multi-valued attributes."""
     event, time_ms = rng.choice(EVENTS), NOW_MS + rng.randint(-(10**8), 10**8)
     return [
         {
-            "entity_id": f"e{entity}",
+            "entity_id": entity,
             "event": event,
             "event_time_ms": time_ms,
             "value": rng.gauss(0, 1),
             **{name: _extra(rng, name) for name in columns},
         }
-        for entity in rng.sample(range(entities), rng.randint(0, 3))
+        for entity in rng.sample(entities, rng.randint(0, 3))
     ]
 
 
