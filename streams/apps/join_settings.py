@@ -13,7 +13,10 @@ class JoinSettings(Settings):
         600, ge=0, description="From an impression until its exposure is written, in log time, s."
     )
     join_late_s: float = Field(
-        1_800, ge=0, description="From an impression until no outcome is joined any more, in log time, s."
+        900,
+        ge=0,
+        description="From an impression until no outcome is joined any more, in log time, s. A join that "
+        "starts again reads the logs from three times this before where it was.",
     )
     join_idle_s: float = Field(
         2,

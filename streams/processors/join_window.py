@@ -29,8 +29,12 @@ class JoinWindow:
 
     @property
     def feedback_reread_ms(self) -> int:
-        """How far before the present feedback is read again, to decide as if it had never stopped."""
-        return 2 * self.late_ms
+        """How far before the present feedback is read again, to decide as if it had never stopped.
+
+        An impression may still be revised for ``late``; what was done up to ``close`` before it may
+        belong to another one, up to ``late`` older; which repeats a third one, again up to ``late`` older.
+        """
+        return 3 * self.late_ms + self.close_ms
 
     @property
     def served_keep_ms(self) -> int:
@@ -39,5 +43,5 @@ class JoinWindow:
 
     @property
     def served_reread_ms(self) -> int:
-        """As :attr:`feedback_reread_ms`, for `rank.served`."""
+        """As :attr:`feedback_reread_ms`, for `rank.served`: an answer may repeat one ``late`` older."""
         return 3 * self.late_ms

@@ -1,11 +1,14 @@
 """However the two logs are read, and wherever the join is cut off, it says what the naive join says."""
 
+import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
@@ -122,7 +125,7 @@ MOVES: dict[str, Callable[[Reader], None]] = {
 moves = st.lists(st.sampled_from(list(MOVES)), max_size=60)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answer_logs(), feedback_logs(), moves)
 def test_any_order_of_reading_and_any_restart_give_what_the_naive_join_gives(
     answers: list[Answer], feedback: list[Feedback], moves: list[str]
@@ -134,7 +137,7 @@ def test_any_order_of_reading_and_any_restart_give_what_the_naive_join_gives(
     assert_equal(reader, join(answers, feedback, CLOSE_MS, LATE_MS))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(answer_logs(), feedback_logs(), st.lists(st.sampled_from(["served", "feedback", "decide"])))
 def test_without_a_restart_everything_is_counted_once(
     answers: list[Answer], feedback: list[Feedback], moves: list[str]
@@ -151,6 +154,44 @@ def test_without_a_restart_everything_is_counted_once(
     assert reader.count("eddyline_join_repeats_total", kind="impression") == expected.repeated_impressions
     assert reader.count("eddyline_join_repeats_total", kind="answer") == expected.repeated_answers
     assert reader.joiner.held_bytes == 0
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_long_run_cut_off_again_and_again_gives_what_the_naive_join_gives(seed: int) -> None:
+    chance = random.Random(seed)
+    answers, feedback = long_answer_log(chance), long_feedback_log(chance)
+    reader = Reader(answers, feedback)
+    for move in chance.choices(list(MOVES), weights=[40, 50, 5, 10, 4], k=200):
+        MOVES[move](reader)
+    reader.finish()
+    assert_equal(reader, join(answers, feedback, CLOSE_MS, LATE_MS))
+
+
+def long_answer_log(chance: random.Random) -> list[Answer]:
+    times_ms = accumulate(chance.choices((0, 1, 2, 4), k=30))
+    return [
+        Answer(time_ms, chance.choice("uv"), chance.choice("rs"), tuple(chance.sample("ab", 2)))
+        for time_ms in times_ms
+    ]
+
+
+def long_feedback_log(chance: random.Random) -> list[Feedback]:
+    log = []
+    for number, time_ms in enumerate(accumulate(chance.choices((0, 1, 1, 2), k=50))):
+        kinds = chance.choices((None, None, "click", "dwell"), k=chance.randint(0, 3))
+        rows = (
+            Event(
+                user=chance.choice("uv"),
+                request=chance.choice(["r", "s", "r", "s", None]),
+                item=chance.choice("ab"),
+                action=kind,
+                value=chance.uniform(-3, 3),
+                event_time_ms=10 * number + place,
+            )
+            for place, kind in enumerate(kinds)
+        )
+        log.append(Feedback(time_ms, tuple(rows)))
+    return log
 
 
 def assert_equal(reader: Reader, expected: Expected) -> None:
