@@ -67,6 +67,8 @@ class Stage:
                 self.dead_letters.look(0.0)
                 display.update(self._panel(phase), refresh=True)
                 time.sleep(_REDRAW_S)
+        if not self.console.is_terminal:
+            self.console.print()
 
     def for_seconds(self, seconds: float) -> Callable[[], bool]:
         """Whether ``seconds`` have passed since this call."""

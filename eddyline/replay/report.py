@@ -90,11 +90,14 @@ def show(report: Report, console: Console) -> None:
     console.print(_pass_table(report.passes))
     letters = sum(report.dead_letters.values())
     reasons = "".join(f", {reason} {count}" for reason, count in report.dead_letters.items())
-    console.print(f"dead letters {letters}{reasons}; duplicates {report.duplicates}", highlight=False)
+    console.print(
+        f"meanwhile ingest wrote {letters} dead letters{reasons} and dropped {report.duplicates} duplicates",
+        highlight=False,
+    )
     if report.duplicates:
         console.print(
-            "[yellow]This stack had seen some of these events before, so answers may know what came after"
-            " them.[/] Use a fresh stack or another --namespace for figures to keep."
+            "[yellow]If duplicates are events of this log, the stack had seen them before, and answers know"
+            " what came after them.[/] Use a fresh stack or another --namespace for figures to keep."
         )
 
 
