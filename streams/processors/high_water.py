@@ -9,12 +9,10 @@ HighWater = dict[int, int]
 """Source partition of `events` -> last offset folded."""
 
 
-def new_rows(
-    run: BatchRun, section: Section, next_offset: int, high_water: HighWater
-) -> tuple[NDArray[np.bool_], HighWater]:
+def new_rows(run: BatchRun, section: Section, high_water: HighWater) -> tuple[NDArray[np.bool_], HighWater]:
     """Rows above the high water that the batches before theirs have left, and the high water after them.
 
-    Batches below ``next_offset`` are part of ``high_water`` already: none of their rows is new.
+    Batches that were folded before are part of ``high_water`` already: none of their rows is new.
 
     Returns
     -------
@@ -27,8 +25,6 @@ def new_rows(
     batches = np.arange(section.first_offset, section.last_offset + 2)
     bounds = np.searchsorted(run.row_offset[section.rows], batches).tolist()
     for number, ranges in enumerate(section.ranges):
-        if section.first_offset + number < next_offset:
-            continue
         rows = slice(bounds[number], bounds[number + 1])
         keep[rows] = offset[rows] > levels[source[rows]]
         for partition, (_, last) in ranges.items():

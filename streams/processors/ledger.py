@@ -66,7 +66,7 @@ class Ledger:
         if section.first_offset > self.next_offset:
             place = f"{self._topic.name}[{self._partition}]"
             raise Gap(f"{place}: batch {self.next_offset} comes next, {section.first_offset} came")
-        return new_rows(run, section, self.next_offset, self._high_water)
+        return new_rows(run, section, self._high_water)
 
     def step(self, chunks: Sequence[Chunk], next_offset: int, high_water: HighWater) -> Step:
         """Write ``chunks``, then a checkpoint at ``next_offset``."""

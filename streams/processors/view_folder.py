@@ -85,7 +85,8 @@ class ViewFolder:
             )
         fresh = run.row_offset[kept] > self._cache.rows[index, ROW_OFFSET]
         self._metrics.skipped(known=len(keep) - int(keep.sum()), in_row=len(fresh) - int(fresh.sum()))
-        rows, index = kept[fresh], index[fresh]
+        rows: Places = kept[fresh]
+        index = index[fresh]
         with self._metrics.folding(len(rows)):
             if len(rows):
                 self._view.fold(self._cache.rows, index, run.batch, _mask(rows, len(run.batch)))
@@ -115,8 +116,7 @@ class ViewFolder:
 def _within(rows: Places, part: slice) -> Places:
     """Those of ``rows`` (ascending) that lie in ``part``."""
     start, stop = np.searchsorted(rows, (part.start, part.stop))
-    part_of: Places = rows[start:stop]
-    return part_of
+    return rows[start:stop]
 
 
 def _cut(entity: Numbers) -> Iterator[Numbers]:
