@@ -52,19 +52,14 @@ class ProgressWatch:
     async def run(self, app: faust.App) -> None:
         """Watch until cancelled."""
         while True:
-            positions = self._observe_assignment()
+            known = self._positions()
+            positions = None if known is None else dict(known)
             with contextlib.suppress(KafkaError):
                 self.observe(positions, await app.consumer.highwaters(*positions) if positions else {})
             await asyncio.sleep(self._every_s)
 
-    def _observe_assignment(self) -> dict[TP, int]:
-        positions = self._positions()
-        if positions is not None:
-            self._assigned.beat()
-        return dict(positions or {})
-
-    def observe(self, positions: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
-        """Take in where the partitions are and where their logs end.
+    def observe(self, positions: Mapping[TP, int] | None, ends: Mapping[TP, int]) -> None:
+        """Take in where the partitions are (None: there is no assignment) and where their logs end.
 
         Raises
         ------
@@ -72,6 +67,9 @@ class ProgressWatch:
             When a log ends before the offset that comes next.
         """
         self._heartbeat.beat()
+        if positions is None:
+            return
+        self._assigned.beat()
         now_ns = self._clock.monotonic_ns()
         self._lag.clear()
         self._stuck = None
