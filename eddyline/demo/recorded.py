@@ -63,7 +63,7 @@ class RecordedShow:
         stage.console.print(quality_table(judge(self._log, {"our_answers": (script, played)})))
         stage.say("the last fifth was answered by the trained model, everything before by counters")
         stage.console.print(screens.models(stage.tally))
-        stage.say(f"{stage.tally.requests:,} requests around the swap, {stage.tally.failed} failed")
+        stage.say_outcome()
         with self._again(asked) as traffic:
             stage.watch("requests keep coming", traffic, gone)
 

@@ -15,9 +15,10 @@ from streams.simulator import World
 def live(phase: str, seconds: float, tally: Tally, lag: int, dead_letters: int) -> Panel:
     """The state of things, redrawn while traffic runs."""
     latency = tally.latency_recent()
-    serving = tally.models()[-1] if tally.models() else "nothing yet"
     table = Table.grid(padding=(0, 3))
-    table.add_row("requests", f"{tally.requests:,}", "failed", str(tally.failed), "answered by", serving)
+    table.add_row(
+        "requests", f"{tally.requests:,}", "failed", str(tally.failed), "answered by", tally.serving
+    )
     table.add_row(
         "events", f"{tally.events:,}", "to be ingested", f"{lag:,}", "dead letters", f"{dead_letters:,}"
     )

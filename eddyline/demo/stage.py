@@ -70,6 +70,14 @@ class Stage:
         if not self.console.is_terminal:
             self.console.print()
 
+    def say_outcome(self) -> None:
+        """Print how the requests of the traffic fared."""
+        tally = self.tally
+        lacked = "".join(f", {note} {number}" for note, number in sorted(tally.degraded.items()))
+        self.say(f"{tally.requests:,} requests, {tally.failed} failed; degraded: {lacked[2:] or 'none'}")
+        for problem, number in tally.problems.items():
+            self.say(f"failed {number} times: {problem}")
+
     def for_seconds(self, seconds: float) -> Callable[[], bool]:
         """Whether ``seconds`` have passed since this call."""
         end_ns = self.clock.monotonic_ns() + int(seconds * 1e9)
@@ -83,12 +91,12 @@ class Stage:
         TrainingFailed
             When there is no new model, or the ranker does not take it over within 30 s.
         """
-        before = self.tally.models()[-1]
+        before = self.tally.serving
         self._train(traffic)
         late = self.for_seconds(_SWAP_WITHIN_S)
 
         def swapped() -> bool:
-            return self.tally.models()[-1] != before
+            return self.tally.serving != before
 
         self.watch("the ranker takes the model over", traffic, lambda: swapped() or late())
         if not swapped():

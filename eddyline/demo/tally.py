@@ -9,6 +9,10 @@ import numpy as np
 
 from eddyline.clients.ranking import Answer
 from feature_store.schema.events import Event, ImpressionEvent, InteractionEvent
+from feature_store.schema.requests import RankResponse
+
+WITHOUT_MODEL = "(no model)"
+"""Stands for the model of answers that were made without one."""
 
 RECENT = 2_000
 """Answers that the latest percentiles are taken from."""
@@ -30,6 +34,7 @@ class Tally:
     ----------
     requests : answers and failures
     problems : why requests failed
+    serving : the model of the latest answer that came from one; empty before that
     degraded : notes of answers that lacked something
     answers, impressions, clicks : by model
     events : everything published
@@ -38,6 +43,7 @@ class Tally:
     def __init__(self) -> None:
         self.requests = 0
         self.events = 0
+        self.serving = ""
         self.problems: Counter[str] = Counter()
         self.degraded: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
@@ -86,10 +92,16 @@ class Tally:
         with self._lock:
             return list(self._latency_ms)
 
+    def _model_of(self, response: RankResponse) -> str:
+        if not response.model.name:
+            return WITHOUT_MODEL
+        self.serving = f"{response.model.name} {response.model.version}"
+        return self.serving
+
     def _models(self, answers: Sequence[Answer]) -> Iterable[tuple[str, str]]:
         for answer in answers:
             if answer.response is not None:
-                model = f"{answer.response.model.name} {answer.response.model.version}"
+                model = self._model_of(answer.response)
                 self._latency_ms.setdefault(model, []).append(answer.latency_ms)
                 self.answers[model] += 1
                 self._recent_ms.append(answer.latency_ms)

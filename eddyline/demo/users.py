@@ -67,7 +67,7 @@ class UserShow:
             stage.watch("users meet the trained model", traffic, stage.for_seconds(scale.after_s))
             self._show_timeline("the same user after")
             stage.console.print(screens.models(stage.tally))
-            stage.say(f"{stage.tally.requests:,} requests, {stage.tally.failed} failed")
+            stage.say_outcome()
             stage.watch("users keep coming", traffic, gone)
         self._publisher.flush()
 

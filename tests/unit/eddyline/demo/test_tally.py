@@ -6,13 +6,15 @@ from feature_store.schema.events import ImpressionEvent, InteractionEvent
 from feature_store.schema.requests import FeatureServiceRef, ModelRef, RankResponse
 
 
-def _answer(request_id: str, version: str, latency_ms: float, degraded: list[str] | None = None) -> Answer:
+def _answer(
+    request_id: str, version: str, latency_ms: float, degraded: list[str] | None = None, name: str = "ranker"
+) -> Answer:
     response = RankResponse(
         request_id=request_id,
         user_id="u",
         surface="home",
         items=[],
-        model=ModelRef("ranker", version),
+        model=ModelRef(name, version),
         feature_service=FeatureServiceRef("timeline_v1", "abc"),
         served_time_ms=0,
         latency_ms=latency_ms,
@@ -55,6 +57,13 @@ def test_percentiles_are_those_of_the_model_and_of_the_latest() -> None:
     assert (tally.latency_of("ranker 1").p50, tally.latency_of("ranker 1").p99) == (50.0, 99.0)
     assert tally.latency_of("ranker 2").p50 == 1000.0
     assert math.isnan(tally.latency_of("nobody").p50)
+
+
+def test_an_answer_without_a_model_is_no_change_of_the_model_that_serves() -> None:
+    tally = Tally()
+    tally.count([_answer("r1", "1", 1.0), _answer("r2", "", 1.0, ["no_model"], name="")], [])
+    assert tally.serving == "ranker 1"
+    assert tally.models() == ["ranker 1", "(no model)"]
 
 
 def test_degraded_answers_are_counted_by_note() -> None:
