@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 
 from eddyline.clients.dropped import DeadLetterWatch
@@ -76,7 +77,7 @@ class Stage:
         lacked = "".join(f", {note} {number}" for note, number in sorted(tally.degraded.items()))
         self.say(f"{tally.requests:,} requests, {tally.failed} failed; degraded: {lacked[2:] or 'none'}")
         for problem, number in tally.problems.items():
-            self.say(f"failed {number} times: {problem}")
+            self.say(escape(f"failed {number} times: {problem}"))
 
     def for_seconds(self, seconds: float) -> Callable[[], bool]:
         """Whether ``seconds`` have passed since this call."""
