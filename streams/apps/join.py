@@ -168,7 +168,9 @@ class JoinWorker:
 
 
 def take_message(joiner: ExposureJoiner, topic: str, message: StampedMessage) -> None:
-    """Decode a message and give it to the joiner."""
+    """Decode a message and give it to the joiner, unless it is left over from before an assignment."""
+    if message.offset < joiner.next_offset(topic):
+        return
     if topic == RANK_SERVED:
         joiner.take_served(message.offset, message.stamp_ms, decode_served(message.payload))
     else:

@@ -62,14 +62,15 @@ def environment(kafka: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def start(
     topics: None, environment: dict[str, str], tmp_path: Path
-) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts a join; all that still run at the end are killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run() -> subprocess.Popen[bytes]:
+    def run(instance: int = 0) -> subprocess.Popen[bytes]:
         log = (tmp_path / "log").open("a")
         command = [sys.executable, "-m", "streams.apps.join"]
-        started.append(subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log))
+        own = os.environ | environment | {"EDDYLINE_INSTANCE": str(instance)}
+        started.append(subprocess.Popen(command, env=own, stdout=log, stderr=log))
         return started[-1]
 
     yield run
@@ -150,7 +151,7 @@ def wait_for(
 
 
 def test_every_exposure_arrives_with_its_outcomes_however_often_the_join_is_killed(
-    kafka: str, start: Callable[[], subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
+    kafka: str, start: Callable[..., subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
 ) -> None:
     traffic, chance = Traffic(kafka, seed=1, source=0), random.Random(2)
     process = start()
@@ -175,8 +176,28 @@ def test_every_exposure_arrives_with_its_outcomes_however_often_the_join_is_kill
     assert [row["status"] for row in late] == ["late"]
 
 
+def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_dies(
+    kafka: str, start: Callable[..., subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
+) -> None:
+    traffic = Traffic(kafka, seed=5, source=2)
+    process = start()
+    for number in range(200):
+        traffic.request(number)
+        time.sleep(0.02)
+        if number == 50:
+            other = start(instance=1)
+    traffic.flush()
+    wait_for(traffic.outcomes, environment, process, tmp_path)
+    assert other.poll() is None, (tmp_path / "log").read_text()[-5000:]
+    other.kill()
+    for number in range(200, 250):
+        traffic.request(number)
+    traffic.flush()
+    wait_for(traffic.outcomes, environment, process, tmp_path)
+
+
 def test_a_quiet_partition_does_not_hold_an_exposure_open_and_sigterm_ends_the_join(
-    kafka: str, start: Callable[[], subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
+    kafka: str, start: Callable[..., subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
 ) -> None:
     traffic = Traffic(kafka, seed=3, source=1)
     traffic.request(0)
