@@ -17,13 +17,13 @@ from feature_store.schema.topics import batch_topic
 from feature_store.telemetry.logs import configure_logging
 from streams.apps.features_settings import FeaturesSettings
 from streams.apps.inbox import Inbox, Message
+from streams.apps.log_bounds import KafkaLogs
 from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.processors.batch_reader import BatchReader
 from streams.processors.fold_metrics import FoldMetrics
 from streams.processors.folder import PartitionFolder
-from streams.processors.start import LogBounds
 from streams.processors.takeover import Takeover
 
 _log = structlog.get_logger()
@@ -95,9 +95,8 @@ class FeatureWorker:
 
     async def _take_over(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
         self._inbox.clear()
-        bounds = await self._log_bounds(assigned)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._own, bounds)
+        await loop.run_in_executor(self._thread, self._own, assigned)
         positions = self.positions() or {}
         _log.info(
             "partitions taken over",
@@ -105,17 +104,10 @@ class FeatureWorker:
         )
         return positions
 
-    async def _log_bounds(self, assigned: frozenset[TP]) -> dict[TP, LogBounds]:
-        if not assigned:
-            return {}
-        starts = await self.app.consumer.earliest_offsets(*assigned)
-        ends = await self.app.consumer.highwaters(*assigned)
-        return {tp: LogBounds(starts[tp], ends[tp]) for tp in assigned}
-
-    def _own(self, bounds: Mapping[TP, LogBounds]) -> None:
+    def _own(self, assigned: frozenset[TP]) -> None:
         topics = topic_identities(self._settings, self._topics)
-        logs = _by_topic(bounds)
-        self._folders = {name: self._takeover.take(topics[name], parts) for name, parts in logs.items()}
+        owned = _by_topic(dict.fromkeys(sorted(assigned)))
+        self._folders = {name: self._takeover.take(topics[name], [*parts]) for name, parts in owned.items()}
 
     def _confirm(self) -> None:
         for folder in (self._folders or {}).values():
@@ -147,6 +139,7 @@ def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetri
         online_store(settings),
         views,
         reader,
+        KafkaLogs(settings).bounds,
         metrics,
         cache_bytes=settings.features_cache_mb * _MB // len(views),
         accept_incomplete=settings.features_accept_incomplete,

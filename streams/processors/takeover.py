@@ -1,8 +1,8 @@
 """Taking over partitions: claim every view of each, check that it can go on, and stand ready to fold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from feature_store.online.base import OnlineStore
+from feature_store.online.base import Claim, OnlineStore
 from feature_store.views import FeatureView
 from streams.processors.batch_reader import BatchReader
 from streams.processors.entities import Entities
@@ -23,6 +23,7 @@ class Takeover:
     ----------
     views : topic -> the views folded from it
     readers : topic -> how to decode its messages
+    log_bounds : (topic, partitions) -> what the log holds of each, as of now
     cache_bytes : memory for the rows of one topic
     accept_incomplete : see `start_offset`
     """
@@ -32,6 +33,7 @@ class Takeover:
         store: OnlineStore,
         views: Mapping[str, tuple[FeatureView, ...]],
         readers: Callable[[str], BatchReader],
+        log_bounds: Callable[[str, Sequence[int]], Mapping[int, LogBounds]],
         metrics: FoldMetrics,
         *,
         cache_bytes: int,
@@ -40,11 +42,12 @@ class Takeover:
         self._store = store
         self._views = views
         self._readers = readers
+        self._log_bounds = log_bounds
         self._metrics = metrics
         self._cache_bytes = cache_bytes
         self._accept_incomplete = accept_incomplete
 
-    def take(self, topic: TopicIdentity, logs: Mapping[int, LogBounds]) -> PartitionFolder:
+    def take(self, topic: TopicIdentity, partitions: Sequence[int]) -> PartitionFolder:
         """Own every view of these partitions from now on.
 
         Raises
@@ -53,19 +56,14 @@ class Takeover:
             As `start_offset`.
         """
         entities, views = Entities(), self._views[topic.name]
+        ledgers = self._ledgers(topic, partitions)
         folders = [
-            ViewFolder(
-                view,
-                {partition: self._ledger(view, topic, partition, log) for partition, log in logs.items()},
-                self._store,
-                entities,
-                self._metrics.of(view.name),
-            )
+            ViewFolder(view, ledgers[view.name], self._store, entities, self._metrics.of(view.name))
             for view in views
         ]
         entity_bytes = _ENTITY_BYTES + sum(view.width * 8 for view in views)
         return PartitionFolder(
-            tuple(logs),
+            partitions,
             self._readers(topic.name),
             entities,
             folders,
@@ -74,8 +72,22 @@ class Takeover:
             max(1, self._cache_bytes // entity_bytes),
         )
 
-    def _ledger(self, view: FeatureView, topic: TopicIdentity, partition: int, log: LogBounds) -> Ledger:
-        claim = self._store.claim(view.fingerprint, partition)
+    def _ledgers(self, topic: TopicIdentity, partitions: Sequence[int]) -> dict[str, dict[int, Ledger]]:
+        """View -> partition -> its ledger. Claims come first: until then another owner may still go on."""
+        views = self._views[topic.name]
+        claims = {view.name: [self._store.claim(view.fingerprint, n) for n in partitions] for view in views}
+        logs = self._log_bounds(topic.name, partitions)
+        return {
+            view.name: {
+                partition: self._ledger(view, topic, partition, claim, logs[partition])
+                for partition, claim in zip(partitions, claims[view.name], strict=True)
+            }
+            for view in views
+        }
+
+    def _ledger(
+        self, view: FeatureView, topic: TopicIdentity, partition: int, claim: Claim, log: LogBounds
+    ) -> Ledger:
         start = start_offset(
             claim.checkpoint, topic, partition, log, accept_incomplete=self._accept_incomplete
         )

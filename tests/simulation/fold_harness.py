@@ -104,10 +104,11 @@ def take_over(
         store,
         {TOPIC.name: VIEWS},
         lambda topic: BatchReader(topic, lambda partition, offset: False, run_rows_max),
+        lambda topic, partitions: {partition: LogBounds(0, len(log[partition])) for partition in partitions},
         FoldMetrics(CollectorRegistry(), ManualClock()),
         cache_bytes=cache_bytes,
     )
-    return takeover.take(TOPIC, {partition: LogBounds(0, len(part)) for partition, part in log.items()})
+    return takeover.take(TOPIC, tuple(log))
 
 
 def messages(log: Log, spans: dict[int, tuple[int, int]]) -> dict[int, list[BatchMessage]]:

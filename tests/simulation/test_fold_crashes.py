@@ -95,6 +95,24 @@ def test_a_second_owner_stops_the_first_and_ends_in_the_same_bits(seed, taken_at
     assert stored_rows(store, log) == reference(log)
 
 
+def test_what_the_log_holds_is_asked_only_when_no_earlier_owner_can_go_on():
+    log = make_log(4, VIEWS, batches=4)
+    store = MemoryOnlineStore()
+    first, asked = take_over(store, log, run_rows_max=50), []
+
+    class Growing(dict):
+        """A log that the earlier owner tries to fold at the moment when it is looked at."""
+
+        def __getitem__(self, partition):
+            with pytest.raises(StaleOwner):
+                first.fold(messages(log, {1: (0, 4), 2: (0, 4)}))
+            asked.append(partition)
+            return super().__getitem__(partition)
+
+    take_over(store, Growing({1: log[1]}), run_rows_max=50)
+    assert asked == [1]
+
+
 def test_an_idle_owner_notices_that_the_store_went_back():
     log = make_log(3, VIEWS, batches=4)
     store = FailingStore(MemoryOnlineStore(), {}, {100: 1})
