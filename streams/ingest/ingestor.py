@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from feature_store.items import ItemTable
 from feature_store.schema.batches import SourceRanges
-from feature_store.schema.events import Event, Reason, encode_event
+from feature_store.schema.events import Event, ImpressionEvent, InteractionEvent, Reason, encode_event
 from feature_store.schema.topics import ITEMS
 from streams.ingest.assembly import Assembly
 from streams.ingest.dead_letters import dead_letter
@@ -68,11 +68,21 @@ class Ingestor:
 
     def ingest(self, runs: Sequence[Run]) -> Output:
         """Make messages of records that follow, in each partition, those of the step before."""
-        sifted = [self._sieves[run.partition].sift(run) for run in runs]
-        output = Output(messages=[_forwarded(event) for part in sifted for event in part.items])
+        sifted = self.sift(runs)
+        output = self.assemble(sifted)
+        output.messages[:0] = forwarded(sifted)
+        return output
+
+    def sift(self, runs: Sequence[Run]) -> list[Sifted]:
+        """Judge the records, and apply their item events to the table."""
+        return [self._sieves[run.partition].sift(run) for run in runs]
+
+    def assemble(self, sifted: Sequence[Sifted]) -> Output:
+        """Make batches and dead letters of what was sifted; its item events are forwarded already."""
+        output = Output(messages=[])
         for part in sifted:
             _count(output, part)
-        ranges = self._advance(runs)
+        ranges = self._advance([part.run for part in sifted])
         if any(part.events for part in sifted):
             skipped = self._assembly.items.values_skipped
             output.messages.extend(self._assembly.messages(sifted, ranges))
@@ -90,8 +100,19 @@ class Ingestor:
         return ranges
 
 
-def _forwarded(event: Event) -> Outbound:
-    return Outbound(ITEMS, encode_event(event), key=event.item_id.encode())
+def forwarded(sifted: Sequence[Sifted]) -> list[Outbound]:
+    """The item events, as they go to `items`."""
+    return [
+        Outbound(ITEMS, encode_event(event), key=event.item_id.encode())
+        for part in sifted
+        for event in part.items
+    ]
+
+
+def shown_items(sifted: Sequence[Sifted]) -> set[str]:
+    """Ids of the items that users saw or acted on."""
+    acted = (ImpressionEvent, InteractionEvent)
+    return {event.item_id for part in sifted for event in part.events if isinstance(event, acted)}
 
 
 def _count(output: Output, part: Sifted) -> None:

@@ -32,3 +32,6 @@ class IngestSettings(Settings):
     ingest_max_hold_ms: int = Field(
         500, ge=0, description="Longest time that events are held back for a partition, ms."
     )
+    ingest_item_wait_ms: int = Field(
+        2_000, ge=0, description="Longest wait for an item that another ingest worker has yet to forward, ms."
+    )

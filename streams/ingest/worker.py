@@ -8,10 +8,12 @@ import structlog
 from feature_store.clock import Clock
 from feature_store.items import ItemsFollower, ItemTable
 from feature_store.telemetry.health import Heartbeat
+from streams.ingest.arrivals import ItemArrivals
 from streams.ingest.gapless import GaplessProducer
 from streams.ingest.holdback import Holdback
-from streams.ingest.ingestor import Ingestor
+from streams.ingest.ingestor import Ingestor, forwarded, shown_items
 from streams.ingest.metrics import IngestMetrics
+from streams.ingest.outbound import Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings
@@ -47,12 +49,15 @@ class IngestWorker:
         self._follower = ItemsFollower(settings, table)
         self._ingestor = Ingestor(settings, routes, table)
         self._holdback = Holdback(settings.ingest_max_held_events, settings.ingest_max_hold_ms, clock)
+        self._arrivals = ItemArrivals(table, settings.ingest_item_wait_ms, clock, waiting=self._beat)
         self._producer = GaplessProducer(settings, waiting=self.heartbeat.beat)
         self._source = EventSource(
             settings, on_assigned=self._assigned, on_revoked=self._revoked, on_lost=metrics.lost.inc
         )
         self._stopping = threading.Event()
         self._has_assignment = False
+        self._partitions = settings.events_partitions
+        self._shares_events = False
         self._committed: dict[int, int] = {}
         self._committed_ns = 0
 
@@ -82,6 +87,11 @@ class IngestWorker:
         self._follower.close()
         log.info("drained", committed=self._committed)
 
+    def _beat(self) -> None:
+        self.heartbeat.beat()
+        self._producer.poll()
+        self._follower.raise_failure()
+
     def _load_items(self) -> None:
         while not self._stopping.is_set() and not self._follower.wait_caught_up(_ITEMS_WAIT_S):
             self.heartbeat.beat()
@@ -104,11 +114,20 @@ class IngestWorker:
     def _ingest(self, runs: list[Run]) -> None:
         if not runs:
             return
-        with self._metrics.stage("ingest"):
-            output = self._ingestor.ingest(runs)
+        with self._metrics.stage("sift"):
+            sifted = self._ingestor.sift(runs)
+        self._produce(forwarded(sifted))
+        if self._shares_events:
+            with self._metrics.stage("await_items"):
+                self._arrivals.wait_for(shown_items(sifted))
+        with self._metrics.stage("assemble"):
+            output = self._ingestor.assemble(sifted)
         self._metrics.ingested(output)
+        self._produce(output.messages)
+
+    def _produce(self, messages: Sequence[Outbound]) -> None:
         with self._metrics.stage("produce"):
-            for message in output.messages:
+            for message in messages:
                 self._producer.produce(message)
                 self._metrics.produced(message)
 
@@ -133,6 +152,7 @@ class IngestWorker:
         self._committed = {partition: emit_from for partition, (_, emit_from) in starts.items()}
         self._ingestor.assign(self._committed, first)
         self._holdback.assign(starts)
+        self._shares_events = len(starts) < self._partitions
         self._has_assignment = True
 
     def _revoked(self) -> None:
