@@ -30,6 +30,4 @@ def build_app(spec):
 
 
 if __name__ == "__main__":
-    application = build_app(load_spec(sys.argv[1]))
-    sys.argv = [sys.argv[0], "worker", "-l", "warning"]
-    application.main()
+    faust.Worker(build_app(load_spec(sys.argv[1])), loglevel="WARNING").execute_from_commandline()
