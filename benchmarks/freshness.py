@@ -17,6 +17,8 @@ from feature_store.settings import Settings
 
 WORLD = Workload(events=400_000, users=20_000, items=5_000)
 PROBES = 600
+GIVE_UP_S = 10.0
+"""A row that has not come by then counts as this old: the pipeline is behind."""
 
 
 def measure() -> list[Figure]:
@@ -53,10 +55,10 @@ def _probe(stack: RunningStack, settings: Settings, prefix: str, probes: int) ->
         begun = time.perf_counter()
         producer.produce("events", event.encode(), user)
         producer.poll(0)
-        while store.multi_get([key])[0] is None:
-            if time.perf_counter() - begun > 30:
-                raise RuntimeError(f"no row for {user} after 30 s")
+        while store.multi_get([key])[0] is None and time.perf_counter() - begun < GIVE_UP_S:
             time.sleep(0.0005)
         times.append((time.perf_counter() - begun) * 1e3)
+        if times[-1] >= GIVE_UP_S * 1e3:
+            break
         time.sleep(rng.exponential(0.01))
     return times

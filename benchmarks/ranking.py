@@ -96,6 +96,8 @@ def _http_call(stack: RunningStack, size: int) -> Iterator[tuple[Callable[[int],
     degraded: list[bool] = []
 
     def call(n: int) -> None:
+        if n % CALLS == 0:
+            connection.close()  # idle while the others had their turn: the server has let go of it
         connection.request("POST", "/v1/rank", bodies[n], {"Content-Type": "application/json"})
         answer = connection.getresponse()
         body = answer.read()

@@ -13,7 +13,11 @@ class IngestSettings(Settings):
 
     ingest_group: str = Field("eddyline-ingest", description="Consumer group of all ingest workers.")
     ingest_poll_events: int = Field(8_192, ge=1, description="Most events taken in one poll.")
-    ingest_poll_wait_ms: int = Field(4, ge=1, description="Longest wait for a poll to fill, ms.")
+    ingest_poll_wait_ms: int = Field(
+        20,
+        ge=1,
+        description="Longest wait for a poll to fill, ms: latency against the cost of small batches.",
+    )
     ingest_commit_interval_ms: int = Field(
         200, ge=1, description="Time between two flushes with a commit of offsets, ms."
     )
