@@ -17,7 +17,7 @@ import pytest
 
 from tests.unit.eddyline.replay.logs import as_lines, click, item, ranking
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).resolve().parents[2]
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
@@ -39,7 +39,7 @@ class Stack:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1500,
             check=False,
         )
 
