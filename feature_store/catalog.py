@@ -59,6 +59,10 @@ class Catalog:
         """Extra columns that batches of an entity must carry, each once."""
         return tuple(dict.fromkeys(column for view in self.views_of(entity) for column in view.inputs))
 
+    def entity_events(self, entity: str) -> frozenset[str]:
+        """Events that feed some view of an entity."""
+        return frozenset(name for view in self.views_of(entity) for name in view.event_names)
+
     def attribute(self, name: str) -> ItemAttribute:
         """The item attribute of this name; KeyError if there is none."""
         return {attribute.name: attribute for attribute in self.item_attributes}[name]

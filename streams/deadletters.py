@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Message
 
 from feature_store.schema.topics import DEAD_LETTER, EVENTS
-from feature_store.settings import Settings, kafka_client_config
+from feature_store.settings import Settings
+from feature_store.topic_log import log_bounds, log_reader, read_log
 from streams.ingest.gapless import GaplessProducer
 from streams.ingest.outbound import Outbound
-
-_BATCH = 1_000
-_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +53,12 @@ def read_dead_letters(settings: Settings, reason: str | None = None) -> Iterator
     confluent_kafka.KafkaException
         When the topic cannot be read.
     """
-    consumer = Consumer(
-        {
-            **kafka_client_config(settings),
-            "group.id": "eddyline-deadletters",  # required by the client; nothing is committed
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-        }
-    )
+    consumer = log_reader(settings, "deadletters")
     try:
         seen: set[tuple[int, int]] = set()
-        for letter in map(_decode, _messages(consumer)):
+        # The end as it is now: what a replay adds is not read.
+        messages = read_log(consumer, DEAD_LETTER, log_bounds(consumer, DEAD_LETTER))
+        for letter in map(decode_dead_letter, messages):
             source = (letter.source_partition, letter.source_offset)
             if source not in seen and reason in (None, letter.reason):
                 yield letter
@@ -94,38 +86,8 @@ def replay_dead_letters(settings: Settings, letters: Iterable[DeadLetter]) -> tu
     return sent, left_out
 
 
-def _messages(consumer: Consumer) -> Iterator[Message]:
-    """The messages up to the end as it is now, so that what a replay adds is not read."""
-    ends = _ends(consumer)
-    consumer.assign([TopicPartition(DEAD_LETTER, number, low) for number, (low, _) in ends.items()])
-    unfinished = {number for number, (low, high) in ends.items() if high > low}
-    while unfinished:
-        for message in consumer.consume(_BATCH, 0.5):
-            number, offset = _position(message)
-            if message.error() is None and offset < ends[number][1]:
-                yield message
-            if message.error() is not None or offset + 1 >= ends[number][1]:
-                unfinished.discard(number)
-
-
-def _position(message: Message) -> tuple[int, int]:
-    error = message.error()
-    if error is not None and error.code() != KafkaError._PARTITION_EOF:
-        raise KafkaException(error)
-    return message.partition() or 0, message.offset() or 0
-
-
-def _ends(consumer: Consumer) -> dict[int, tuple[int, int]]:
-    metadata = consumer.list_topics(DEAD_LETTER, timeout=_TIMEOUT_S).topics[DEAD_LETTER]
-    if metadata.error is not None:
-        raise KafkaException(metadata.error)
-    return {
-        number: consumer.get_watermark_offsets(TopicPartition(DEAD_LETTER, number), timeout=_TIMEOUT_S)
-        for number in metadata.partitions
-    }
-
-
-def _decode(message: Message) -> DeadLetter:
+def decode_dead_letter(message: Message) -> DeadLetter:
+    """The dead letter in a message of its topic."""
     headers = dict(message.headers() or [])
     return DeadLetter(
         reason=_text(headers.get("reason")),

@@ -6,9 +6,9 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from eddyline.clients.dropped import DeadLetter
 from eddyline.demo.tally import Tally
 from feature_store.schema.requests import RankedItem, RankResponse
+from streams.deadletters import DeadLetter
 from streams.simulator import World
 
 

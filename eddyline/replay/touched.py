@@ -20,10 +20,7 @@ class TouchedRows:
     def __init__(self, catalog: Catalog, creators: Mapping[str, str], partitions: int) -> None:
         self._creators = creators
         self._partitions = partitions
-        self._event_names = {
-            entity: frozenset().union(*(view.event_names for view in catalog.views_of(entity)))
-            for entity in catalog.entities
-        }
+        self._event_names = {entity: catalog.entity_events(entity) for entity in catalog.entities}
 
     def __call__(self, event: Event) -> Iterator[tuple[str, int]]:
         """The rows' entities and batch partitions; a row whose id the event lacks is left out."""

@@ -9,10 +9,10 @@ from feature_store.items.table import CreatorChanged, ItemTable
 from feature_store.schema.events import ItemEvent, ItemRemovedEvent, Refusal, parse_events
 from feature_store.schema.topics import ITEMS
 from feature_store.settings import Settings, kafka_client_config
+from feature_store.topic_log import partitions_of
 
 _POLL_MESSAGES = 4_096
 _POLL_S = 0.2
-_TIMEOUT_S = 30.0
 
 log = structlog.get_logger()
 
@@ -98,11 +98,9 @@ class ItemsFollower:
 
 
 def _assign_from_the_beginning(consumer: Consumer) -> set[int]:
-    metadata = consumer.list_topics(ITEMS, timeout=_TIMEOUT_S).topics[ITEMS]
-    if metadata.error is not None:
-        raise KafkaException(metadata.error)
-    consumer.assign([TopicPartition(ITEMS, number, OFFSET_BEGINNING) for number in metadata.partitions])
-    return set(metadata.partitions)
+    partitions = partitions_of(consumer, ITEMS)
+    consumer.assign([TopicPartition(ITEMS, number, OFFSET_BEGINNING) for number in partitions])
+    return set(partitions)
 
 
 def _partition_at_end(message: Message) -> int | None:

@@ -4,6 +4,7 @@ import gc
 import signal
 
 import structlog
+from prometheus_client import REGISTRY
 
 from feature_store.catalog import load_catalog
 from feature_store.clock import SystemClock
@@ -20,9 +21,9 @@ _GC_THRESHOLD = 100_000
 
 def main() -> None:
     """Ingest until SIGTERM or SIGINT; any doubt ends the process with another exit code than 0."""
-    settings = IngestSettings()
+    settings, clock = IngestSettings(), SystemClock()
     configure_logging(f"ingest-{settings.instance}", settings.log_level)
-    worker = IngestWorker(settings, routes_of(load_catalog()), SystemClock(), IngestMetrics())
+    worker = IngestWorker(settings, routes_of(load_catalog()), clock, IngestMetrics(REGISTRY, clock))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     health = HealthServer(

@@ -1,11 +1,9 @@
 """What an ingest worker shows of itself on `/metrics`."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-
+from feature_store.clock import Clock
+from feature_store.telemetry.stages import StageSeconds
 from streams.ingest.ingestor import Output
 from streams.ingest.outbound import Outbound
 
@@ -15,7 +13,7 @@ _POLL_SIZES = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_192, 16_384, 32_768)
 class IngestMetrics:
     """Counters of one worker, by Prometheus' conventions."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
         self._events = Counter("eddyline_ingest_events", "Events accepted.", ["type"], registry=registry)
         self._refused = Counter(
             "eddyline_ingest_dead_letters", "Events dead-lettered.", ["reason"], registry=registry
@@ -37,9 +35,7 @@ class IngestMetrics:
         self._poll_size = Histogram(
             "eddyline_ingest_poll_events", "Events in a poll.", buckets=_POLL_SIZES, registry=registry
         )
-        self._stage = Counter(
-            "eddyline_ingest_stage_seconds", "Time spent per stage.", ["stage"], registry=registry
-        )
+        self.stage = StageSeconds("ingest", registry, clock).of
         self.lag = Gauge(
             "eddyline_ingest_lag_offsets", "Offsets behind the end.", ["partition"], registry=registry
         )
@@ -68,12 +64,3 @@ class IngestMetrics:
         """A message was handed to the producer."""
         self._produced.labels(message.topic).inc()
         self._bytes.labels(message.topic).inc(len(message.value or b""))
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time that the block takes to a stage's."""
-        start_ns = time.perf_counter_ns()
-        try:
-            yield
-        finally:
-            self._stage.labels(name).inc((time.perf_counter_ns() - start_ns) / 1e9)

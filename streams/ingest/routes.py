@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
+from feature_store.aggregators.base import is_among
 from feature_store.catalog import Catalog
 from feature_store.schema.ids import SEPARATOR
-
-_ANY_INTERACTION = "interaction/*"
-_INTERACTION = "interaction/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +25,7 @@ class EntityRoute:
 
     def takes(self, event_name: str) -> bool:
         """Whether a view of the entity is fed by this event."""
-        return event_name in self.event_names or (
-            event_name.startswith(_INTERACTION) and _ANY_INTERACTION in self.event_names
-        )
+        return is_among(event_name, self.event_names)
 
 
 def routes_of(catalog: Catalog) -> tuple[EntityRoute, ...]:
@@ -37,8 +33,8 @@ def routes_of(catalog: Catalog) -> tuple[EntityRoute, ...]:
     return tuple(
         EntityRoute(
             entity,
-            frozenset[str]().union(*(view.event_names for view in catalog.views_of(entity))),
-            tuple(catalog.entity_inputs(entity)),
+            catalog.entity_events(entity),
+            catalog.entity_inputs(entity),
         )
         for entity in catalog.entities
     )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from feature_store.clock import Clock
+from feature_store.telemetry.stages import StageSeconds
 from streams.processors.batch_run import BatchRun
 
 _FRESHNESS_S = (0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
@@ -30,9 +31,7 @@ class FoldMetrics:
             ["topic"],
             registry=registry,
         )
-        self._seconds = Counter(
-            "eddyline_features_stage_seconds", "Seconds spent, by stage.", ["stage"], registry=registry
-        )
+        self.stage = StageSeconds("features", registry, clock).of
         self._rows = Counter(
             "eddyline_features_rows_folded", "Rows of batches folded.", ["view"], registry=registry
         )
@@ -46,13 +45,6 @@ class FoldMetrics:
             "eddyline_features_rows_written", "Rows of state written.", ["view"], registry=registry
         )
         self._cached = Gauge("eddyline_features_cache_rows", "Rows at hand.", ["view"], registry=registry)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time that the block takes."""
-        began_ns = self._clock.monotonic_ns()
-        yield
-        self._seconds.labels(name).inc((self._clock.monotonic_ns() - began_ns) / 1e9)
 
     def folded(self, topic: str, run: BatchRun) -> None:
         """Count a run whose rows are in the store now."""

@@ -1,18 +1,17 @@
 """What the exposure join counts: exposures by status, orphans, repeats, what it holds, seconds per stage."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from feature_store.clock import Clock
+from feature_store.telemetry.stages import StageSeconds
 
 
 class JoinMetrics:
     """The metrics of one process; stage times are taken on ``clock``."""
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
-        self._clock = clock
         self._exposures = Counter(
             "eddyline_join_exposures", "Revisions of exposures written.", ["status"], registry=registry
         )
@@ -48,9 +47,7 @@ class JoinMetrics:
             ["partition"],
             registry=registry,
         )
-        self._stage = Counter(
-            "eddyline_join_stage_seconds", "Seconds spent, by stage.", ["stage"], registry=registry
-        )
+        self.stage = StageSeconds("join", registry, clock).of
 
     def joined(self, by_status: Mapping[str, int]) -> None:
         """Count revisions of exposures."""
@@ -78,10 +75,3 @@ class JoinMetrics:
     def forgot(self, kind: str, count: int) -> None:
         """Count rows dropped early: ``served``, ``impression``."""
         self._forgotten.labels(kind).inc(count)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time that the block takes."""
-        began_ns = self._clock.monotonic_ns()
-        yield
-        self._stage.labels(name).inc((self._clock.monotonic_ns() - began_ns) / 1e9)

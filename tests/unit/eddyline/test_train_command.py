@@ -11,11 +11,11 @@ from eddyline.commands import train
 def test_a_broker_out_of_reach_is_one_line_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from feature_store import exposure_log
+    from feature_store import topic_log
 
     monkeypatch.setenv("EDDYLINE_HOME", str(tmp_path))
     monkeypatch.setenv("EDDYLINE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
-    monkeypatch.setattr(exposure_log, "_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(topic_log, "_TIMEOUT_S", 0.2)
     result = CliRunner().invoke(train.app, [])
     assert result.exit_code == 1
     assert result.output.startswith("eddyline: ")
