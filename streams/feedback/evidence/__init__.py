@@ -1,0 +1,1 @@
+"""Evidence that stays valid however often it is looked at."""

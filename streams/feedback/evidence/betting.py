@@ -1,0 +1,77 @@
+"""Bets on the signs of our own coin.
+
+Whoever bets on a fair coin does not get rich: if nothing listens to the nudge, its sign is independent of
+every response, and the capital of any betting strategy is a martingale that starts at 1. It reaches W at
+*any* time with a probability of at most 1/W (Ville 1939; Waudby-Smith and Ramdas, arXiv 2010.09686).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+BETS: Float64 = np.array([-0.9, -0.3, -0.1, -0.03, 0.03, 0.1, 0.3, 0.9])
+"""Fractions of its capital that each of the mixture's gamblers stakes, on either side."""
+
+_BLOCK = 256
+"""Outcomes multiplied before a logarithm is taken: .1 ** 256 and 1.9 ** 256 are well within float64."""
+
+
+class BettingMixture:
+    """Capital of the gamblers over any shape of streams, in logarithms.
+
+    Parameters
+    ----------
+    streams : shape of the streams; each is a process of its own
+
+    Attributes
+    ----------
+    log_capital : (*streams, 8) float64, the whole state
+
+    Examples
+    --------
+    >>> process = BettingMixture(())
+    >>> process.update(np.full(200, 0.5))
+    >>> bool(process.log_evidence() > np.log(1000))
+    True
+    """
+
+    def __init__(self, streams: tuple[int, ...]) -> None:
+        self.log_capital = np.zeros((*streams, BETS.size))
+
+    def update(self, outcomes: Float64) -> None:
+        """Bet on (*streams, n) outcomes within [−1, 1]; 0 is no bet.
+
+        Raises
+        ------
+        ValueError
+            When an outcome is not within [−1, 1].
+        """
+        if not (np.abs(outcomes) <= 1.0).all():
+            raise ValueError("outcomes: a bet needs numbers within [-1, 1]")
+        blocks = _in_blocks(outcomes)
+        for gambler, stake in enumerate(BETS):
+            self.log_capital[..., gambler] += np.log((1.0 + stake * blocks).prod(axis=-1)).sum(axis=-1)
+
+    def log_evidence(self) -> Float64:
+        """(*streams,) natural logarithm of W, the mean of the gamblers' capitals."""
+        return log_mean_exp(self.log_capital, axis=-1)
+
+
+def log_mean_exp(logs: Float64, axis: int | tuple[int, ...], weights: Float64 | None = None) -> Float64:
+    """Logarithm of the (weighted) mean of ``exp(logs)`` along ``axis``: e-values are fused by averaging.
+
+    ``weights`` sum to 1 over ``axis`` and broadcast against ``logs``.
+    """
+    top = logs.max(axis=axis, keepdims=True)
+    scaled = np.exp(logs - top)
+    mean = scaled.mean(axis=axis) if weights is None else (scaled * weights).sum(axis=axis)
+    fused: Float64 = np.log(mean) + top.squeeze(axis)
+    return fused
+
+
+def _in_blocks(outcomes: Float64) -> Float64:
+    *streams, n = outcomes.shape
+    spare = -n % _BLOCK
+    padded = np.concatenate([outcomes, np.zeros((*streams, spare))], axis=-1) if spare else outcomes
+    return padded.reshape(*streams, -1, _BLOCK)
