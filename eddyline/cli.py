@@ -1,13 +1,12 @@
 """The command line: every module of `eddyline.commands` adds what its `app` holds."""
 
-import importlib
-import pkgutil
 import sys
 
 import typer
 from pydantic import ValidationError
 
 from eddyline import commands
+from eddyline.commands._modules import add_modules
 
 
 def build() -> typer.Typer:
@@ -21,9 +20,7 @@ def build() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         help="Streaming real-time ranking that says why, loses nothing, and notices feedback loops.",
     )
-    for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
-        if not module.name.startswith("_"):
-            root.add_typer(importlib.import_module(f"{commands.__name__}.{module.name}").app)
+    add_modules(root, commands)
     return root
 
 
