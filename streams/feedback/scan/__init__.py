@@ -1,0 +1,1 @@
+"""Scans a log of exposures from anywhere: concentration, its trend, off-policy values."""
