@@ -12,11 +12,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class EpochCells:
-    """Item-epoch cells of one epoch as columns: n slots of items, over any shape of streams.
+    """Item-epoch cells of one epoch as columns: n slots of items, over ``streams`` of shape (*runs, k).
 
-    A stream is a model, or one slice of a model's users; simulations put seeds before it. An item keeps its
-    slot for as long as it is known. The nudge, drawn at the beginning of the epoch and in force during it, is
-    the treatment; scores and contributions were taken at the beginning, *before* it could act.
+    The k subjects are models, or slices of one model's users. ``runs`` is empty, but for simulations, whose
+    seeds go side by side. An item keeps its slot for as long as it is known. The nudge, drawn at the
+    beginning of the epoch and in force during it, is the treatment; scores and contributions were taken at
+    the beginning, *before* it could act.
 
     Attributes
     ----------

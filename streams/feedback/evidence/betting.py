@@ -63,10 +63,11 @@ def log_mean_exp(logs: Float64, axis: int | tuple[int, ...], weights: Float64 | 
 
     ``weights`` sum to 1 over ``axis`` and broadcast against ``logs``.
     """
-    top = logs.max(axis=axis, keepdims=True)
+    top = np.maximum(logs.max(axis=axis, keepdims=True), np.finfo(np.float64).min)
     scaled = np.exp(logs - top)
     mean = scaled.mean(axis=axis) if weights is None else (scaled * weights).sum(axis=axis)
-    fused: Float64 = np.log(mean) + top.squeeze(axis)
+    with np.errstate(divide="ignore"):
+        fused: Float64 = np.log(mean) + top.squeeze(axis)
     return fused
 
 

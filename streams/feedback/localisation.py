@@ -1,0 +1,51 @@
+"""Where the answer to a nudge was found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.feedback.answers import LAGS, Answers
+from streams.feedback.evidence.betting import Float64, log_mean_exp
+from streams.feedback.evidence.multiple_testing import e_bh
+
+SUBJECT_SET_LEVEL = 0.05
+"""False discovery rate of the set of subjects."""
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """The strongest place, and all subjects that are believed to be part of it.
+
+    Attributes
+    ----------
+    subject, value : (*runs,) index of the subject and value with the most evidence
+    lag_epochs : (*runs,) epochs after which it answers most clearly
+    subjects : (*runs, k) mask: e-BH over subjects
+    """
+
+    subject: Index
+    value: Index
+    lag_epochs: Index
+    subjects: NDArray[np.bool_]
+
+
+def locate(answers: Answers) -> Location:
+    """Where (*runs, k, f) ``answers`` have their evidence."""
+    by_value = answers.log_by_value()
+    *runs, k, f = by_value.shape
+    strongest = by_value.reshape(*runs, k * f).argmax(axis=-1)
+    by_lag = log_mean_exp(answers.log_by_lag(), axis=(-2, -3))
+    return Location(
+        subject=strongest // f,
+        value=strongest % f,
+        lag_epochs=np.array(LAGS)[by_lag.argmax(axis=-1)],
+        subjects=e_bh(log_mean_exp(by_value, axis=-1), SUBJECT_SET_LEVEL),
+    )
+
+
+def strongest_first(mask: NDArray[np.bool_], beta: Float64, names: tuple[str, ...]) -> list[str]:
+    """Names in ``mask`` (k,), by falling size of β: evidence grows with certainty, not with harm."""
+    return [names[index] for index in np.argsort(-np.abs(np.nan_to_num(beta)), kind="stable") if mask[index]]
