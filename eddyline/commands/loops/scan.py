@@ -66,7 +66,8 @@ def _show(console: Console, report: ScanReport) -> None:
 
 def _concentration_table(report: ScanReport) -> Table:
     table = Table(
-        "log", "rows", "items", "Gini", "Gini if uniform", "entropy", "top 10 %", "log10 e", Column("exposure", no_wrap=True),
+        "log", "rows", "items", "Gini", "Gini if uniform", "entropy", "top 10 %", "log10 e",
+        Column("exposure", no_wrap=True),
         title="exposure", title_justify="left",
     )  # fmt: skip
     table.add_row("log", *_concentration_cells(report.concentration))

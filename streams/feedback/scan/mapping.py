@@ -1,6 +1,5 @@
 """Which column of somebody's log means what."""
 
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -49,6 +48,6 @@ def read_mapping(path: Path) -> ColumnMapping:
         The file cannot be read.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text()), ColumnMapping)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        return msgspec.toml.decode(path.read_bytes(), type=ColumnMapping)
+    except msgspec.DecodeError as error:
         raise MappingError(f"{path}: {error}") from error

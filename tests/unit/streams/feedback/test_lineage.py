@@ -1,0 +1,157 @@
+"""D0: loops of a declared graph, undeclared consumers, the share of labels that a model caused."""
+
+import math
+from itertools import permutations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_store.lineage import USERS, Edge, Kind, Lineage, Node, feature, model, topic
+from streams.feedback.base import VerdictKind
+from streams.feedback.lineage import Loop, by_view, loops, model_outputs, undeclared_consumers
+from streams.feedback.lineage_detector import LineageDetector
+from streams.feedback.lineage_self_training import self_training
+
+SERVICE = Node(Kind.SERVICE, "s")
+LINEAGE = Lineage.of(
+    [
+        Edge(USERS, topic("events"), by="producers"),
+        Edge(topic("events"), feature("item", "ctr"), by="features", group="features"),
+        Edge(topic("events"), feature("item", "age"), by="features", group="features"),
+        Edge(feature("item", "ctr"), SERVICE, by="ranker", allowed_gain=0.05),
+        Edge(feature("item", "age"), SERVICE, by="ranker", allowed_gain=0.01),
+        Edge(SERVICE, model("m"), by="ranker"),
+        Edge(model("m"), topic("answers"), by="ranker"),
+        Edge(topic("answers"), USERS, by="web"),
+        Edge(topic("answers"), topic("archive"), by="keeper", group="keeper"),
+        Edge(topic("events"), Node(Kind.SYSTEM, "warehouse"), by="x", group="warehouse"),
+    ]
+)
+
+
+def test_a_loop_through_features_is_one_loop_through_their_view_at_the_strictest_gain() -> None:
+    (loop,) = loops(LINEAGE)
+    assert set(map(str, loop.nodes)) == {
+        "people:users",
+        "topic:events",
+        "view:item",
+        "service:s",
+        "model:m",
+        "topic:answers",
+    }
+    assert loop.allowed_gain == 0.01
+
+
+def test_a_loop_that_nobody_allowed_comes_first() -> None:
+    override = Node(Kind.OVERRIDE, "boost")
+    more = Lineage.of(
+        LINEAGE.edges,
+        [Edge(topic("answers"), override, by="editor"), Edge(override, model("m"), by="ranker")],
+    )
+    first, second = loops(more)
+    assert (first.allowed, second.allowed) == (False, True)
+    assert override in first.nodes
+
+
+@given(
+    st.sets(
+        st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(lambda pair: pair[0] != pair[1]), max_size=12
+    )
+)
+def test_loops_are_those_of_a_naive_search(pairs: set[tuple[int, int]]) -> None:
+    lineage = Lineage.of(Edge(topic(str(a)), topic(str(b)), by="x") for a, b in pairs)
+    naive = {
+        nodes
+        for n in range(2, 6)
+        for nodes in permutations(range(5), n)
+        if nodes[0] == min(nodes)
+        and all(pair in pairs for pair in zip(nodes, (*nodes[1:], nodes[0]), strict=True))
+    }
+    found = [tuple(int(node.name) for node in loop.nodes) for loop in loops(lineage)]
+    assert len(found) == len(set(found))
+    assert set(found) == naive
+
+
+def test_output_of_a_model_ends_at_people() -> None:
+    assert model_outputs(LINEAGE) == {"answers": ("m",), "archive": ("m",)}
+
+
+def test_readers_of_other_topics_and_declared_readers_are_no_news() -> None:
+    assert (
+        undeclared_consumers(LINEAGE, {"features": ["events"], "keeper": ["answers"], "new": ["events"]})
+        == []
+    )
+
+
+def test_a_stranger_that_reads_answers_is_found_and_what_it_writes_is_unknown() -> None:
+    (found,) = undeclared_consumers(LINEAGE, {"mailer": ["answers", "events"]})
+    assert (found.group, found.topic, found.models, found.closes_loop) == ("mailer", "answers", ("m",), None)
+
+
+def test_a_known_group_that_reads_answers_besides_closes_a_loop() -> None:
+    (found,) = undeclared_consumers(LINEAGE, {"features": ["events", "answers"]})
+    assert found.closes_loop is True
+    assert set(found.writes) == {feature("item", "ctr"), feature("item", "age")}
+    (harmless,) = undeclared_consumers(LINEAGE, {"warehouse": ["answers", "events"]})
+    assert harmless.closes_loop is False
+
+
+@pytest.mark.parametrize(
+    ("groups", "kind"),
+    [
+        ({"keeper": ["answers"]}, VerdictKind.QUIET),
+        ({"mailer": ["answers"]}, VerdictKind.WARNING),
+        ({"features": ["answers"]}, VerdictKind.LOOP_DETECTED),
+    ],
+)
+def test_the_detector_says_so_and_says_the_same_after_a_restart(
+    groups: dict[str, list[str]], kind: VerdictKind
+) -> None:
+    detector, successor = LineageDetector(LINEAGE), LineageDetector(LINEAGE)
+    assert detector.verdict(0).kind is VerdictKind.WARMING_UP
+    detector.update(groups)
+    successor.restore(detector.state())
+    assert detector.verdict(1) == successor.verdict(1)
+    assert detector.verdict(1).kind is kind
+    assert (detector.verdict(1).statistic == math.inf) == (kind is VerdictKind.LOOP_DETECTED)
+
+
+def test_views_keep_what_their_strictest_feature_allows() -> None:
+    gains = {edge.allowed_gain for edge in by_view(LINEAGE).edges if edge.source.kind is Kind.VIEW}
+    assert gains == {0.01}
+
+
+def test_a_loop_without_a_stated_gain_is_not_allowed() -> None:
+    assert not Loop((topic("a"),), None).allowed
+    assert Loop((topic("a"),), 0.0).allowed
+
+
+def exposures(rows: list[tuple[str | None, int | None, str | None, str | None]]) -> pa.Table:
+    names = ["request_id", "position_seen", "model_version", "policy"]
+    types = [pa.string(), pa.int32(), pa.string(), pa.string()]
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=True)]
+    return pa.table(dict(zip(names, columns, strict=True)))
+
+
+def test_labels_that_the_model_did_not_cause_are_others_explored_or_organic() -> None:
+    found = self_training(
+        exposures(
+            [
+                ("r1", 0, "m:3", "timeline/1"),
+                ("r1", 1, "m:3", "exploration/1"),
+                ("r2", 0, "m2:1", "timeline/1"),
+                ("r2", 1, None, None),
+                ("r3", None, "m:3", "timeline/1"),
+                (None, 4, None, None),
+            ]
+        ),
+        "m",
+    )
+    assert (found.labels, found.caused, found.share) == (4, 1, 0.25)
+
+
+def test_no_labels_have_no_share() -> None:
+    empty = exposures([("r", None, "m:1", "p")])
+    assert self_training(empty, "m").share is None
