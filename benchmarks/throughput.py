@@ -1,7 +1,8 @@
 """Raw JSON on `events` → rows of user, item and `user|creator` in Redis, beside other frameworks.
 
-Every job finds the same filled topic, the same broker and the same Redis. Its rate is counted from
-the first row it writes until it has folded everything, or for ``PEER_SECONDS`` where that takes too long.
+Every job finds the same filled topic, the same broker and the same Redis, folds the same views, and
+nothing else runs. Its rate is counted from the first row it writes until it has folded everything, or
+for ``PEER_SECONDS`` where that takes too long. Then all workers of a stack do the same with all views.
 """
 
 import json
@@ -10,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import redis
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from benchmarks.peers.environments import python_of
 from benchmarks.peers.spec import write_spec
@@ -27,8 +28,9 @@ from feature_store.online.redis import RedisOnlineStore
 from feature_store.schema.topics import EVENTS, batch_topic
 from feature_store.settings import Settings
 
-ENTITIES = ("user", "item", "user|creator")
+VIEWS = ("user", "item", "user|creator")
 WORLD = Workload(events=1_500_000)
+NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER")}
 PEER_SECONDS = 40.0
 PEERS = {
     "plain per-event Faust agent": ("faust", 8.0),
@@ -38,42 +40,53 @@ PEERS = {
 
 
 def measure() -> list[Figure]:
-    """Our rate, and each peer's as its baseline."""
-    with running_stack(EDDYLINE_INGEST_WORKERS="0") as stack:
-        settings = Settings(kafka_bootstrap=stack.kafka, redis_url=stack.redis, home=stack.home)
-        now_ms = time.time_ns() // 1_000_000
-        produce(settings, WORLD.items_json(now_ms))
-        produce(settings, WORLD.events_json(now_ms - 3_600_000))
+    """Our rate with each peer's as its baseline, and our rate with all that a stack does."""
+    name = "raw JSON events to rows of user, item and user|creator in Redis"
+    with running_stack(**NO_WORKERS) as stack:
+        settings = _fill(stack)
         rates = {peer: _peer_rate(kind, stack) for peer, (kind, _) in PEERS.items()}
-        ours = _our_rate(stack, settings)
-    name = "raw JSON events to rows of every entity in Redis"
+        with _worker("features", VIEWS, stack), _worker("ingest", VIEWS, stack) as ingest:
+            ours = _rate(ingest, lambda: covered_events(settings, VIEWS), sys.float_info.max)
+    with running_stack(EDDYLINE_INGEST_WORKERS="0") as stack:
+        settings, views = _fill(stack), tuple(view.name for view in load_catalog().views)
+        with _worker("ingest", views, stack) as ingest:
+            whole = _rate(ingest, lambda: covered_events(settings, views), sys.float_info.max)
     return [
         Figure(name, ours, "events/s", target=100_000.0),
         *(
             Figure(f"{name}, beside {peer}", ours, "events/s", peer, rates[peer], target, bound_ratio=True)
             for peer, (_, target) in PEERS.items()
         ),
+        Figure("raw JSON events to rows of all views, feedback and join too", whole, "events/s"),
     ]
 
 
-def _our_rate(stack: RunningStack, settings: Settings) -> float:
+def _fill(stack: RunningStack) -> Settings:
+    settings = Settings(kafka_bootstrap=stack.kafka, redis_url=stack.redis, home=stack.home)
+    now_ms = time.time_ns() // 1_000_000
+    produce(settings, WORLD.items_json(now_ms))
+    produce(settings, WORLD.events_json(now_ms - 3_600_000))
+    return settings
+
+
+def _worker(
+    kind: str, views: Sequence[str], stack: RunningStack
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "EDDYLINE_HOME": str(stack.home),
         "EDDYLINE_KAFKA_BOOTSTRAP": stack.kafka,
         "EDDYLINE_REDIS_URL": stack.redis,
     }
-    with _process(
-        [sys.executable, "-m", "streams.ingest"], environment, stack.home / "bench-ingest.log"
-    ) as process:
-        return _rate(process, lambda: covered_events(settings), sys.float_info.max)
+    argv = [sys.executable, "-m", "benchmarks.workers", kind, *views]
+    return _process(argv, environment, stack.home / f"bench-{kind}.log")
 
 
 def _peer_rate(kind: str, stack: RunningStack) -> float:
     folder = Path(__file__).with_name("peers")
     server = redis.Redis.from_url(stack.redis)
     with tempfile.TemporaryDirectory() as scratch:
-        spec = write_spec(Path(scratch) / "spec.json", load_catalog(), ENTITIES, stack.kafka, stack.redis)
+        spec = write_spec(Path(scratch) / "spec.json", load_catalog(), VIEWS, stack.kafka, stack.redis)
         argv = [python_of(kind), str(folder / f"{kind}_job.py"), str(spec)]
         with _process(argv, dict(os.environ), stack.home / f"bench-{kind}.log") as process:
             rate = _rate(process, lambda: sum(int(n) for n in server.hvals("peer:progress")), PEER_SECONDS)
@@ -95,35 +108,45 @@ def _rate(process: subprocess.Popen[bytes], folded: Callable[[], int], limit_s: 
     return (now - first) / (time.perf_counter() - begun)
 
 
-def covered_events(settings: Settings) -> int:
+def covered_events(settings: Settings, views: Sequence[str]) -> int:
     """Events whose rows are all in Redis: 0 before the first row, everything once nothing lags anywhere."""
     ingested, end = _ingested(settings)
     if ingested == 0:
         return 0
-    return ingested if ingested < end or _batches_behind(settings) == 0 else ingested - 1
+    return ingested if ingested < end or _batches_behind(settings, views) == 0 else ingested - 1
 
 
 def wait_until_covered(settings: Settings) -> None:
     """Return when every event on `events` is in the rows of every view."""
     _, end = _ingested(settings)
-    while covered_events(settings) < end:
+    views = [view.name for view in load_catalog().views]
+    while covered_events(settings, views) < end:
         time.sleep(0.2)
 
 
 def _ingested(settings: Settings) -> tuple[int, int]:
     consumer = Consumer({"bootstrap.servers": settings.kafka_bootstrap, "group.id": "eddyline-ingest"})
     partitions = [TopicPartition(EVENTS, n) for n in range(settings.events_partitions)]
-    committed = sum(max(0, p.offset) for p in consumer.committed(partitions, timeout=10))
+    committed = _committed(consumer, partitions)
     end = sum(consumer.get_watermark_offsets(p, timeout=10)[1] for p in partitions)
     consumer.close()
     return committed, end
 
 
-def _batches_behind(settings: Settings) -> int:
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> int:
+    try:
+        return sum(max(0, p.offset) for p in consumer.committed(partitions, timeout=10))
+    except KafkaException as error:
+        if error.args[0].code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE):
+            return 0  # a young broker has no coordinator before the first group comes
+        raise
+
+
+def _batches_behind(settings: Settings, views: Sequence[str]) -> int:
     catalog, store = load_catalog(), RedisOnlineStore.connect(settings)
     consumer = Consumer({"bootstrap.servers": settings.kafka_bootstrap, "group.id": "eddyline-bench"})
     behind = 0
-    for view in catalog.views:
+    for view in map(catalog.view, views):
         partitions = range(settings.batch_partitions)
         for partition, checkpoint in zip(
             partitions, store.load_checkpoints(view.fingerprint, partitions), strict=True

@@ -5,7 +5,6 @@ Every peer uses it, so that what is compared is how events reach it and how rows
 
 import json
 import struct
-import zlib
 from pathlib import Path
 
 import redis
@@ -49,7 +48,7 @@ class PerEventFold:
             ids["user|creator"] = f"{user}|{creator}" if creator else None
             for view in self._views:
                 if entity_id := ids[view.entity]:
-                    view.fold(entity_id, name, event["event_time_ms"], item)
+                    view.fold(entity_id, name, event["event_time_ms"])
 
     def take_dirty(self):
         """Key → bytes of each row changed since the last call."""
@@ -68,7 +67,7 @@ class _View:
         for feature in spec["features"]:
             self._steps.setdefault(feature["event"], []).append(_STEPS[feature["kind"]](feature))
 
-    def fold(self, entity_id, name, time_ms, item):
+    def fold(self, entity_id, name, time_ms):
         steps = self._steps.get(name)
         if steps is None:
             return
@@ -78,7 +77,7 @@ class _View:
         if time_ms > row[1]:
             row[1] = time_ms
         for step in steps:
-            step(row, time_ms, item)
+            step(row, time_ms)
         self._dirty.add(entity_id)
 
     def take_dirty(self, rows):
@@ -91,7 +90,7 @@ class _View:
 def _count(feature):
     slot = feature["slot"]
 
-    def step(row, time_ms, item):
+    def step(row, time_ms):
         row[slot] += 1.0
 
     return step
@@ -101,7 +100,7 @@ def _decayed(feature):
     slot, half_life_ms = feature["slot"], feature["half_life_ms"]
     quantum_ms = QUANTUM_HALF_LIVES * half_life_ms
 
-    def step(row, time_ms, item):
+    def step(row, time_ms):
         quantum = time_ms // quantum_ms
         if quantum > row[slot + 1]:
             row[slot] *= 2.0 ** max(-1000.0, QUANTUM_HALF_LIVES * (row[slot + 1] - quantum))
@@ -114,7 +113,7 @@ def _decayed(feature):
 def _panes(feature):
     slot, pane_ms, panes = feature["slot"], feature["pane_ms"], feature["panes"]
 
-    def step(row, time_ms, item):
+    def step(row, time_ms):
         pane = time_ms // pane_ms
         newest = int(row[slot])
         if pane > newest:
@@ -130,24 +129,14 @@ def _panes(feature):
 def _age(feature):
     slot = feature["slot"]
 
-    def step(row, time_ms, item):
+    def step(row, time_ms):
         if time_ms > row[slot]:
             row[slot] = time_ms
 
     return step
 
 
-def _ring(feature):
-    slot, k = feature["slot"], feature["k"]
-
-    def step(row, time_ms, item):
-        row[slot + 1 + int(row[slot]) % k] = zlib.crc32(item.encode())
-        row[slot] += 1
-
-    return step
-
-
-_STEPS = {"count": _count, "decayed": _decayed, "panes": _panes, "age": _age, "ring": _ring}
+_STEPS = {"count": _count, "decayed": _decayed, "panes": _panes, "age": _age}
 
 
 class RowWriter:

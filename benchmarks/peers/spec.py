@@ -3,21 +3,16 @@
 import json
 from pathlib import Path
 
-from feature_store.aggregators import Age, Count, DecayedSum, PaneWindow, RecentIds
+from feature_store.aggregators import Age, Count, DecayedSum, PaneWindow
 from feature_store.catalog import Catalog
 from feature_store.views import FeatureView, Rate
 
 
-def write_spec(path: Path, catalog: Catalog, entities: tuple[str, ...], kafka: str, redis: str) -> Path:
-    """Write the specification of every view of ``entities``; its path."""
-    views = [_view(view) for entity in entities for view in catalog.views_of(entity) if _is_folded(view)]
-    path.write_text(json.dumps({"kafka": kafka, "redis": redis, "views": views}))
+def write_spec(path: Path, catalog: Catalog, views: tuple[str, ...], kafka: str, redis: str) -> Path:
+    """Write the specification of ``views``; its path."""
+    declared = [_view(catalog.view(name)) for name in views]
+    path.write_text(json.dumps({"kafka": kafka, "redis": redis, "views": declared}))
     return path
-
-
-def _is_folded(view: FeatureView) -> bool:
-    """Views that the workload feeds; the workload blocks no creator."""
-    return "impression" in view.event_names
 
 
 def _view(view: FeatureView) -> dict[str, object]:
@@ -44,6 +39,4 @@ def _source(source: object) -> dict[str, object]:
             return {"kind": "panes", "event": event, "pane_ms": pane_s * 1000, "panes": panes}
         case Age(event=event):
             return {"kind": "age", "event": event}
-        case RecentIds(event=event, k=k):
-            return {"kind": "ring", "event": event, "k": k}
     raise TypeError(f"the peers do not know {source!r}")

@@ -9,6 +9,8 @@ from eddyline.stack.process import Process
 from eddyline.stack.settings import StackSettings
 
 _CLUSTER_ID = "ZWRkeWxpbmUtbG9jYWwtMQ"
+_JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+"""A young broker on few cores spends more on compiling its code well than that saves in an hour."""
 _LOGGING = ROOT / "deploy" / "local" / "kafka" / "log4j2.properties"
 
 
@@ -19,7 +21,7 @@ def kafka(
     folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
     properties.write_text(_render(_properties(settings, folder, port, controller_port)))
-    java = [parts.java, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", parts.kafka_classpath]
+    java = [parts.java, *_JVM, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", parts.kafka_classpath]
     broker = [java[0], f"-Xmx{settings.kafka_heap_mb}m", f"-Xms{settings.kafka_heap_mb}m", *java[1:]]
     format_folder = [
         "kafka.tools.StorageTool",

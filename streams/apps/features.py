@@ -147,11 +147,11 @@ def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetri
     return FeatureWorker(settings, tuple(views), takeover)
 
 
-def main() -> None:
-    """Run a feature worker until SIGTERM."""
+def run(catalog: Catalog) -> None:
+    """Fold the views of ``catalog`` until SIGTERM."""
     settings, clock = FeaturesSettings(), SystemClock()
     configure_logging(f"features-{settings.instance}", settings.log_level)
-    worker = make_worker(settings, load_catalog(), FoldMetrics(REGISTRY, clock))
+    worker = make_worker(settings, catalog, FoldMetrics(REGISTRY, clock))
     lag = Gauge("eddyline_features_lag_offsets", "Batches not yet folded.", ["topic", "partition"])
     watch = ProgressWatch(worker.positions, lag, clock, stuck_after_s=settings.features_stuck_after_s)
     run_worker(
@@ -165,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(load_catalog())
