@@ -3,13 +3,27 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from pathlib import Path
 
-from feature_store.definitions import ITEM_ATTRIBUTES, SERVICES, VIEWS
-from feature_store.definitions.services import ServiceDefinition
-from feature_store.validation import InvalidDefinition, check_ids, check_unique, check_view
-from feature_store.views import FeatureService, FeatureView, ItemAttribute, column_ref
+from feature_store.definition_files import SHIPPED, read_definitions
+from feature_store.settings import Settings
+from feature_store.validation import (
+    InvalidDefinition,
+    check_attribute,
+    check_ids,
+    check_name,
+    check_unique,
+    check_view,
+)
+from feature_store.views import (
+    FeatureService,
+    FeatureView,
+    ItemAttribute,
+    ServiceDefinition,
+    column_ref,
+)
 
-__all__ = ["Catalog", "InvalidDefinition", "load_catalog"]
+__all__ = ["Catalog", "InvalidDefinition", "load_catalog", "read_catalog"]
 
 _ATTRIBUTE = "attribute"
 
@@ -35,8 +49,15 @@ class Catalog:
         check_unique("item attribute", (attribute.name for attribute in self.item_attributes))
         for view in self.views:
             check_view(view)
+        for attribute in self.item_attributes:
+            check_attribute(attribute)
         self._views = {view.name: view for view in self.views}
         self._services = {definition.name: self._service(definition) for definition in services}
+
+    @property
+    def services(self) -> tuple[FeatureService, ...]:
+        """Every service, in the order of declaration."""
+        return tuple(self._services.values())
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -69,6 +90,7 @@ class Catalog:
 
     def _service(self, definition: ServiceDefinition) -> FeatureService:
         columns = (*definition.user, *definition.candidate)
+        check_name("service", definition.name)
         check_unique(f"column of service {definition.name}", columns)
         check_ids(definition.name, definition.ids)
         for reference in definition.user:
@@ -95,8 +117,20 @@ class Catalog:
 
 @cache
 def load_catalog() -> Catalog:
-    """The shipped definitions, checked."""
-    return Catalog(VIEWS, ITEM_ATTRIBUTES, SERVICES)
+    """The definitions of ``EDDYLINE_DEFINITIONS``, those that are shipped where it is not set, checked."""
+    return read_catalog(Settings().definitions or SHIPPED)
+
+
+def read_catalog(folder: Path) -> Catalog:
+    """The definitions in ``folder``, checked.
+
+    Raises
+    ------
+    InvalidDefinition
+        As `read_definitions` and :class:`Catalog`.
+    """
+    found = read_definitions(folder)
+    return Catalog(found.views, found.item_attributes, found.services)
 
 
 def _references(views: Iterable[FeatureView], attributes: Iterable[ItemAttribute]) -> Iterator[str]:

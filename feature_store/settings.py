@@ -24,6 +24,10 @@ class Settings(BaseSettings):
         "info", description="Lowest level logged."
     )
 
+    definitions: Path | None = Field(
+        None, description="Folder of feature definitions (*.toml); unset: those that are shipped."
+    )
+
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Comma-separated host:port of brokers.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="As Kafka's security.protocol."

@@ -2,15 +2,24 @@
 
 import re
 from collections.abc import Iterable
-from math import isfinite
+from math import inf, isfinite
 
-from feature_store.aggregators import Aggregator, Count, Total
+from feature_store.aggregators import Aggregator, Count, MultiAttribute, Total
 from feature_store.schema.ids import SEPARATOR
-from feature_store.views import Feature, FeatureView, IdColumn, Rate
+from feature_store.views import Feature, FeatureView, IdColumn, ItemAttribute, Rate
 
 BASE_ENTITIES = ("item", "user", "creator")
 
+RESERVED_VIEW = "attribute"
+"""References to item attributes look like those to a view of this name."""
+ROW_SLOTS_MAX = 4096
+"""float64 slots of a row: requests read it whole."""
+_LARGEST = 100 * 366 * 24 * 3600
+"""Of any number that a definition gives: a hundred years, in seconds."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_A_NAME = "a name has lower-case letters, digits and _, a letter first"
+_VIEW_NAME = re.compile(r"[a-z][a-z0-9_]*(\|[a-z][a-z0-9_]*)?")
 _INTERACTION = re.compile(r"interaction/([a-z_]{1,32}|\*)")
 _COLUMN = re.compile(r"item_hash|creator_hash|attribute\.[^\[\]]+(\[[1-9]\d*\])?")
 _ID_SOURCE = re.compile(r"user_id|item_id|creator_id|attribute:[^\[\]]+\[\d+\]")
@@ -38,8 +47,26 @@ def check_unique(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
+def check_name(what: str, name: str) -> None:
+    """Raise :class:`InvalidDefinition` when a name could not be referred to."""
+    if not _NAME.fullmatch(name):
+        raise InvalidDefinition(f"{what} {name!r}: {_A_NAME}")
+
+
+def check_attribute(attribute: ItemAttribute) -> None:
+    """Raise :class:`InvalidDefinition` when an item attribute cannot work."""
+    if not isfinite(attribute.default):
+        raise InvalidDefinition(
+            f"item attribute {attribute.name}: default must be a finite number, not {attribute.default}"
+        )
+
+
 def check_view(view: FeatureView) -> None:
     """Raise :class:`InvalidDefinition` when a view cannot work."""
+    if not _VIEW_NAME.fullmatch(view.name) or view.name == RESERVED_VIEW:
+        raise InvalidDefinition(
+            f"view {view.name!r}: {_A_NAME}, may be two joined by {SEPARATOR}, and is not {RESERVED_VIEW}"
+        )
     _check_entity(view)
     if not view.features:
         raise InvalidDefinition(f"view {view.name}: it has no features")
@@ -50,6 +77,11 @@ def check_view(view: FeatureView) -> None:
     check_unique(f"feature of view {view.name}", view.columns)
     for feature in view.features:
         _check_feature(view, feature)
+    if view.width > ROW_SLOTS_MAX:
+        raise InvalidDefinition(
+            f"view {view.name}: a row of it has {view.width} numbers, which is more than {ROW_SLOTS_MAX}; "
+            "keep fewer ids or panes, or split the view"
+        )
 
 
 def check_ids(service: str, columns: Iterable[IdColumn]) -> None:
@@ -77,7 +109,7 @@ def _check_entity(view: FeatureView) -> None:
 def _check_feature(view: FeatureView, feature: Feature) -> None:
     where = f"view {view.name}, feature {feature.name}"
     if not _NAME.fullmatch(feature.name):
-        raise InvalidDefinition(f"{where}: a name has lower-case letters, digits and _, a letter first")
+        raise InvalidDefinition(f"{where}: {_A_NAME}")
     if not isfinite(feature.default):
         raise InvalidDefinition(f"{where}: default must be a finite number, not {feature.default}")
     if isinstance(feature.source, Rate):
@@ -93,11 +125,16 @@ def _check_rate(where: str, rate: Rate, view: FeatureView) -> None:
             raise InvalidDefinition(
                 f"{where}: {part} is no counted feature of the view; there are {', '.join(sorted(counted))}"
             )
-    if rate.prior_denominator <= 0:
+    if not 0 < rate.prior_denominator < inf:
         raise InvalidDefinition(f"{where}: prior_denominator must be positive, or 0 / 0 is read")
+    if not isfinite(rate.prior_numerator):
+        raise InvalidDefinition(f"{where}: prior_numerator must be finite, not {rate.prior_numerator}")
 
 
 def _check_aggregator(where: str, aggregator: Aggregator, entity: str) -> None:
+    for name, value in vars(aggregator).items():
+        if isinstance(value, int) and value > _LARGEST:
+            raise InvalidDefinition(f"{where}: {name} is {value}, which is more than {_LARGEST}")
     for event in aggregator.events:
         _check_event(where, event, entity)
     for column in aggregator.inputs:
@@ -106,6 +143,8 @@ def _check_aggregator(where: str, aggregator: Aggregator, entity: str) -> None:
                 f"{where}: events have no column {column!r}; there are item_hash, creator_hash, "
                 "attribute.<name> and attribute.<name>[<values>]"
             )
+        if column.endswith("]") and not isinstance(aggregator, MultiAttribute):
+            raise InvalidDefinition(f"{where}: {column!r} has several values; multi_attribute reads such")
 
 
 def _check_event(where: str, event: str, entity: str) -> None:

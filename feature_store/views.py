@@ -24,6 +24,7 @@ __all__ = [
     "IdColumn",
     "ItemAttribute",
     "Rate",
+    "ServiceDefinition",
     "column_ref",
 ]
 
@@ -182,6 +183,16 @@ class ItemAttribute:
     default: float = 0.0
     unit: str = ""
     description: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceDefinition:
+    """A service before its references are checked; see :class:`FeatureService`."""
+
+    name: str
+    user: tuple[str, ...]
+    candidate: tuple[str, ...]
+    ids: tuple[IdColumn, ...]
 
 
 @dataclass(frozen=True)

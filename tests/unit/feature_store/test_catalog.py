@@ -6,8 +6,7 @@ import pytest
 
 from feature_store.aggregators import Age, Count, DecayedSum, IdSet, LastValue, MultiAttribute, RecentIds
 from feature_store.catalog import Catalog, InvalidDefinition, load_catalog
-from feature_store.definitions.services import ServiceDefinition
-from feature_store.views import Feature, FeatureView, IdColumn, ItemAttribute, Rate
+from feature_store.views import Feature, FeatureView, IdColumn, ItemAttribute, Rate, ServiceDefinition
 
 CLICKS = Feature("clicks", Count("interaction/click"))
 ITEM = FeatureView("item", "item", (CLICKS,))
