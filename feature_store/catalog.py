@@ -1,9 +1,10 @@
 """The definitions that a process works with, checked when it starts."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from feature_store.definition_files import SHIPPED, read_definitions
 from feature_store.settings import Settings
@@ -26,6 +27,7 @@ from feature_store.views import (
 __all__ = ["Catalog", "InvalidDefinition", "load_catalog", "read_catalog"]
 
 _ATTRIBUTE = "attribute"
+T = TypeVar("T")
 
 
 class Catalog:
@@ -66,7 +68,7 @@ class Catalog:
 
     def view(self, name: str) -> FeatureView:
         """The view of this name; KeyError if there is none."""
-        return self._views[name]
+        return _named("view", name, self._views)
 
     def views_of(self, entity: str) -> tuple[FeatureView, ...]:
         """The views of an entity, in the order of declaration."""
@@ -74,7 +76,7 @@ class Catalog:
 
     def service(self, name: str) -> FeatureService:
         """The service of this name; KeyError if there is none."""
-        return self._services[name]
+        return _named("service", name, self._services)
 
     def entity_inputs(self, entity: str) -> tuple[str, ...]:
         """Extra columns that batches of an entity must carry, each once."""
@@ -131,6 +133,12 @@ def read_catalog(folder: Path) -> Catalog:
     """
     found = read_definitions(folder)
     return Catalog(found.views, found.item_attributes, found.services)
+
+
+def _named(what: str, name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        raise KeyError(f"the definitions have no {what} {name!r}; they have {', '.join(known)}")
+    return known[name]
 
 
 def _references(views: Iterable[FeatureView], attributes: Iterable[ItemAttribute]) -> Iterator[str]:

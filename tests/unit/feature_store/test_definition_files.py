@@ -33,7 +33,7 @@ clicks = { aggregator = "count", event = "interaction/click", unit = "events", d
 views = { aggregator = "count", event = "impression", unit = "events", description = "Impressions." }
 clicks_1h = { aggregator = "decayed_sum", event = "interaction/click", half_life_s = 3600, unit = "events", \
 description = "Clicks of late.", owner = "trends" }
-ctr = { aggregator = "rate", numerator = "clicks", denominator = "views", unit = "ratio", description = "CTR." }
+ctr = { aggregator = "rate", numerator = "clicks", denominator = "views", unit = "1", description = "CTR." }
 
 [item_attributes]
 runtime = { unit = "min", description = "Length." }

@@ -1,4 +1,4 @@
-"""`eddyline features ENTITY ID`: what a model would read of an entity now."""
+"""`eddyline features show ENTITY ID`, or without `show`: what a model would read of an entity now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 
 @app.command()
-def features(
+def show(
     entity: Annotated[
         str, typer.Argument(help="item, user, creator, or a combination such as 'user|creator'.")
     ],
