@@ -26,17 +26,29 @@ class Answers:
     beta : the answer after one epoch per unit of nudge, (*values)
     """
 
+    STATE = ("bets.log_capital", "beta.sums")
+
     def __init__(self, values: tuple[int, ...]) -> None:
         self.bets = BettingMixture((*values, 1 + len(LAGS)))
         self.beta = AsymptoticSequence(values)
 
-    def update(self, response: Response, bet_on: Mask, nudges: NudgeRecord) -> None:
-        """Bet an epoch's response, where (*streams, f, n) ``bet_on``, on its nudges and those before."""
-        stakes = np.stack([nudges.stakes[lag] for lag in (0, *LAGS)], axis=-2)[..., None, :, :]
-        self.bets.update((response.outcome * bet_on)[..., None, :] * stakes)
-        before, dose = nudges.stakes[1][..., None, :], nudges.doses[1][..., None, None]
-        answer = np.sign(before) * response.surprise / np.where(dose > 0, dose, np.inf)
-        self.beta.update(answer, np.abs(before) * bet_on)
+    def update(self, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
+        """Bet an epoch's response, where (*streams, f, n) ``counts``, on its nudges and those before."""
+        stakes = nudges.stakes[..., None, :]
+        self._bet(response, counts, stakes, nudges.doses[1][..., None])
+
+    def update_across(self, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
+        """The same, of each of k subjects on the nudges of all: values are then (*runs, k, k), f is 1."""
+        stakes = nudges.stakes[..., None, :, :]
+        self._bet(response, counts, stakes, nudges.doses[1][..., None, :])
+
+    def _bet(self, response: Response, counts: Mask, stakes: Float64, dose: Float64) -> None:
+        """Outcomes, ``stakes`` by lag and ``dose`` are laid over one another to (*values, n)."""
+        lagged = np.stack([stakes[lag] for lag in (0, *LAGS)], axis=-2)
+        self.bets.update((response.outcome * counts)[..., None, :] * lagged)
+        per_unit = 1.0 / np.where(dose > 0, dose, np.inf)
+        answer = np.sign(stakes[1]) * response.surprise * per_unit[..., None]
+        self.beta.update(answer, np.abs(stakes[1]) * counts)
 
     def log_control(self) -> Float64:
         """(*streams,) evidence that values know a nudge before it happens."""

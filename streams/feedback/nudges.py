@@ -35,7 +35,7 @@ class NudgeRecord:
         """This epoch's nudges become lag 0; a slot's new item has no past."""
         signs = np.sign(np.nan_to_num(cells.nudge)) * cells.present
         self.stakes[1:] = self.stakes[:-1] * ~cells.fresh
-        self.stakes[0] = signs * _weights(self.exposures * ~cells.fresh, cells.present)
+        self.stakes[0] = signs * exposure_weights(self.exposures * ~cells.fresh, cells.present)
         self.doses[1:] = self.doses[:-1]
         nudged = np.maximum(np.abs(signs).sum(axis=-1), 1.0)
         self.doses[0] = (np.abs(np.nan_to_num(cells.nudge)) * cells.present).sum(axis=-1) / nudged
@@ -50,7 +50,8 @@ class NudgeRecord:
         self.exposures[...] = 0.0
 
 
-def _weights(before: Float64, present: Mask) -> Float64:
+def exposure_weights(before: Float64, present: Mask) -> Float64:
+    """(*streams, n) weight of each item by its exposures ``before`` the nudge."""
     total, count = before.sum(axis=-1, keepdims=True), present.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = before * count / total

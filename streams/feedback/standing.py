@@ -27,6 +27,8 @@ class Standing:
     peak : (*runs,) largest fused log evidence so far
     """
 
+    STATE = ("used", "idle", "code", "refused", "peak")
+
     def __init__(self, streams: tuple[int, ...]) -> None:
         self.used = np.zeros(streams, np.int64)
         self.idle = np.zeros(streams, np.int64)

@@ -13,8 +13,9 @@ NAME = "total_score"
 
 def total_score(subjects: Sequence[str], budget: AlarmBudget | None = None) -> NudgeDetector:
     """The detector over the raw scores of ``subjects``, models or slices."""
-    return NudgeDetector(NAME, Watched(tuple(subjects), ("raw_score",)), _raw_score, budget)
+    return NudgeDetector(NAME, Watched(tuple(subjects), ("raw_score",)), raw_score, budget)
 
 
-def _raw_score(cells: EpochCells) -> Float64:
+def raw_score(cells: EpochCells) -> Float64:
+    """(*runs, k, 1, n) the score as the one value that is watched."""
     return cells.raw_score[..., None, :]

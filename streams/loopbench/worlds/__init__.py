@@ -1,0 +1,1 @@
+"""The worlds of LoopBench: nine without a loop, twelve kinds with one."""
