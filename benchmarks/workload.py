@@ -10,6 +10,8 @@ from confluent_kafka import Producer
 from feature_store.schema.topics import EVENTS
 from feature_store.settings import Settings, kafka_client_config
 
+SLATE = 20
+"""Items that a user sees at once."""
 ACTIONS = ("click", "like", "dwell", "hide")
 
 
@@ -40,7 +42,8 @@ class Workload:
     def events_json(self, start_ms: int) -> Iterator[tuple[str, bytes]]:
         """(key, value) of every impression and interaction, one millisecond apart."""
         rng = np.random.default_rng(self.seed)
-        users = rng.integers(0, self.users, self.events).tolist()
+        requests = -(-self.events // SLATE)
+        users = np.repeat(rng.integers(0, self.users, requests), SLATE)[: self.events].tolist()
         items = np.minimum(rng.pareto(1.1, self.events) * 50, self.items - 1).astype(np.int64).tolist()
         interacts = (rng.random(self.events) < self.interaction_share).tolist()
         actions = rng.choice(len(ACTIONS), self.events, p=(0.7, 0.1, 0.15, 0.05)).tolist()
@@ -53,9 +56,9 @@ class Workload:
                 "event_time_ms": start_ms + n // 100,
                 "user_id": f"u{user}",
                 "item_id": f"i{item}",
-                "request_id": f"r{n // 20}",
+                "request_id": f"r{n // SLATE}",
             }
-            more = {"action": ACTIONS[action], "value": 1.0} if interacts_now else {"position": n % 20}
+            more = {"action": ACTIONS[action], "value": 1.0} if interacts_now else {"position": n % SLATE}
             yield f"u{user}", msgspec.json.encode(event | more)
 
 

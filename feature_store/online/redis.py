@@ -132,18 +132,26 @@ class RedisOnlineStore:
         return found
 
     def _mget(self, names: Sequence[str]) -> list[bytes | None]:
-        """MGET on a connection of the pool: the client's own way costs as much again as the read."""
+        (values,) = self._exchange([("MGET", *names)])
+        found: list[bytes | None] = values
+        return found
+
+    def _exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """The answers to commands, sent in one go over a connection of the pool.
+
+        The client's own way costs as much again as a read of a thousand rows.
+        """
         pool = self._client.connection_pool
         connection = pool.get_connection()
         try:
-            connection.send_packed_command([_packed(("MGET", *names))])
-            values: list[bytes | None] = connection.read_response()
+            connection.send_packed_command([_packed(tuple(command)) for command in commands])
+            answers = [connection.read_response() for _ in commands]
         except BaseException:
             connection.disconnect()  # an answer that nobody waits for must not meet the next question
             raise
         finally:
             pool.release(connection)
-        return values
+        return answers
 
     def _rows_command(
         self,
@@ -171,11 +179,12 @@ class RedisOnlineStore:
 
     def _run(self, commands: Sequence[list[Any]]) -> list[int]:
         self._sha = self._sha or self._client.script_load(_FENCE)
-        if len(commands) == 1:
-            return [self._client.execute_command("EVALSHA", self._sha, *commands[0])]
-        pipeline = self._client.pipeline() if self._clustered else self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command("EVALSHA", self._sha, *command)
+        calls = [("EVALSHA", self._sha, *command) for command in commands]
+        if not self._clustered:
+            return self._exchange(calls)
+        pipeline = self._client.pipeline()
+        for call in calls:
+            pipeline.execute_command(*call)
         outcomes: list[int] = pipeline.execute()
         return outcomes
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import faust
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class FeatureWorker:
-    """Folds what the agents receive, in one thread, so that the event loop goes on receiving meanwhile."""
+    """Folds what the agents receive, in threads, so that the event loop goes on receiving meanwhile."""
 
     def __init__(self, settings: FeaturesSettings, topics: Sequence[str], takeover: Takeover) -> None:
         self._settings = settings
@@ -40,6 +40,7 @@ class FeatureWorker:
         self._takeover = takeover
         self._inbox: Inbox[Message] = Inbox(settings.features_pending_mb * _MB)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        self._topic_threads = ThreadPoolExecutor(len(topics), thread_name_prefix="fold-topic")
         self._folders: dict[str, PartitionFolder] | None = None
         self.app = build_app("features", settings, topics, self._start_offsets)
         self.app.on_partitions_revoked.connect(self._let_go)
@@ -114,9 +115,16 @@ class FeatureWorker:
             folder.confirm()
 
     def _fold(self, pending: Mapping[TP, Sequence[Message]]) -> None:
-        for topic, messages in _by_topic(pending).items():
-            if self._folders and topic in self._folders:
-                self._folders[topic].fold(messages)
+        """Fold each topic in a thread of its own: while Redis writes for one, the next is computed."""
+        folders = self._folders or {}
+        folding = [
+            self._topic_threads.submit(folders[topic].fold, messages)
+            for topic, messages in _by_topic(pending).items()
+            if topic in folders
+        ]
+        wait(folding)
+        for folded in folding:
+            folded.result()
 
 
 def _by_topic(of: Mapping[TP, T]) -> dict[str, dict[int, T]]:

@@ -5,8 +5,9 @@ partitions. So a record waits while another assigned partition has records that 
 and may be older, like Kafka Streams' ``max.task.idle.ms``: bounded in records and in time.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from feature_store.clock import Clock
 from streams.ingest.records import Run
@@ -81,5 +82,4 @@ class Holdback:
 
 
 def _count_up_to(run: Run, time_ms: int) -> int:
-    times: Sequence[int] = run.rising_times_ms()
-    return bisect_right(times, time_ms)
+    return int(np.searchsorted(run.rising_times_ms(), time_ms, side="right"))

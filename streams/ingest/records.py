@@ -1,7 +1,9 @@
 """Records of `events` as columns, one run per source partition."""
 
 from dataclasses import dataclass
-from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,6 @@ class Run:
             self.partition, self.offsets[part], self.times_ms[part], self.keys[part], self.values[part]
         )
 
-    def rising_times_ms(self) -> list[int]:
-        """The largest timestamp so far, for each record: a broker's clock may step back."""
-        return list(accumulate(self.times_ms, max))
+    def rising_times_ms(self) -> NDArray[np.int64]:
+        """(n,) the largest timestamp so far, for each record: a broker's clock may step back."""
+        return np.maximum.accumulate(np.array(self.times_ms, np.int64))
