@@ -61,8 +61,8 @@ class Outcome:
     ----------
     seeds : (s,)
     watches : by detector, the board and each of its members; of a contender, ticket and page are the same
-    beta, beta_over_items, beta_over_exposure : (s,) true β of the strongest path, weighted as the detectors do,
-        by item and by exposure; 0 without a loop
+    beta, beta_over_items, beta_over_exposure : (s,) true β of the world's path, weighted as the detectors do, by
+        item and by exposure; 0 without a loop
     estimates : (s,) D1's estimate of the first; NaN where it has none
     covered : (s,) whether its confidence sequence held the truth at all epochs
     located : what is right about where it was found -> (s,) mask

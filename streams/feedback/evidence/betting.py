@@ -13,7 +13,10 @@ Float64 = NDArray[np.float64]
 BETS: Float64 = np.array([-0.9, -0.3, -0.1, -0.03, 0.03, 0.1, 0.3, 0.9])
 """Fractions of its capital that each of the mixture's gamblers stakes, on either side."""
 
-_BLOCK = 256
+_LANES = 128
+"""Products that grow side by side."""
+
+_DEEPEST = 256
 """Outcomes multiplied before a logarithm is taken: .1 ** 256 and 1.9 ** 256 are well within float64."""
 
 
@@ -50,8 +53,11 @@ class BettingMixture:
         if not (np.abs(outcomes) <= 1.0).all():
             raise ValueError("outcomes: a bet needs numbers within [-1, 1]")
         blocks = _in_blocks(outcomes)
+        factors = np.empty_like(blocks)
         for gambler, stake in enumerate(BETS):
-            self.log_capital[..., gambler] += np.log((1.0 + stake * blocks).prod(axis=-1)).sum(axis=-1)
+            np.multiply(blocks, stake, out=factors)
+            factors += 1.0
+            self.log_capital[..., gambler] += np.log(factors.prod(axis=-2)).sum(axis=(-1, -2))
 
     def log_evidence(self) -> Float64:
         """(*streams,) natural logarithm of W, the mean of the gamblers' capitals."""
@@ -72,7 +78,9 @@ def log_mean_exp(logs: Float64, axis: int | tuple[int, ...], weights: Float64 | 
 
 
 def _in_blocks(outcomes: Float64) -> Float64:
+    """(*streams, blocks, depth, lanes), with outcomes of 0 at the end."""
     *streams, n = outcomes.shape
-    spare = -n % _BLOCK
+    depth = min(-(-n // _LANES), _DEEPEST)
+    spare = -n % max(depth * _LANES, 1)
     padded = np.concatenate([outcomes, np.zeros((*streams, spare))], axis=-1) if spare else outcomes
-    return padded.reshape(*streams, -1, _BLOCK)
+    return padded.reshape(*streams, -1, max(depth, 1), _LANES)

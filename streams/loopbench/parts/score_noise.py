@@ -9,8 +9,9 @@ class ScoreNoise(Part):
 
     feature = "other"
 
-    def __init__(self, sd: float = 0.1) -> None:
+    def __init__(self, sd: float = 0.1, unlogged: bool = False) -> None:
         self._sd = sd
+        self.unlogged = unlogged
 
     def begin(self, noise: SeededNoise) -> None:
         self.advance(0, noise)

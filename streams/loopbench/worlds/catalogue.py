@@ -83,6 +83,11 @@ def _drifting() -> list[Part]:
     return [Quality(walk=0.1, reversion=0.03), ScoreNoise()]
 
 
+def _half_logged() -> list[Part]:
+    """The same, but the log of contributions does not show the noise."""
+    return [Quality(walk=0.1, reversion=0.03), ScoreNoise(unlogged=True)]
+
+
 def _steady() -> list[Part]:
     return [Quality(), ScoreNoise()]
 
@@ -141,13 +146,13 @@ LOOPED = (
     ),
     WorldSpec(
         "unlogged_path",
-        _with(_drifting, lambda: ClickCount(0.075, unlogged=True)),
+        _with(_half_logged, lambda: ClickCount(0.075, unlogged=True)),
         target_power=0.95,
         found_at_lag=1,
     ),
     WorldSpec(
         "unlogged_path_small_nudge",
-        _with(_drifting, lambda: ClickCount(0.075, unlogged=True)),
+        _with(_half_logged, lambda: ClickCount(0.075, unlogged=True)),
         scale=Scale(delta=0.1),
         found_at_lag=1,
     ),
@@ -175,7 +180,7 @@ LOOPED = (
     ),
     WorldSpec(
         "cross_model",
-        _with(_drifting, lambda: ClickCount(0.085, reads=((0, 1), (1, 0)))),
+        _with(_drifting, lambda: ClickCount(0.07, reads=((0, 1), (1, 0)))),
         scale=_TWO,
         subjects=("home", "search"),
         target_power=0.98,
@@ -183,7 +188,7 @@ LOOPED = (
     ),
     WorldSpec(
         "cycle_of_three",
-        _with(_drifting, lambda: ClickCount(0.085, reads=((0, 0, 1), (1, 0, 0), (0, 1, 0)))),
+        _with(_drifting, lambda: ClickCount(0.07, reads=((0, 0, 1), (1, 0, 0), (0, 1, 0)))),
         scale=_THREE,
         subjects=("home", "search", "mail"),
         target_power=0.98,
@@ -203,7 +208,7 @@ LOOPED = (
     ),
     WorldSpec(
         "five_percent_of_users",
-        _with(_drifting, lambda: ClickCount((0.15,) + (0.0,) * 19)),
+        _with(_drifting, lambda: ClickCount((0.1,) + (0.0,) * 19)),
         scale=_SLICES,
         subjects=_SLICE_NAMES,
         slices=True,

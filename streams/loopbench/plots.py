@@ -1,0 +1,40 @@
+"""The board as pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+from streams.loopbench.results import MOST_FALSE_ALARMS, WorldRow
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot as plt
+
+# Same figures, same bytes: no date, no random ids.
+matplotlib.rcParams["svg.hashsalt"] = "loopbench"
+_METADATA = {"Date": None}
+
+
+def draw(rows: Sequence[WorldRow], folder: Path) -> None:
+    """Write false-alarms.svg and power.svg, as far as there are such worlds."""
+    for name, loop in (("false-alarms", False), ("power", True)):
+        chosen = [row for row in rows if row.loop is loop]
+        if chosen:
+            _draw_shares(chosen, folder / f"{name}.svg", loop)
+
+
+def _draw_shares(rows: Sequence[WorldRow], path: Path, loop: bool) -> None:
+    """Share of alarmed seeds with its interval, a line a world; what is promised as a red mark."""
+    figure, axes = plt.subplots(figsize=(7, 0.6 + 0.28 * len(rows)), layout="constrained")
+    for place, row in enumerate(reversed(rows)):
+        axes.plot([row.power_low, row.power_high], [place, place], color="tab:blue", linewidth=4, alpha=0.4)
+        axes.plot(row.power, place, "o", color="tab:blue")
+        promised = row.target_power if loop else MOST_FALSE_ALARMS
+        if promised is not None:
+            axes.plot(promised, place, "|", color="tab:red", markersize=14)
+    axes.set_yticks(range(len(rows)), [row.world for row in reversed(rows)])
+    axes.set_xlabel("share of seeds with an alarm" + ("" if loop else ", although there is no loop"))
+    axes.set_xlim(-0.0005 if not loop else -0.02, None if not loop else 1.02)
+    figure.savefig(path, metadata=_METADATA)
+    plt.close(figure)
