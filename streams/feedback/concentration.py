@@ -5,14 +5,125 @@ with a holdout that sees live inputs but whose loop feature is corrected for exp
 concentration alone says nothing, because tastes and catalogues drift by themselves.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.feedback.base import State, Verdict
+from streams.feedback.capture import capture, reinstate
+from streams.feedback.concentration_measures import gini, thin
+from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import BETS, BettingMixture, log_mean_exp
+from streams.feedback.peak import Peak
 
 Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 
+BLIND_AFTER_EPOCHS = 3
 _CLIP = 2.5
+_STATE = (
+    "growth.epochs",
+    "growth.first",
+    "growth.capital.log_capital",
+    "peak.bets",
+    "peak.idle",
+    "peak.highest",
+    "gap",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCells:
+    """One epoch's exposures of n items in two arms, (*runs, n) counts.
+
+    Attributes
+    ----------
+    epoch : counted from 0: seeds the thinning
+    production : of users with the loop
+    holdout : of users whose ranker has live inputs and no loop; a ranker that is frozen drifts away by itself
+    """
+
+    epoch: int
+    production: Int64
+    holdout: Int64
+
+    def __post_init__(self) -> None:
+        if self.production.shape != self.holdout.shape:
+            raise ValueError(f"holdout: shape {self.holdout.shape} is not that of production")
+
+
+class ConcentrationDetector:
+    """Growth of the Gini coefficient of production, thinned, above that of the holdout.
+
+    Parameters
+    ----------
+    seed : of the thinning, which must not change within the life of a process
+    half : epochs between those that are compared; a loop whose growth is over sooner leaves only a level
+    budget : of false alarms
+    runs : shape of independent runs side by side; production is ()
+
+    Attributes
+    ----------
+    gap : (*runs,) difference of the Gini coefficients in the last epoch
+    """
+
+    name = "D4"
+
+    def __init__(
+        self, seed: int, half: int = 30, budget: AlarmBudget | None = None, runs: tuple[int, ...] = ()
+    ) -> None:
+        self.budget = budget or AlarmBudget()
+        self._seed, self._half, self._runs = seed, half, runs
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.growth = ConcentrationGrowth(self._half, self._runs)
+        self.peak = Peak(self._runs, BLIND_AFTER_EPOCHS)
+        self.gap = np.zeros(self._runs)
+
+    def update(self, observation: ArmCells) -> None:
+        """Take in the next epoch; one without exposures in either arm counts for nothing."""
+        seen = (observation.production.sum(axis=-1) > 0) & (observation.holdout.sum(axis=-1) > 0)
+        if seen.all():
+            rng = np.random.default_rng([self._seed, observation.epoch])
+            self.gap = gini_gap(observation.production, observation.holdout, rng)
+            self.growth.observe(self.gap)
+        self.peak.note(self.growth.log_evidence(), seen)
+
+    def kinds(self) -> NDArray[np.str_]:
+        """(*runs,) verdicts."""
+        return self.peak.kinds(self.budget)
+
+    def verdict(self, now_ms: int) -> Verdict:
+        """Of the one run that production is."""
+        return self.peak.verdict(
+            self.name,
+            self.budget,
+            now_ms,
+            lacking="no exposures of both arms: without a holdout a trend says nothing",
+            evidence={"gini_gap": float(self.gap), "epochs": int(self.growth.epochs)},
+        )
+
+    def state(self) -> State:
+        return capture(self, _STATE)
+
+    def restore(self, state: State) -> None:
+        reinstate(self, _STATE, state)
+
+
+def gini_gap(production: Int64, holdout: Int64, rng: np.random.Generator) -> Float64:
+    """(*runs,) Gini of production less that of the holdout, the larger arm thinned to the smaller."""
+    items = production.shape[-1]
+    pairs = zip(production.reshape(-1, items), holdout.reshape(-1, items), strict=True)
+    gaps = [_thinned_gap(mine, other, rng) for mine, other in pairs]
+    return np.array(gaps, dtype=np.float64).reshape(production.shape[:-1])
+
+
+def _thinned_gap(mine: Int64, other: Int64, rng: np.random.Generator) -> float:
+    size = min(int(mine.sum()), int(other.sum()))
+    return float(gini(thin(mine, size, rng)) - gini(thin(other, size, rng)))
 
 
 class ConcentrationGrowth:

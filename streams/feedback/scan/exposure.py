@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.feedback.concentration import ConcentrationGrowth
+from streams.feedback.concentration import ConcentrationGrowth, gini_gap
 from streams.feedback.concentration_measures import (
     gini,
     log_evidence_against_uniform,
     normalised_entropy,
-    thin,
     top_share,
 )
 from streams.feedback.evidence.alarm_budget import PAGE_FLOOR
@@ -99,10 +98,9 @@ def trend(log: CodedLog, other: CodedLog | None, rng: np.random.Generator, epoch
     """
     logs = [log] if other is None else [log, other]
     bounds = _bounds(logs, epochs)
-    mine, *others = (_counts_by_epoch(each, bounds) for each in logs)
-    difference = np.array(
-        [_gini_gap(counts, others[0][n] if others else None, rng) for n, counts in enumerate(mine)]
-    )
+    mine = _counts_by_epoch(log, bounds)
+    compared = _uniform_like(mine, rng) if other is None else _counts_by_epoch(other, bounds)
+    difference = gini_gap(mine, compared, rng)
     growth = ConcentrationGrowth(epochs // 2)
     for gap in difference:
         growth.observe(gap)
@@ -115,15 +113,13 @@ def trend(log: CodedLog, other: CodedLog | None, rng: np.random.Generator, epoch
     )
 
 
-def _gini_gap(mine: Int64, other: Int64 | None, rng: np.random.Generator) -> float:
-    if other is None:
-        other = _uniform(int(mine.sum()), len(mine), rng)
-    size = min(int(mine.sum()), int(other.sum()))
-    return float(gini(thin(mine, size, rng)) - gini(thin(other, size, rng)))
-
-
 def _uniform(rows: int, items: int, rng: np.random.Generator, draws: int | None = None) -> Int64:
     return rng.multinomial(rows, np.full(items, 1 / items), size=draws)
+
+
+def _uniform_like(counts: Int64, rng: np.random.Generator) -> Int64:
+    """Uniform exposure of as many rows in each epoch."""
+    return np.stack([_uniform(int(rows), counts.shape[-1], rng) for rows in counts.sum(axis=-1)])
 
 
 def _bounds(logs: list[CodedLog], epochs: int) -> Float64:

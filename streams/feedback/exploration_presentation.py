@@ -1,0 +1,124 @@
+"""D3, presentation: is an item clicked more because of how the ranker presents it?
+
+The same item, shown by chance and shown by choice. What differs is the presentation, so that this finds
+effects of place and prominence, never a selection loop: what people do with an item does not depend on
+why it was shown.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.feedback.base import Estimate, State, Verdict
+from streams.feedback.capture import capture, reinstate
+from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.peak import Peak
+
+Float64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MIN_CLUSTERS = 1000
+"""Clusters before the first look: the evidence rests on the central limit theorem."""
+
+_TUNED_TO = 10_000.0
+_BLIND_AFTER_EPOCHS = 3
+_STATE = ("sums", "peak.bets", "peak.idle", "peak.highest")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorationRows:
+    """Exposures of one epoch, m rows.
+
+    Attributes
+    ----------
+    explored : (m,) chosen by chance
+    click : (m,) 1 where it was clicked
+    expected : (m,) click rate of the item, known before the epoch
+    cluster : (m,) number of the unit that was assigned: the user where users are, the row where slots are.
+        Units are assigned anew in each epoch; a unit assigned once and for all is one cluster for ever, and
+        must come with all its rows at once
+    """
+
+    explored: Mask
+    click: Float64
+    expected: Float64
+    cluster: NDArray[np.intp]
+
+
+class PresentationDetector:
+    """Evidence that the mean of clusters' weighted residuals is not 0.
+
+    A row's residual is weighted by 1/π where it was explored and by −1/(1 − π) where not, so that each
+    cluster's sum has mean 0 if presentation does nothing. Evidence is the normal mixture behind the
+    asymptotic confidence sequence (Waudby-Smith et al., arXiv 2103.06476), over clusters.
+
+    Parameters
+    ----------
+    propensity : π with which a unit explores, logged, within (0, 1)
+    budget : of false alarms
+
+    Attributes
+    ----------
+    sums : (4,) clusters, rows, Σx and Σx² over the clusters
+    """
+
+    name = "D3-presentation"
+
+    def __init__(self, propensity: float, budget: AlarmBudget | None = None) -> None:
+        if not 0.0 < propensity < 1.0:
+            raise ValueError(f"propensity: {propensity} is not within (0, 1)")
+        self.budget = budget or AlarmBudget()
+        self._propensity = propensity
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.sums = np.zeros(4)
+        self.peak = Peak((), _BLIND_AFTER_EPOCHS)
+
+    def update(self, observation: ExplorationRows) -> None:
+        """Take in the next epoch."""
+        share = np.where(observation.explored, 1 / self._propensity, -1 / (1 - self._propensity))
+        residual = (observation.click - observation.expected) * share
+        unit, cluster = np.unique(observation.cluster, return_inverse=True)
+        per_cluster = np.bincount(cluster, weights=residual, minlength=len(unit))
+        self.sums += len(unit), len(residual), per_cluster.sum(), np.square(per_cluster).sum()
+        self.peak.note(self.log_evidence(), np.asarray(observation.explored.any()))
+
+    def log_evidence(self) -> Float64:
+        """ln W of an effect, in either direction; 0 before :data:`MIN_CLUSTERS`."""
+        clusters, _, total, squares = self.sums
+        spread = squares - total * total / max(clusters, 1.0)
+        if clusters < MIN_CLUSTERS or spread <= 0:
+            return np.zeros(())
+        mixed = clusters / _TUNED_TO
+        z_squared = total * total / spread
+        return np.asarray(z_squared / 2 * mixed / (mixed + 1) - np.log(mixed + 1) / 2)
+
+    def verdict(self, now_ms: int) -> Verdict:
+        """With the effect of exploring a row on its click rate as ``beta``."""
+        return self.peak.verdict(
+            self.name,
+            self.budget,
+            now_ms,
+            lacking="no rows were explored",
+            evidence={"clusters": int(self.sums[0]), "rows": int(self.sums[1])},
+            effect=self._effect(),
+        )
+
+    def state(self) -> State:
+        return capture(self, _STATE)
+
+    def restore(self, state: State) -> None:
+        reinstate(self, _STATE, state)
+
+    def _effect(self) -> Estimate | None:
+        """Clicks per row, exploring less choosing, with its 95 % confidence sequence."""
+        clusters, rows, total, squares = self.sums
+        if clusters < MIN_CLUSTERS:
+            return None
+        mixed = clusters / _TUNED_TO
+        spread = squares - total * total / clusters
+        margin = np.sqrt(spread * (mixed + 1) / mixed * (np.log(mixed + 1) + 2 * np.log(1 / 0.05)))
+        return Estimate(*(float(value / rows) for value in (total, total - margin, total + margin)))

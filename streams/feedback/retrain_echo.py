@@ -1,0 +1,141 @@
+"""D5: does a KPI answer to retraining itself?
+
+Deploy times are drawn uniformly from the slots of a window, and logged as such. If a deploy does nothing,
+the real slot is like any other, so the rank of its before-and-after difference among those of all slots is
+uniform, whatever the season or the trend; small ranks, again and again, are evidence. A better model moves
+a KPI too: on a KPI of exploration slots, which the model does not choose, it is an echo.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.feedback.base import State, Verdict
+from streams.feedback.capture import capture, reinstate
+from streams.feedback.concentration_measures import log_evidence_against_uniform
+from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.evidence.betting import log_mean_exp
+from streams.feedback.peak import Peak
+
+Float64 = NDArray[np.float64]
+
+POWERS: Float64 = np.array([0.2, 0.4, 0.6, 0.8])
+"""Exponents k of the bets k·p^(k-1) on small p (Vovk and Wang, Annals of Statistics 2021)."""
+
+BEFORE_AFTER = 8
+"""KPI values averaged on either side of a slot: two hours of quarters."""
+
+_BINS = 8
+_BLIND_AFTER = 1
+_NOT_SPREAD = "deploys are not spread over their window: nothing tells one from the time of day"
+_STATE = ("log_capital", "slots_seen", "effect", "peak.bets", "peak.idle", "peak.highest")
+
+
+@dataclass(frozen=True, slots=True)
+class Retrain:
+    """One deploy of a newly trained model.
+
+    Attributes
+    ----------
+    number : of the retrain, counted from 0: seeds the randomised rank
+    kpi : (slots + 2 * BEFORE_AFTER - 1,) values at equal steps, beginning BEFORE_AFTER steps before the
+        first slot of the window
+    slot : which slot was drawn, counted from 0
+    """
+
+    number: int
+    kpi: Float64
+    slot: int
+
+    def __post_init__(self) -> None:
+        slots = len(self.kpi) - 2 * BEFORE_AFTER + 1
+        if not 0 <= self.slot < slots:
+            raise ValueError(f"slot: {self.slot} is not within the {slots} slots of the window")
+        if not np.isfinite(self.kpi).all():
+            raise ValueError("kpi: not all values are finite")
+
+
+class RetrainEchoDetector:
+    """Bets that the KPI rises at the deploy more than at other times it could have been.
+
+    When deploys cluster in part of the window (Dirichlet evidence >= 100 over eight parts), they were not
+    drawn as logged, and the detector is blind.
+
+    Parameters
+    ----------
+    seed : of the ranks' tie-breaking, which must not change within the life of a process
+    budget : of false alarms
+
+    Attributes
+    ----------
+    log_capital : (4,) of the bets, one for each exponent
+    slots_seen : (8,) deploys by part of the window
+    effect : (2,) sums of the difference at the deploy, and of the mean over all slots
+    """
+
+    name = "D5"
+
+    def __init__(self, seed: int, budget: AlarmBudget | None = None) -> None:
+        self.budget = budget or AlarmBudget()
+        self._seed = seed
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.log_capital = np.zeros(len(POWERS))
+        self.slots_seen = np.zeros(_BINS, np.int64)
+        self.effect = np.zeros(2)
+        self.peak = Peak((), _BLIND_AFTER)
+
+    def update(self, observation: Retrain) -> None:
+        """Take in the next retrain, after the window has passed."""
+        jumps = jumps_by_slot(observation.kpi)
+        self.slots_seen[observation.slot * _BINS // len(jumps)] += 1
+        self.effect += jumps[observation.slot], jumps.mean()
+        spread = self._spread()
+        if spread:
+            tie = np.random.default_rng([self._seed, observation.number]).random()
+            p = randomised_rank(jumps, observation.slot, tie)
+            self.log_capital += np.log(POWERS) + (POWERS - 1.0) * np.log(p)
+        self.peak.note(self.log_evidence(), np.array(spread))
+
+    def log_evidence(self) -> Float64:
+        """ln W."""
+        return log_mean_exp(self.log_capital, axis=-1)
+
+    def verdict(self, now_ms: int) -> Verdict:
+        """Of what was seen so far."""
+        retrains = int(self.slots_seen.sum())
+        moved, usual = self.effect / max(1, retrains)
+        return self.peak.verdict(
+            self.name,
+            self.budget,
+            now_ms,
+            lacking=_NOT_SPREAD if retrains else "no retrain was seen yet",
+            evidence={"retrains": retrains, "kpi_jump": float(moved), "kpi_jump_of_any_slot": float(usual)},
+        )
+
+    def state(self) -> State:
+        return capture(self, _STATE)
+
+    def restore(self, state: State) -> None:
+        reinstate(self, _STATE, state)
+
+    def _spread(self) -> bool:
+        return log_evidence_against_uniform(self.slots_seen) < self.budget.log_ticket
+
+
+def jumps_by_slot(kpi: Float64) -> Float64:
+    """(slots,) mean of the BEFORE_AFTER values from each slot on, less that of those before it."""
+    sums = np.concatenate([[0.0], np.cumsum(kpi)])
+    means = (sums[BEFORE_AFTER:] - sums[:-BEFORE_AFTER]) / BEFORE_AFTER
+    jumps: Float64 = means[BEFORE_AFTER:] - means[:-BEFORE_AFTER]
+    return jumps
+
+
+def randomised_rank(values: Float64, place: int, tie: float) -> float:
+    """Rank of ``values[place]`` from the top, in (0, 1]; uniform when ``place`` was drawn uniformly."""
+    above = int((values > values[place]).sum())
+    equal = int((values == values[place]).sum())
+    return (above + (1.0 - tie) * equal) / len(values)
