@@ -1,10 +1,18 @@
 """Rows of several views in one batched read, as matrices."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from feature_store.online.base import OnlineStore, RowsOf
+from feature_store.online.base import RowsOf
 from feature_store.online.rows import decode_rows
 from feature_store.views import FeatureView, Float64
+
+
+class RowReader(Protocol):
+    """The part of an `OnlineStore` that requests need."""
+
+    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
+        """The rows of several views, None where there is no row."""
 
 
 class RowFetcher:
@@ -15,7 +23,7 @@ class RowFetcher:
     store : where the rows are
     """
 
-    def __init__(self, store: OnlineStore) -> None:
+    def __init__(self, store: RowReader) -> None:
         self._store = store
 
     def fetch(

@@ -1,0 +1,64 @@
+"""What was served, as something to check: the features of a request, and which rows they were read from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from feature_store.schema.served import RowMarks
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCase:
+    """The logged candidates of one request.
+
+    Attributes
+    ----------
+    features : (n, u + k) float32 as the model read them
+    marks : view, or ``view[i]`` -> the version of the row that each candidate's features come from
+    """
+
+    request_id: str
+    user_id: str
+    item_ids: list[str]
+    finalize_time_ms: int
+    features: NDArray[np.float32]
+    marks: Mapping[str, RowMarks]
+
+
+def cases_of(rows: pa.RecordBatch, fingerprint: str) -> Iterator[ServedCase]:
+    """The requests of one message of `rank.served` whose features are of the service ``fingerprint``."""
+    if pa.types.is_null(rows.schema.field("features").type):
+        return
+    requests = np.array(rows.column("request_id").to_pylist(), object)
+    starts = np.flatnonzero(np.concatenate(([True], requests[1:] != requests[:-1])))
+    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+        part = rows.slice(start, stop - start)
+        if part.column("fingerprint")[0].as_py() == fingerprint:
+            yield _case(part)
+
+
+def _case(rows: pa.RecordBatch) -> ServedCase:
+    features = rows.column("features")
+    values: NDArray[np.float32] = features.flatten().to_numpy().reshape(len(rows), features.type.list_size)
+    return ServedCase(
+        request_id=rows.column("request_id")[0].as_py(),
+        user_id=rows.column("user_id")[0].as_py(),
+        item_ids=rows.column("item_id").to_pylist(),
+        finalize_time_ms=rows.column("finalize_time_ms")[0].as_py(),
+        features=values,
+        marks=_marks(rows.column("row_marks")),
+    )
+
+
+def _marks(column: pa.Array) -> dict[str, RowMarks]:
+    if pa.types.is_null(column.type):
+        return {}
+    names = [column.type.field(i).name for i in range(column.type.num_fields)]
+    marks = {}
+    for name, mark in zip(names, column.flatten(), strict=True):
+        partition, row_offset = (part.to_numpy() for part in mark.flatten())
+        marks[name] = RowMarks(partition, row_offset)
+    return marks
