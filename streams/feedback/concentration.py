@@ -56,6 +56,8 @@ class ArmCells:
 class ConcentrationDetector:
     """Growth of the Gini coefficient of production, thinned, above that of the holdout.
 
+    The most that it says is `warning`.
+
     Parameters
     ----------
     seed : of the thinning, which must not change within the life of a process
@@ -80,7 +82,7 @@ class ConcentrationDetector:
     def reset(self) -> None:
         """Forget everything."""
         self.growth = ConcentrationGrowth(self._half, self._runs)
-        self.peak = Peak(self._runs, BLIND_AFTER_EPOCHS)
+        self.peak = Peak(self._runs, BLIND_AFTER_EPOCHS, pages=False)
         self.gap = np.zeros(self._runs)
 
     def update(self, observation: ArmCells) -> None:

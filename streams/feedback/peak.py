@@ -17,6 +17,7 @@ class Peak:
     ----------
     runs : shape of independent runs side by side; production is ()
     idle_limit : observations without a bet after which a process is blind
+    pages : whether it may wake somebody; otherwise a warning is the most that it says
 
     Attributes
     ----------
@@ -25,11 +26,12 @@ class Peak:
     highest : (*runs,) natural logarithm of the largest W so far
     """
 
-    def __init__(self, runs: tuple[int, ...], idle_limit: int) -> None:
+    def __init__(self, runs: tuple[int, ...], idle_limit: int, *, pages: bool = True) -> None:
         self.bets = np.zeros(runs, np.int64)
         self.idle = np.zeros(runs, np.int64)
         self.highest = np.zeros(runs)
         self._idle_limit = idle_limit
+        self._loudest = VerdictKind.LOOP_DETECTED if pages else VerdictKind.WARNING
 
     def note(self, log_evidence: Float64, bet: NDArray[np.bool_]) -> None:
         """One observation: the evidence after it, and where (*runs,) it was bet on."""
@@ -46,7 +48,7 @@ class Peak:
                 self.idle >= self._idle_limit,
                 self.bets == 0,
             ],
-            [VerdictKind.LOOP_DETECTED, VerdictKind.WARNING, VerdictKind.BLIND, VerdictKind.WARMING_UP],
+            [self._loudest, VerdictKind.WARNING, VerdictKind.BLIND, VerdictKind.WARMING_UP],
             VerdictKind.QUIET,
         )
 

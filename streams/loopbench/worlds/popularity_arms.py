@@ -26,18 +26,20 @@ class ArmsScale:
     items, events : of the catalogue; impressions in an epoch, both arms
     holdout : part of the users without the loop
     gain : weight of the click rate in the score of both arms: useful, and no loop
-    loop : weight of the click count in production's score
+    loop : weight of log(1 + clicks / 100), decayed, in production's score
     memory : what is left of a count after an epoch
     drift : whether tastes wander
+    frozen_holdout : the holdout keeps the scores of the first epoch: what a twin must not do
     """
 
     items: int = 1000
     events: float = 25_000.0
     holdout: float = 0.05
     gain: float = 0.2
-    loop: float = 0.4
+    loop: float = 1.0
     memory: float = 0.97
     drift: bool = True
+    frozen_holdout: bool = False
 
 
 class ArmsWorld:
@@ -47,6 +49,7 @@ class ArmsWorld:
         self._scale = scale
         self._noise = SeededNoise(seeds, (1, scale.items))
         self._taste = 0.5 * self._noise.normal()
+        self._first_taste = self._taste
         self._epoch = 0
         self._count, self._rows, self._clicks = (np.zeros(self._noise.shape) for _ in range(3))
 
@@ -56,8 +59,10 @@ class ArmsWorld:
         rate = (self._clicks + 1.0) / (self._rows + 1.0 / _RATE)
         corrected = scale.gain * _standard(np.log(rate))
         counted = scale.loop * np.log1p(self._count / _USUAL_COUNT)
-        production = self._shown(corrected + counted, scale.events * (1 - scale.holdout))
-        holdout = self._shown(corrected, scale.events * scale.holdout)
+        live = self._taste + corrected
+        twin = self._first_taste if scale.frozen_holdout else live
+        production = self._shown(live + counted, scale.events * (1 - scale.holdout))
+        holdout = self._shown(twin, scale.events * scale.holdout)
         self._learn(production + holdout)
         if scale.drift:
             self._taste = (1 - _REVERSION) * self._taste + _WALK * self._noise.normal()
@@ -65,8 +70,8 @@ class ArmsWorld:
         self._epoch += 1
         return cells
 
-    def _shown(self, feature: Float64, rows: float) -> Float64:
-        weight = np.exp(self._taste + feature)
+    def _shown(self, score: Float64, rows: float) -> Float64:
+        weight = np.exp(score)
         return self._noise.poisson(rows * weight / weight.sum(axis=-1, keepdims=True))
 
     def _learn(self, rows: Float64) -> None:
