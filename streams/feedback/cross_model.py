@@ -58,7 +58,7 @@ class CrossModel(NudgeDetector):
         reached: Mask = self.edges()
         for _ in self.watched.subjects:
             reached = np.logical_or(reached, reached @ reached)
-        return np.any(np.diagonal(reached, axis1=-2, axis2=-1), axis=-1)
+        return np.asarray(np.diagonal(reached, axis1=-2, axis2=-1).any(axis=-1))
 
     def spectral_radius(self) -> Float64:
         """(*runs,) of the believed edges' β; the others count as 0, or noise alone would look like a loop."""

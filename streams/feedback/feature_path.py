@@ -1,9 +1,9 @@
 """D1-F: which feature's contribution to the score answers to nudges?
 
 The service can score again, so each feature's contribution is known by itself: the noise of all others
-vanishes. It sees gains far too small to matter; `allowed_gain` says from where a declared path counts. What is
-left of the score when all logged contributions are taken away is watched like a feature: paths that are not
-logged end there.
+vanishes. It sees gains far too small to matter; `allowed_gain` says from where a declared path counts. What
+is left of the score when all logged contributions are taken away is watched like a feature: paths that are
+not logged end there.
 """
 
 from collections.abc import Mapping, Sequence

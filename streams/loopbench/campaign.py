@@ -61,8 +61,8 @@ class Outcome:
     ----------
     seeds : (s,)
     watches : by detector, the board and each of its members; of a contender, ticket and page are the same
-    beta, beta_over_items, beta_over_exposure : (s,) true β of the world's path, weighted as the detectors do, by
-        item and by exposure; 0 without a loop
+    beta, beta_over_items, beta_over_exposure : (s,) true β of the world's path, weighted as the detectors
+        do, by item and by exposure; 0 without a loop
     estimates : (s,) D1's estimate of the first; NaN where it has none
     covered : (s,) whether its confidence sequence held the truth at all epochs
     located : what is right about where it was found -> (s,) mask
@@ -85,9 +85,8 @@ def play(spec: WorldSpec, seeds: Sequence[int], contenders: Contenders = no_cont
     world = spec.world(seeds)
     board = _board(spec, world.features)
     rivals = list(contenders(spec))
-    alarms = {
-        watched.name: _Alarms(len(seeds), board.budget) for watched in (board, *board.detectors, *rivals)
-    }
+    members: list[Board | NudgeDetector] = [board, *board.detectors]
+    alarms = {watched.name: _Alarms(len(seeds), board.budget) for watched in (*members, *rivals)}
     estimate = _Estimate(spec, board, world.truth)
     cpu_s = 0.0
     for epoch in range(spec.epochs):
@@ -96,7 +95,7 @@ def play(spec: WorldSpec, seeds: Sequence[int], contenders: Contenders = no_cont
         started = time.process_time()
         board.update(cells)
         cpu_s += time.process_time() - started
-        for watched in (board, *board.detectors):
+        for watched in members:
             alarms[watched.name].note(epoch, watched.log_evidence())
         for rival in rivals:
             rival.update(cells)

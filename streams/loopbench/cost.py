@@ -14,7 +14,7 @@ def engagement_cost(sampler: Sampler, delta: float) -> float:
     """Share of the click-through rate that nudges of size ``delta`` cost.
 
     In a top-10-of-200 ranker it is measured, for the worst case that scores are exactly what users want. A
-    ranker that samples by softmax loses next to nothing: the expectation of exp(nudge) is the same for all items.
+    ranker that samples by softmax loses next to nothing: exp(nudge) has the same mean for all items.
     """
     return _lost_in_top_k(delta) if isinstance(sampler, TopK) else 0.0
 

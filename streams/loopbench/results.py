@@ -31,8 +31,8 @@ class DetectorRow:
 class WorldRow:
     """One world on the board.
 
-    ``beta`` is β_w, weighted by exposure, of the path that the world is about; ``power`` the share of the seeds
-    in which the fused board said `loop_detected` within ``events``, its bounds Clopper–Pearson at 95 %.
+    ``beta`` is β_w, weighted by exposure, of the path that the world is about; ``power`` the share of the
+    seeds in which the fused board said `loop_detected` within ``events``, its bounds Clopper–Pearson at 95 %.
     ``warnings`` counts seeds that reached the ticket threshold. ``coverage`` is the share of the seeds whose
     confidence sequence held the true β at every epoch.
     """

@@ -25,7 +25,8 @@ class Softmax:
 
     def shares(self, published: Float64) -> Float64:
         weight = np.exp(published - published.max(axis=-1, keepdims=True))
-        return weight / weight.sum(axis=-1, keepdims=True)
+        share: Float64 = weight / weight.sum(axis=-1, keepdims=True)
+        return share
 
 
 class TopK:

@@ -25,6 +25,9 @@ def bench(
     world: Annotated[
         list[str] | None, typer.Option(help="Only this world; may be given more than once.")
     ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Show what others would have watched on the same board.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     output: Annotated[
         Path | None, typer.Option(file_okay=False, help="Write loopbench.json, .md and plots (SVG) there.")
@@ -39,14 +42,18 @@ def bench(
     unknown = sorted(set(names) - set(WORLDS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: not among {', '.join(WORLDS)}", param_hint="--world")
-    rows = _run(names, range(first_seed, first_seed + seeds), workers, output)
+    rows = _run(names, range(first_seed, first_seed + seeds), workers, baselines, output)
     if as_json:
         typer.echo(json.dumps({"worlds": [row.to_json() for row in rows]}))
     else:
         Console().print(as_table(rows))
 
 
-def _run(names: Sequence[str], seeds: Sequence[int], workers: int, output: Path | None) -> list[WorldRow]:
+def _run(
+    names: Sequence[str], seeds: Sequence[int], workers: int, baselines: bool, output: Path | None
+) -> list[WorldRow]:
+    from streams.loopbench.campaign import no_contenders
+    from streams.loopbench.contenders import everybody
     from streams.loopbench.results import row_of
     from streams.loopbench.run import run_worlds
 
@@ -54,8 +61,9 @@ def _run(names: Sequence[str], seeds: Sequence[int], workers: int, output: Path 
     columns = (TextColumn("{task.description}"), *Progress.get_default_columns()[1:2], MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=len(seeds)) for name in names}
-        played = run_worlds(names, seeds, workers, lambda name, count: progress.advance(bars[name], count))
-        for spec, outcome in played:
+        contenders = everybody if baselines else no_contenders
+        advance = lambda name, count: progress.advance(bars[name], count)  # noqa: E731
+        for spec, outcome in run_worlds(names, seeds, workers, advance, contenders):
             rows.append(row_of(spec, outcome))
             if output:
                 _write(output, rows)

@@ -40,8 +40,7 @@ class AsymptoticSequence:
         """Take in (*streams, n) values; a weight of 0 leaves one out."""
         weighted = weights * values
         terms = (weights, weights * weights, weighted, weights * weighted, weighted * weighted)
-        for total, term in zip(self.sums, terms, strict=True):
-            total += term.sum(axis=-1)
+        self.sums += np.stack([term.sum(axis=-1) for term in terms])
 
     def interval(self) -> Interval:
         """Two-sided; the whole line before the first value."""
@@ -110,8 +109,7 @@ class EmpiricalBernstein:
             taken.sum(axis=-1) * per_value,
             surprise,
         )
-        for total, term in zip(self.sums, terms, strict=True):
-            total += term
+        self.sums += np.stack(terms)
 
     def interval(self) -> Interval:
         """Two-sided; the whole line before the first value."""
