@@ -75,6 +75,13 @@ class Value(Protocol):
         """(n,) float64; not finite where a head that counts is not."""
 
 
+class Nudger(Protocol):
+    """Knows what is added to published scores, and never to anything else."""
+
+    def nudge(self, epoch: int, batch: CandidateBatch) -> Float64:
+        """(n,) to be added to each candidate's score."""
+
+
 class Selector(Protocol):
     """Orders the candidates."""
 

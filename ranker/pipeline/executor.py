@@ -1,12 +1,13 @@
 """Runs the stages of a request in order, under one deadline, whatever fails."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from feature_store.clock import Clock
 from ranker.pipeline.batch import Bool, CandidateBatch
-from ranker.pipeline.components import Filter, Hydrator, Source, Surface
+from ranker.pipeline.components import Filter, Hydrator, Nudger, Source, Surface
 from ranker.pipeline.features import Features
 from ranker.pipeline.items import ItemColumns
 from ranker.pipeline.journal import Journal
@@ -28,6 +29,7 @@ class RankingPipeline:
     surfaces : surface -> its stages
     default : the stages of every other surface
     clock : its monotonic time measures the stages
+    nudger : asked where a request's arms say so
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class RankingPipeline:
         surfaces: Mapping[str, Surface],
         default: Surface,
         clock: Clock,
+        nudger: Nudger | None = None,
     ) -> None:
         self._items = items
         self._hydrator = hydrator
@@ -45,6 +48,7 @@ class RankingPipeline:
         self._surfaces = surfaces
         self._default = default
         self._clock = clock
+        self._nudger = nudger
 
     def rank(self, query: Query) -> RankingOutcome:
         """Rank a request; raises nothing for what a component does."""
@@ -66,6 +70,7 @@ class RankingPipeline:
             else:
                 scores = self._scorers.score(journal, surface.value, query, batch, features)
         with journal.stage("selection"):
+            scores = self._nudged(journal, query, batch, scores)
             slate = _select(journal, surface, query, batch, scores)
         return RankingOutcome(
             batch=batch,
@@ -77,7 +82,16 @@ class RankingPipeline:
             degraded=tuple(journal.degraded),
             failures=tuple(journal.failures),
             stage_ms=journal.stage_ms,
+            assignments=query.arms.assignments,
         )
+
+    def _nudged(self, journal: Journal, query: Query, batch: CandidateBatch, scores: Scores) -> Scores:
+        """Where nothing scored the candidates, there is nothing to nudge."""
+        epoch = query.arms.nudge_epoch
+        if self._nudger is None or epoch is None or not scores.heads:
+            return scores
+        nudge = journal.attempt("nudge", scores.nudge, self._nudger.nudge, epoch, batch)
+        return replace(scores, nudge=nudge)
 
     def _gather(self, journal: Journal, sources: Sequence[Source], query: Query) -> CandidateBatch:
         if query.candidates is not None:

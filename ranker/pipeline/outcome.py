@@ -1,7 +1,9 @@
 """What a ranking ends in: the slate, and everything needed to say later why."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from feature_store.schema.requests import Assignment
 from ranker.pipeline.batch import CandidateBatch, Float64, Heads, Index
 from ranker.pipeline.features import Features
 
@@ -63,6 +65,7 @@ class RankingOutcome:
     degraded : what the answer was made without, in the order in which it happened
     failures : the errors behind it
     stage_ms : stage -> milliseconds
+    assignments : experiment -> the arm that this request was in
     """
 
     batch: CandidateBatch
@@ -74,3 +77,4 @@ class RankingOutcome:
     degraded: tuple[str, ...]
     failures: tuple[Failure, ...]
     stage_ms: dict[str, float]
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)

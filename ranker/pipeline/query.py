@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ranker.pipeline.arms import NO_ARMS, Arms
 from ranker.pipeline.deadline import Deadline
 
 
@@ -17,6 +18,7 @@ class Query:
     finalize_time_ms : the moment that features are finalized for
     sampled : whether every candidate's features are logged, not only the served ones
     deadline : what is left of the request's time
+    arms : what experiments do to it
     """
 
     request_id: str
@@ -27,3 +29,4 @@ class Query:
     finalize_time_ms: int
     sampled: bool
     deadline: Deadline
+    arms: Arms = NO_ARMS

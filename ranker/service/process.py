@@ -15,6 +15,7 @@ from ranker.registry.connect import open_registry
 from ranker.registry.watcher import ChampionWatcher
 from ranker.service.feature_reader import FeatureReader
 from ranker.service.http import Backends, HttpDoor
+from ranker.service.instruments import open_instruments
 from ranker.service.kafka import KafkaDoor
 from ranker.service.lanes import Lanes
 from ranker.service.metrics import RankerMetrics
@@ -30,6 +31,7 @@ from ranker.service.wiring import (
     make_scorers,
     make_shelves,
     make_side_effects,
+    make_surfaces,
     model_problem,
     open_knowledge,
 )
@@ -147,28 +149,50 @@ def _open_engine(
     metrics = RankerMetrics(policy.surfaces)
     client = open_inference(settings, knowledge.service.fingerprint)
     stack.callback(client.close)
-    watcher = ChampionWatcher(
-        open_registry(settings, clock), client, knowledge.service.fingerprint, pinned=settings.model
+    watcher = _watch(settings, knowledge, client, settings.model, clock, stack)
+    frozen = (
+        _watch(settings, knowledge, client, settings.holdout_model, clock, stack)
+        if settings.holdout_share
+        else None
     )
-    watcher.start()
-    stack.callback(watcher.close)
+    instruments = open_instruments(settings, clock, stack)
+    stages = make_surfaces(policy, knowledge, shelves)
     publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
     stack.callback(_close_publisher, publisher, settings.drain_s)
-    effects: SideEffects = make_side_effects(settings, knowledge, publisher, metrics)
+    effects: SideEffects = make_side_effects(
+        settings, knowledge, publisher, metrics, instruments.effects(stages)
+    )
     stack.callback(effects.close)
     lanes = Lanes(settings.rank_lanes, settings.rank_waiting, clock)
     stack.callback(lanes.close)
-    scorers = make_scorers(settings, knowledge.service, client, watcher, clock)
+    scorers = make_scorers(settings, knowledge.service, client, watcher, frozen, clock)
     ranking = Ranking(
-        make_pipeline(settings, policy, knowledge, scorers, shelves, clock),
+        make_pipeline(settings, knowledge, scorers, stages, instruments.nudger, clock),
         Responder(knowledge.service),
         Limits(settings.rank_deadline_ms, settings.rank_max_candidates, settings.served_sample_rate),
         clock,
         metrics,
         effects.submit,
+        instruments.draw_arms,
     )
     metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
     return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics)
+
+
+def _watch(
+    settings: RankerSettings,
+    knowledge: Knowledge,
+    client: InferenceClient,
+    model: str | None,
+    clock: Clock,
+    stack: ExitStack,
+) -> ChampionWatcher:
+    """Follow ``model``, or the champion if there is none."""
+    registry = open_registry(settings, clock)
+    watcher = ChampionWatcher(registry, client, knowledge.service.fingerprint, pinned=model)
+    watcher.start()
+    stack.callback(watcher.close)
+    return watcher
 
 
 def _close_publisher(publisher: Publisher, timeout_s: float) -> None:

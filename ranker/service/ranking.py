@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from feature_store.clock import Clock
 from feature_store.schema.ids import hash53
 from feature_store.schema.requests import RankRequest, parse_request
+from ranker.pipeline.arms import NO_ARMS, Arms
 from ranker.pipeline.deadline import Deadline
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.query import Query
@@ -14,6 +15,14 @@ from ranker.service.respond import Responder
 from ranker.side_effects.answer import Answer
 
 _SAMPLES = 1 << 53
+
+DrawArms = Callable[[str, str, str, int], Arms]
+"""(request id, user id, surface, now ms) -> what experiments do to the request"""
+
+
+def no_experiments(request_id: str, user_id: str, surface: str, now_ms: int) -> Arms:
+    """Leaves every request alone."""
+    return NO_ARMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Ranking:
     Parameters
     ----------
     follow_up : told of every answer that has left, without waiting
+    draw_arms : asked for every request
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class Ranking:
         clock: Clock,
         metrics: RankerMetrics,
         follow_up: Callable[[Answer], None],
+        draw_arms: DrawArms = no_experiments,
     ) -> None:
         self._pipeline = pipeline
         self._respond = respond
@@ -64,6 +75,7 @@ class Ranking:
         self._clock = clock
         self._metrics = metrics
         self._follow_up = follow_up
+        self._draw_arms = draw_arms
 
     def begin(self, payload: bytes) -> Arrival:
         """The request in ``payload``; its deadline starts now.
@@ -98,7 +110,7 @@ class Ranking:
         self._follow_up(answer)
 
     def _query(self, request: RankRequest) -> Query:
-        time_ms = request.event_time_ms
+        now_ms, time_ms = self._clock.now_ms(), request.event_time_ms
         candidates = request.candidates
         return Query(
             request_id=request.request_id,
@@ -106,7 +118,8 @@ class Ranking:
             surface=request.surface,
             candidates=candidates,
             limit=request.limit,
-            finalize_time_ms=self._clock.now_ms() if time_ms is None else time_ms,
+            finalize_time_ms=now_ms if time_ms is None else time_ms,
             sampled=hash53(request.request_id) < self._limits.sample_rate * _SAMPLES,
             deadline=Deadline(self._clock, self._limits.deadline_ms),
+            arms=self._draw_arms(request.request_id, request.user_id, request.surface, now_ms),
         )

@@ -39,6 +39,7 @@ class Responder:
                 items=ranked_items(outcome),
                 model=ModelRef(outcome.scores.model, outcome.scores.version),
                 feature_service=self._service,
+                assignments=dict(outcome.assignments),
                 degraded=list(outcome.degraded),
                 served_time_ms=served_time_ms,
                 latency_ms=round(latency_ms, 3),

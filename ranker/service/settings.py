@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from feature_store.settings import Settings
+from ranker.experiments.settings import ExperimentSettings
 from ranker.policies.config import DEFAULT_POLICY
 
 
-class RankerSettings(Settings):
+class RankerSettings(ExperimentSettings):
     """Front doors, deadlines, admission and what is logged."""
 
     http_port: int = Field(0, ge=0, le=65535, description="Port of the HTTP front door; 0: any.")

@@ -11,6 +11,7 @@ from ranker.pipeline.items import ItemColumns
 from ranker.policies.config import FilterName, Policy, SourceName, SurfacePolicy
 from ranker.policies.value_model import ValueModel
 from ranker.selectors.by_score import ByScore
+from ranker.selectors.exploring import Exploring
 
 
 def surfaces(policy: Policy, items: ItemColumns, sources: Mapping[SourceName, Source]) -> dict[str, Surface]:
@@ -29,7 +30,7 @@ def surfaces(policy: Policy, items: ItemColumns, sources: Mapping[SourceName, So
             sources=tuple(sources[name] for name in wanted.sources),
             filters=tuple(filters[name] for name in wanted.filters),
             value=value,
-            selector=ByScore(wanted.most_per_creator, wanted.window),
+            selector=Exploring(ByScore(wanted.most_per_creator, wanted.window)),
         )
 
     return {name: stages(wanted) for name, wanted in policy.surfaces.items()}

@@ -1,6 +1,6 @@
 """Puts the process together: settings in, front doors out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,12 +15,14 @@ from feature_store.schema.ids import partition_of
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import RowHydrator, item_columns
 from ranker.pipeline.batch import Float64
+from ranker.pipeline.components import Nudger, Scorer, Surface
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.items import ItemColumns
 from ranker.pipeline.scoring import ScorerChain
 from ranker.policies.config import DEFAULT_SURFACE, Policy
 from ranker.registry.watcher import ChampionWatcher
 from ranker.scorers.breaker import Breaker
+from ranker.scorers.by_arm import ByArm
 from ranker.scorers.counters import CounterScorer
 from ranker.scorers.model import ModelScorer
 from ranker.service.metrics import RankerMetrics
@@ -28,7 +30,7 @@ from ranker.service.settings import RankerSettings
 from ranker.service.surfaces import surfaces
 from ranker.side_effects.served import ServedLog, ServedRows
 from ranker.side_effects.timeline import ReadyTimeline
-from ranker.side_effects.worker import SideEffects
+from ranker.side_effects.worker import SideEffect, SideEffects
 from ranker.sources.recent import recent
 from ranker.sources.shelf import Shelf
 from ranker.sources.trending import DecayedCounts, trending
@@ -102,9 +104,13 @@ def make_scorers(
     service: FeatureService,
     client: InferenceClient,
     watcher: ChampionWatcher,
+    frozen: ChampionWatcher | None,
     clock: Clock,
 ) -> ScorerChain:
-    """model → last good model → counters; the chain itself ends in the input order."""
+    """model → last good model → counters; the chain itself ends in the input order.
+
+    Users of the holdout are answered by ``frozen``, where there is one.
+    """
     model = partial(
         ModelScorer,
         client=client,
@@ -112,39 +118,51 @@ def make_scorers(
         timeout_ms=settings.rank_model_timeout_ms,
         note="embedded_inference" if settings.inference == "embedded" else None,
     )
+    first: Scorer = model("model", serving=lambda: watcher.current, breaker=Breaker(clock))
+    if frozen is not None:
+        first = ByArm(first, model("model", serving=lambda: frozen.current, breaker=Breaker(clock)))
     return ScorerChain(
         (
-            model("model", serving=lambda: watcher.current, breaker=Breaker(clock)),
+            first,
             model("last_good_model", serving=lambda: watcher.previous, breaker=Breaker(clock)),
             CounterScorer(service.candidate, IMPRESSIONS, CLICKS),
         )
     )
 
 
+def make_surfaces(policy: Policy, knowledge: Knowledge, shelves: tuple[Shelf, Shelf]) -> dict[str, Surface]:
+    """surface -> its stages."""
+    return surfaces(policy, knowledge.items, {"recent": shelves[0], "trending": shelves[1]})
+
+
 def make_pipeline(
     settings: RankerSettings,
-    policy: Policy,
     knowledge: Knowledge,
     scorers: ScorerChain,
-    shelves: tuple[Shelf, Shelf],
+    stages: Mapping[str, Surface],
+    nudger: Nudger | None,
     clock: Clock,
 ) -> RankingPipeline:
     """The pipeline behind both front doors."""
-    stages = surfaces(policy, knowledge.items, {"recent": shelves[0], "trending": shelves[1]})
     partitions = settings.batch_partitions
     hydrator = RowHydrator(
         knowledge.catalog, knowledge.service, knowledge.items, knowledge.fetcher, partitions
     )
-    return RankingPipeline(knowledge.items, hydrator, scorers, stages, stages[DEFAULT_SURFACE], clock)
+    return RankingPipeline(knowledge.items, hydrator, scorers, stages, stages[DEFAULT_SURFACE], clock, nudger)
 
 
 def make_side_effects(
-    settings: RankerSettings, knowledge: Knowledge, log: ServedLog, metrics: RankerMetrics
+    settings: RankerSettings,
+    knowledge: Knowledge,
+    log: ServedLog,
+    metrics: RankerMetrics,
+    others: tuple[SideEffect, ...],
 ) -> SideEffects:
-    """Ready timelines and `rank.served`."""
-    effects = (
+    """Ready timelines, `rank.served`, and ``others``."""
+    effects: tuple[SideEffect, ...] = (
         ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s),
         ServedRows(log, settings.batch_partitions),
+        *others,
     )
     return SideEffects(effects, settings.side_effects_waiting, metrics.dropped)
 

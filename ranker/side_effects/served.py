@@ -72,5 +72,6 @@ def served_request(answer: Answer) -> ServedRequest:
         sampled=query.sampled,
         features=np.concatenate((user, features.candidates), axis=1),
         ids=features.ids,
+        assignments=outcome.assignments,
         row_marks={name: mark for rows in features.rows_read for name, mark in rows.marks().items()},
     )

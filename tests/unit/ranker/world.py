@@ -17,7 +17,7 @@ from ranker.filters.blocked_creator import BlockedCreator
 from ranker.filters.expired import Expired
 from ranker.filters.seen import Seen
 from ranker.hydrators.rows import RowHydrator, item_columns
-from ranker.pipeline.components import Filter, Hydrator, Scorer, Selector, Source, Surface, Value
+from ranker.pipeline.components import Filter, Hydrator, Nudger, Scorer, Selector, Source, Surface, Value
 from ranker.pipeline.deadline import Deadline
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.query import Query
@@ -57,6 +57,7 @@ class World:
     sources: tuple[Source, ...] = ()
     value: Value = field(default_factory=lambda: ValueModel({"click": 1.0, "like": 2.0}))
     selector: Selector = field(default_factory=ByScore)
+    nudger: Nudger | None = None
 
     def __post_init__(self) -> None:
         self.client = FunctionClient({"ranker": self._infer})
@@ -115,7 +116,8 @@ class World:
     def pipeline(self) -> RankingPipeline:
         """A pipeline over the world as it is."""
         surface = Surface("test/1", self.sources, self.filters, self.value, self.selector)
-        return RankingPipeline(self.items, self.hydrator, ScorerChain(self.scorers), {}, surface, self.clock)
+        scorers = ScorerChain(self.scorers)
+        return RankingPipeline(self.items, self.hydrator, scorers, {}, surface, self.clock, self.nudger)
 
     def query(self, candidates: list[str] | None, *, limit: int = 2000, user_id: str = "u1") -> Query:
         """A request as of now, with 500 ms to go."""

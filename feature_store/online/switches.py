@@ -1,0 +1,75 @@
+"""Switches that operators throw while the system runs: which experiments are off, and why."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+from redis import Redis
+from redis.cluster import RedisCluster
+
+_KEY = "eddyline:experiments:off"
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """An experiment that is switched off.
+
+    Attributes
+    ----------
+    reason : in words
+    since_time_ms : ms UTC
+    """
+
+    reason: str
+    since_time_ms: int
+
+
+class SwitchStore(Protocol):
+    """Where switches live."""
+
+    def read(self) -> Mapping[str, Switch]:
+        """Experiments that are off."""
+
+    def switch_off(self, experiment: str, switch: Switch) -> None:
+        """Switch one off; the last reason stays."""
+
+    def switch_on(self, experiment: str) -> None:
+        """Let one run again."""
+
+
+class MemorySwitches:
+    """A `SwitchStore` in this process."""
+
+    def __init__(self) -> None:
+        self._off: dict[str, Switch] = {}
+
+    def read(self) -> Mapping[str, Switch]:
+        """See `SwitchStore.read`."""
+        return dict(self._off)
+
+    def switch_off(self, experiment: str, switch: Switch) -> None:
+        """See `SwitchStore.switch_off`."""
+        self._off[experiment] = switch
+
+    def switch_on(self, experiment: str) -> None:
+        """See `SwitchStore.switch_on`."""
+        self._off.pop(experiment, None)
+
+
+class RedisSwitches:
+    """A `SwitchStore` in one Redis hash; raises what the client raises."""
+
+    def __init__(self, redis: Redis | RedisCluster) -> None:
+        self._redis = redis
+
+    def read(self) -> Mapping[str, Switch]:
+        """See `SwitchStore.read`."""
+        stored: dict[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
+        return {name.decode(): msgspec.json.decode(switch, type=Switch) for name, switch in stored.items()}
+
+    def switch_off(self, experiment: str, switch: Switch) -> None:
+        """See `SwitchStore.switch_off`."""
+        self._redis.hset(_KEY, experiment, msgspec.json.encode(switch))
+
+    def switch_on(self, experiment: str) -> None:
+        """See `SwitchStore.switch_on`."""
+        self._redis.hdel(_KEY, experiment)

@@ -1,0 +1,1 @@
+"""Randomisation that we log ourselves: nudges, exploration, a holdout, deploy times. Off unless set."""

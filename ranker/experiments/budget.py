@@ -1,0 +1,42 @@
+"""Stops experiments that cost more than they may."""
+
+from collections.abc import Callable
+
+import structlog
+
+from feature_store.clock import Clock
+from feature_store.online.switches import Switch, SwitchStore
+
+_log = structlog.get_logger()
+_JUDGED_FROM = 100
+
+
+class CostBudget:
+    """Throws the switch of an experiment once its measured cost is above the budget.
+
+    Parameters
+    ----------
+    share_max : of the expected value of answers, within (0, 1]
+    show : told each cost, for metrics
+    """
+
+    def __init__(
+        self, store: SwitchStore, share_max: float, clock: Clock, show: Callable[[str, float], None]
+    ) -> None:
+        self._store = store
+        self._share_max = share_max
+        self._clock = clock
+        self._show = show
+        self._seen: dict[str, int] = {}
+        self._thrown: set[str] = set()
+
+    def spent(self, experiment: str, share: float) -> None:
+        """Take in what ``experiment`` costs by now; raises what the store raises."""
+        self._show(experiment, share)
+        self._seen[experiment] = self._seen.get(experiment, 0) + 1
+        if share <= self._share_max or self._seen[experiment] < _JUDGED_FROM or experiment in self._thrown:
+            return
+        reason = f"costs {share:.2%} of the expected value of answers, more than {self._share_max:.2%}"
+        _log.error("experiment_stopped", experiment=experiment, reason=reason)
+        self._store.switch_off(experiment, Switch(reason, self._clock.now_ms()))
+        self._thrown.add(experiment)

@@ -1,0 +1,101 @@
+"""Puts experiments together with what they need: salts, switches, a budget, a frozen model."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+
+from feature_store.clock import Clock
+from feature_store.online.connection import connect
+from feature_store.online.switches import RedisSwitches
+from ranker.experiments.budget import CostBudget
+from ranker.experiments.draw import EXPERIMENTS, EXPLORATION, NUDGES, Experiments
+from ranker.experiments.nudge import Nudges
+from ranker.experiments.settings import ExperimentSettings
+from ranker.experiments.switches import SwitchWatcher
+from ranker.pipeline.components import Nudger, Surface
+from ranker.policies.config import DEFAULT_SURFACE
+from ranker.service.ranking import DrawArms, no_experiments
+from ranker.side_effects.experiment_cost import ExperimentCost
+from ranker.side_effects.worker import SideEffect
+
+_SWITCH_TIMEOUT_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What rankings are randomised with; of a ranker without experiments, nothing.
+
+    Attributes
+    ----------
+    effects : makes the side effects that watch over the budget, once there are surfaces
+    """
+
+    draw_arms: DrawArms
+    nudger: Nudger | None
+    effects: Callable[[Mapping[str, Surface]], tuple[SideEffect, ...]]
+
+
+OFF = Instruments(no_experiments, None, lambda _surfaces: ())
+
+
+class ExperimentMetrics:
+    """Which experiments run, and what they cost."""
+
+    def __init__(self, settings: ExperimentSettings, registry: CollectorRegistry = REGISTRY) -> None:
+        self._running = Gauge(
+            "eddyline_ranker_experiment_running",
+            "1 while an experiment that the settings ask for runs, 0 while it is switched off.",
+            ("experiment",),
+            registry=registry,
+        )
+        self._cost = Gauge(
+            "eddyline_ranker_experiment_cost_ratio",
+            "Share of the expected value of answers that an experiment costs.",
+            ("experiment",),
+            registry=registry,
+        )
+        limit = Gauge(
+            "eddyline_ranker_experiment_cost_max_ratio",
+            "Cost above which an experiment is stopped.",
+            registry=registry,
+        )
+        limit.set(settings.experiments_cost_max)
+
+    def watch(self, experiment: str, off: Callable[[], frozenset[str]]) -> None:
+        """Show whether it runs whenever metrics are asked for."""
+        self._running.labels(experiment).set_function(lambda: float(experiment not in off()))
+
+    def cost(self, experiment: str, share: float) -> None:
+        """Show what it costs."""
+        self._cost.labels(experiment).set(share)
+
+
+def asked_for(settings: ExperimentSettings) -> tuple[str, ...]:
+    """Names of the experiments that the settings ask for."""
+    sizes = (settings.nudge_delta, settings.explore_share, settings.holdout_share)
+    return tuple(name for name, size in zip(EXPERIMENTS, sizes, strict=True) if size)
+
+
+def open_instruments(settings: ExperimentSettings, clock: Clock, stack: ExitStack) -> Instruments:
+    """Follow the switches, if the settings ask for any experiment at all."""
+    wanted = asked_for(settings)
+    if not wanted:
+        return OFF
+    store = RedisSwitches(connect(settings, _SWITCH_TIMEOUT_MS))
+    switches = SwitchWatcher(store, clock)
+    switches.start()
+    stack.callback(switches.close)
+    metrics = ExperimentMetrics(settings)
+    for name in wanted:
+        metrics.watch(name, switches.off)
+    budget = CostBudget(store, settings.experiments_cost_max, clock, metrics.cost)
+
+    def effects(surfaces: Mapping[str, Surface]) -> tuple[SideEffect, ...]:
+        selectors = {name: surface.selector for name, surface in surfaces.items()}
+        default = selectors[DEFAULT_SURFACE]
+        return (ExperimentCost(selectors, default, budget.spent, nudges=NUDGES, exploration=EXPLORATION),)
+
+    nudges = Nudges(settings.nudge_salt.get_secret_value().encode(), settings.nudge_delta)
+    return Instruments(Experiments(settings, switches.off).arms, nudges, effects)

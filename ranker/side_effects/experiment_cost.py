@@ -1,0 +1,93 @@
+"""What experiments cost: the value that answers would have had without them, by the model's own scores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from ranker.pipeline.arms import NO_ARMS
+from ranker.pipeline.batch import Float64, Index
+from ranker.pipeline.components import Selector
+from ranker.side_effects.answer import Answer
+
+Spent = Callable[[str, float], None]
+"""(experiment, share of the expected value that it costs, by now)"""
+
+_MEASURE_EVERY = 8
+_REMEMBERED = 1_000.0
+
+
+class RunningCost:
+    """Share of a sum that is lost, over about the last thousand answers measured."""
+
+    def __init__(self) -> None:
+        self._lost = 0.0
+        self._whole = 0.0
+        self.measured = 0
+
+    def add(self, best: float, shown: float) -> None:
+        """One answer worth ``shown`` that could have been worth ``best``."""
+        kept = 1.0 - 1.0 / _REMEMBERED
+        self._lost = self._lost * kept + (best - shown)
+        self._whole = self._whole * kept + abs(best)
+        self.measured += 1
+
+    @property
+    def share(self) -> float:
+        """Lost so far, of the whole; 0 before the first."""
+        return self._lost / self._whole if self._whole else 0.0
+
+
+class ExperimentCost:
+    """Ranks some answers again without the experiments: off the request's path.
+
+    Parameters
+    ----------
+    selectors : surface -> its selector
+    default : that of every other surface
+    spent : told after each answer measured
+    nudges, exploration : their names
+    """
+
+    name = "experiment_cost"
+
+    def __init__(
+        self,
+        selectors: Mapping[str, Selector],
+        default: Selector,
+        spent: Spent,
+        *,
+        nudges: str,
+        exploration: str,
+    ) -> None:
+        self._selectors = dict(selectors)
+        self._default = default
+        self._spent = spent
+        self._names = nudges, exploration
+        self._costs = {nudges: RunningCost(), exploration: RunningCost()}
+        self._touched = 0
+
+    def apply(self, answers: Sequence[Answer]) -> None:
+        """Measure every eighth of the answers that an experiment touched."""
+        for answer in answers:
+            arms = answer.query.arms
+            if arms.nudge_epoch is None and arms.exploration is None:
+                continue
+            self._touched += 1
+            if self._touched % _MEASURE_EVERY == 0:
+                self._measure(answer)
+
+    def _measure(self, answer: Answer) -> None:
+        raw, slate = answer.outcome.scores.raw, answer.outcome.slate
+        best, nudged = (self._alone(answer, scores) for scores in (raw, answer.outcome.scores.published))
+        worth = [float(np.sum(raw[order])) for order in (best, nudged, slate.order)]
+        for name, (before, after) in zip(self._names, pairwise(worth), strict=True):
+            self._costs[name].add(before, after)
+            self._spent(name, self._costs[name].share)
+
+    def _alone(self, answer: Answer, scores: Float64) -> Index:
+        """The slate that these scores alone would have given."""
+        query = replace(answer.query, arms=NO_ARMS)
+        selector = self._selectors.get(query.surface, self._default)
+        return selector.select(query, answer.outcome.batch, scores).order
