@@ -39,10 +39,10 @@ class History:
         return last
 
     def predictors(self) -> Float64:
-        """(*shape, 6): 1, the last value, and where it came from relative to it; zeros where not ready."""
+        """(..., 6, n): 1, the last value, and where it came from relative to it; zeros where not ready."""
         _, last, before, fast, slow, drift = self.columns
         terms = (np.ones_like(last), last, fast - last, slow - last, drift, before - last)
-        return np.stack(terms, axis=-1) * self.ready[..., None]
+        return np.stack(terms, axis=-2) * self.ready[..., None, :]
 
     def advance(self, values: Float64, fresh: Mask) -> None:
         """Take in the next values; NaN, and a new item in the slot, forget what was before."""

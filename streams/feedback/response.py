@@ -51,14 +51,14 @@ def respond(history: History, values: Float64, usable: Mask, stratum_score: Floa
 
 def _fitted(predictors: Float64, target: Float64, known: Mask) -> Float64:
     """(*streams, f, n) prediction by least squares within the epoch, over winsorised targets."""
-    design = predictors * known[..., None]
+    design = predictors * known[..., None, :]
     bounded = np.where(known, _winsorised(target, known), 0.0)
-    transposed = design.swapaxes(-1, -2)
-    normal = transposed @ design
-    # A constant past makes columns vanish; this much ridge is far below anything that is measured.
+    normal = design @ design.swapaxes(-1, -2)
+    # A constant past makes rows vanish; this much ridge is far below anything that is measured.
     ridge = 1e-9 * np.trace(normal, axis1=-2, axis2=-1) + 1e-12
     normal += ridge[..., None, None] * np.eye(normal.shape[-1])
-    fitted: Float64 = (design @ np.linalg.solve(normal, transposed @ bounded[..., None]))[..., 0]
+    weights = np.linalg.solve(normal, design @ bounded[..., None])
+    fitted: Float64 = (weights.swapaxes(-1, -2) @ design)[..., 0, :]
     return fitted
 
 
