@@ -1,0 +1,87 @@
+"""compose.yaml: valid, complete, and open to nobody but this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eddyline.stack.workers import KINDS
+from tests.unit.deploy.manifests import compose, compose_containers
+from tests.unit.deploy.names import DEPLOY, ROOT, SETTING, main_of, setting_names
+
+FOLDER = DEPLOY / "compose"
+FILE = FOLDER / "compose.yaml"
+SERVICES = compose()["services"]
+
+
+def test_the_file_is_valid_compose():
+    checker = str(Path(sys.executable).with_name("check-jsonschema"))
+    argv = [checker, "--builtin-schema", "vendor.compose-spec", str(FILE)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_of_worker_is_a_service(kind):
+    assert SERVICES[kind.name]["command"] == [kind.module]
+
+
+@pytest.mark.parametrize("container", compose_containers(), ids=lambda container: container.place)
+def test_each_service_runs_a_module_that_exists(container):
+    assert main_of(container.module)
+
+
+def test_each_setting_exists():
+    assert set(SETTING.findall(FILE.read_text())) <= setting_names()
+
+
+def test_workers_have_instance_numbers_and_tasks_none():
+    numbered = {
+        name for name, service in SERVICES.items() if "EDDYLINE_INSTANCE" in service.get("environment", {})
+    }
+    assert numbered == {kind.name for kind in KINDS}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_waits_for_what_exists_and_can_tell(name):
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        if how["condition"] == "service_completed_successfully":
+            assert SERVICES[needed]["restart"] == "no"
+        else:
+            assert how["condition"] == "service_healthy"
+            assert "healthcheck" in SERVICES[needed] or SERVICES[needed]["image"].startswith("eddyline/")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_worker_waits_for_what_it_waits_for_in_the_local_stack(kind):
+    waits_for = set(SERVICES[kind.name]["depends_on"])
+    through_others = {deeper for name in waits_for for deeper in SERVICES[name].get("depends_on", {})}
+    assert set(kind.after) <= waits_for | through_others
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_the_loopback_only(name):
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_service_mounts_is_a_declared_volume_or_a_file_that_exists(name):
+    for volume in SERVICES[name].get("volumes", []):
+        source = volume.partition(":")[0]
+        assert source in compose()["volumes"] or (FOLDER / source).exists(), volume
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_what_is_built_is_built_of_a_file_that_exists(name):
+    build = SERVICES[name]["build"]
+    assert (FOLDER / build["context"]).resolve() == ROOT
+    assert (ROOT / build["dockerfile"]).is_file()
+    extra = build.get("args", {}).get("PROCESS", "triton")
+    assert SERVICES[name]["image"] == f"eddyline/{extra}"
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" not in service])
+def test_images_of_others_are_of_a_version(name):
+    tag = SERVICES[name]["image"].partition(":")[2]
+    assert any(character.isdigit() for character in tag)

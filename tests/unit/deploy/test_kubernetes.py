@@ -1,0 +1,169 @@
+"""Kubernetes manifests: valid, complete, able to tell how their pods are, and closed to the rest."""
+
+import shutil
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from eddyline.stack.workers import KINDS
+from tests.unit.deploy.manifests import (
+    BASE,
+    compose_containers,
+    kubernetes_containers,
+    kubernetes_objects,
+    kubernetes_settings,
+    pod_specs,
+    runs_module,
+)
+from tests.unit.deploy.names import DEPLOY, main_of, setting_names
+
+KUBERNETES = "1.32"
+"""What the manifests ask for at least: `apps.kubernetes.io/pod-index` is there for good since then."""
+OBJECTS = kubernetes_objects()
+CONTAINERS = kubernetes_containers()
+PARTS = ["base", "redis-cluster", "monitoring"]
+
+
+def name_of(declared):
+    return f"{declared['kind']} {declared['metadata']['name']}"
+
+
+def of_kind(kind):
+    return {declared["metadata"]["name"]: declared for declared in OBJECTS if declared["kind"] == kind}
+
+
+def selected(selector):
+    """Names of the objects whose pods a selector finds."""
+    wanted = selector.items()
+    return [
+        owner["metadata"]["name"] for owner, _ in pod_specs() if wanted <= owner["metadata"]["labels"].items()
+    ]
+
+
+@pytest.mark.parametrize("declared", OBJECTS, ids=name_of)
+def test_each_object_is_what_kubernetes_knows(declared):
+    kubernetes_validate.validate(declared, KUBERNETES, strict=True)
+
+
+def test_a_misspelt_field_is_found():
+    broken = {**of_kind("Service")["eddyline"], "spec": {"portz": []}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, KUBERNETES, strict=True)
+
+
+def test_every_manifest_of_the_base_is_listed_once():
+    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
+    assert sorted([*listed, "kustomization.yaml"]) == sorted(path.name for path in BASE.glob("*.yaml"))
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+@pytest.mark.parametrize("part", ["base", "redis-cluster"])
+def test_kustomize_builds_it(part):
+    argv = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / part)]
+    built = list(yaml.safe_load_all(subprocess.run(argv, capture_output=True, check=True).stdout))
+    assert len(built) == len(OBJECTS) + 1
+    [settings] = [each["data"] for each in built if each["kind"] == "ConfigMap"]
+    assert settings["EDDYLINE_REDIS_CLUSTER"] == ("true" if part == "redis-cluster" else "false")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_kustomization_names_exists(part):
+    folder = DEPLOY / "kubernetes" / part
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    files = [file for each in kustomization.get("configMapGenerator", []) for file in each.get("envs", [])]
+    for name in [*kustomization["resources"], *files]:
+        assert (folder / name).exists(), name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_of_worker_has_stable_instance_numbers_and_a_budget(kind):
+    worker = of_kind("StatefulSet")[f"eddyline-{kind.name}"]
+    [container] = worker["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == [kind.module]
+    instance = {each["name"]: each for each in container["env"]}["EDDYLINE_INSTANCE"]
+    assert "pod-index" in instance["valueFrom"]["fieldRef"]["fieldPath"]
+    budget = of_kind("PodDisruptionBudget")[f"eddyline-{kind.name}"]
+    assert selected(budget["spec"]["selector"]["matchLabels"]) == [f"eddyline-{kind.name}"]
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.place)
+def test_each_container_runs_a_module_that_exists_in_an_image_that_compose_builds(container):
+    if runs_module(container.image):
+        assert main_of(container.module)
+        assert container.image in {each.image for each in compose_containers()}
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.place)
+def test_each_setting_exists(container):
+    assert set(container.settings) | set(kubernetes_settings()) <= setting_names()
+
+
+def test_settings_mean_the_same_as_in_compose():
+    [compose] = {frozenset(each.settings) for each in compose_containers() if each.module == "streams.ingest"}
+    here = {*kubernetes_settings(), "EDDYLINE_REDIS_URL", "EDDYLINE_INSTANCE"}
+    assert compose <= here
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.place)
+def test_probes_ask_ports_and_paths_that_the_process_serves(container):
+    ports = {port["name"]: port["containerPort"] for port in container.declared.get("ports", [])}
+    asked = [container.declared[probe]["httpGet"] for probe in container.declared if probe.endswith("Probe")]
+    if runs_module(container.image):
+        served = {"/healthz": int(kubernetes_settings()["EDDYLINE_METRICS_PORT"])}
+        served["/readyz"] = served["/healthz"]
+    else:
+        served = dict.fromkeys(["/v2/health/live", "/v2/health/ready"], 8000)
+    assert all(served[get["path"]] == ports[get["port"]] for get in asked)
+
+
+@pytest.mark.parametrize(
+    "owner, pod", list(pod_specs()), ids=lambda value: value.get("metadata", {}).get("name", "pod")
+)
+def test_what_runs_for_good_is_probed_and_what_ends_is_not(owner, pod):
+    probes = {"startupProbe", "livenessProbe", "readinessProbe"}
+    for container in pod["containers"]:
+        expected = set() if owner["kind"] in {"Job", "CronJob"} else probes
+        assert probes & set(container) == expected
+
+
+@pytest.mark.parametrize(
+    "owner, pod", list(pod_specs()), ids=lambda value: value.get("metadata", {}).get("name", "pod")
+)
+def test_a_pod_may_do_no_more_than_it_must(owner, pod):
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
+        allowed = container["securityContext"]
+        assert (allowed["allowPrivilegeEscalation"], allowed["readOnlyRootFilesystem"]) == (False, True)
+        assert allowed["capabilities"] == {"drop": ["ALL"]}
+        assert set(container["resources"]) == {"requests", "limits"}
+        assert {mount["name"] for mount in container["volumeMounts"]} <= {
+            each["name"] for each in pod["volumes"]
+        }
+
+
+@pytest.mark.parametrize("name, service", of_kind("Service").items())
+def test_a_service_finds_pods_with_the_ports_it_names(name, service):
+    owners = selected(service["spec"]["selector"])
+    assert len(owners) == 1
+    pods = {owner["metadata"]["name"]: pod for owner, pod in pod_specs()}
+    ports = {port["name"] for container in pods[owners[0]]["containers"] for port in container["ports"]}
+    assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+
+
+def test_the_address_of_triton_is_that_of_its_service():
+    host, port = kubernetes_settings()["EDDYLINE_TRITON_GRPC"].split(":")
+    assert int(port) in {each["port"] for each in of_kind("Service")[host]["spec"]["ports"]}
+
+
+@pytest.mark.parametrize("name, policy", of_kind("NetworkPolicy").items())
+def test_a_network_policy_covers_pods_that_exist(name, policy):
+    assert selected(policy["spec"]["podSelector"]["matchLabels"])
+
+
+def test_no_credential_is_written_down():
+    assert not of_kind("Secret")
+    for name in kubernetes_settings():
+        assert not any(word in name for word in ("PASSWORD", "USERNAME", "REDIS_URL", "KEY"))
