@@ -28,6 +28,10 @@ class Settings(BaseSettings):
         None, description="Folder of feature definitions (*.toml); unset: those that are shipped."
     )
 
+    definitions_retiring: Path | None = Field(
+        None, description="Folder of definitions that an older model still reads; their rows are kept fresh."
+    )
+
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Comma-separated host:port of brokers.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="As Kafka's security.protocol."
@@ -51,16 +55,24 @@ class Settings(BaseSettings):
 
     inference: Literal["triton", "embedded"] = Field("triton", description="Where models run.")
     model: str | None = Field(None, description="Model to serve; unset: the champion.")
+    mlflow_uri: str | None = Field(
+        None, description="MLflow that remembers versions; unset: mlflow.db in the state folder."
+    )
     triton_grpc: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint.")
     triton_ssl: bool = Field(False, description="Whether to talk TLS to Triton.")
     triton_ssl_ca: Path | None = Field(None, description="PEM file of the authorities trusted for Triton.")
 
     events_partitions: int = Field(4, ge=1, description="Partitions of `events`.")
     batch_partitions: int = Field(
-        4, ge=1, description="Partitions of batches.*, rank.served, exposures: also the Redis hash tags."
+        2, ge=1, description="Partitions of batches.*, rank.served, exposures: also the Redis hash tags."
     )
     rank_partitions: int = Field(4, ge=1, description="Partitions of rank.requests and rank.responses.")
     replication_factor: int = Field(1, ge=1, description="Replicas of each topic.")
+
+    @property
+    def mlflow(self) -> str:
+        """Where MLflow keeps versions, as MLflow takes it."""
+        return self.mlflow_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
 
     @property
     def model_repository(self) -> Path:

@@ -18,6 +18,9 @@ FIXED_COLUMNS = frozenset(
     {"entity_id", "event", "event_time_ms", "value", "source_partition", "source_offset"}
 )
 
+_WRITE = pa.ipc.IpcWriteOptions()
+"""Made once: without it, every stream looks up environment variables."""
+
 SourceRanges = dict[int, tuple[int, int]]
 """Source partition of `events` -> (first, last) offset that a batch covers, both inclusive."""
 
@@ -106,7 +109,7 @@ def write_ipc(columns: dict[str, pa.Array], metadata: dict[bytes, bytes]) -> byt
 def write_record_batch(rows: pa.RecordBatch) -> bytes:
     """``rows`` as an Arrow IPC stream, with their own schema."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
+    with pa.ipc.new_stream(sink, rows.schema, options=_WRITE) as writer:
         writer.write_batch(rows)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 

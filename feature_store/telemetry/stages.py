@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -13,9 +14,10 @@ class StageSeconds:
 
     def __init__(self, process: str, registry: CollectorRegistry, clock: Clock) -> None:
         self._clock = clock
-        self._seconds = Counter(
+        seconds = Counter(
             f"eddyline_{process}_stage_seconds", "Seconds spent, by stage.", ["stage"], registry=registry
         )
+        self._of_stage = cache(seconds.labels)
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
@@ -24,4 +26,4 @@ class StageSeconds:
         try:
             yield
         finally:
-            self._seconds.labels(stage).inc((self._clock.monotonic_ns() - began_ns) / 1e9)
+            self._of_stage(stage).inc((self._clock.monotonic_ns() - began_ns) / 1e9)

@@ -6,7 +6,7 @@ import signal
 import structlog
 from prometheus_client import REGISTRY
 
-from feature_store.catalog import Catalog, load_catalog
+from feature_store.catalog import ViewSet, load_folded
 from feature_store.clock import SystemClock
 from feature_store.telemetry.health import HealthServer
 from feature_store.telemetry.logs import configure_logging
@@ -19,11 +19,11 @@ _GC_THRESHOLD = 100_000
 """A poll makes thousands of objects, none of them in a cycle: looking for cycles more often is wasted."""
 
 
-def run(catalog: Catalog) -> None:
+def run(views: ViewSet) -> None:
     """Ingest until SIGTERM or SIGINT; any doubt ends the process with another exit code than 0."""
     settings, clock = IngestSettings(), SystemClock()
     configure_logging(f"ingest-{settings.instance}", settings.log_level)
-    worker = IngestWorker(settings, routes_of(catalog), clock, IngestMetrics(REGISTRY, clock))
+    worker = IngestWorker(settings, routes_of(views), clock, IngestMetrics(REGISTRY, clock))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     health = HealthServer(
@@ -36,4 +36,4 @@ def run(catalog: Catalog) -> None:
 
 
 if __name__ == "__main__":
-    run(load_catalog())
+    run(load_folded())

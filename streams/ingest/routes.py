@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from feature_store.aggregators.base import is_among
-from feature_store.catalog import Catalog
+from feature_store.catalog import ViewSet
 from feature_store.schema.ids import SEPARATOR
 
 
@@ -28,13 +28,13 @@ class EntityRoute:
         return is_among(event_name, self.event_names)
 
 
-def routes_of(catalog: Catalog) -> tuple[EntityRoute, ...]:
-    """The routes that a catalogue's views need, one per entity."""
+def routes_of(views: ViewSet) -> tuple[EntityRoute, ...]:
+    """The routes that views need, one per entity."""
     return tuple(
         EntityRoute(
             entity,
-            catalog.entity_events(entity),
-            catalog.entity_inputs(entity),
+            views.entity_events(entity),
+            views.entity_inputs(entity),
         )
-        for entity in catalog.entities
+        for entity in views.entities
     )

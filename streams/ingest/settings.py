@@ -13,10 +13,10 @@ class IngestSettings(Settings):
 
     ingest_group: str = Field("eddyline-ingest", description="Consumer group of all ingest workers.")
     ingest_poll_events: int = Field(8_192, ge=1, description="Most events taken in one poll.")
-    ingest_poll_wait_ms: int = Field(
+    ingest_gather_ms_max: int = Field(
         20,
-        ge=1,
-        description="Longest wait for a poll to fill, ms: latency against the cost of small batches.",
+        ge=0,
+        description="Longest time to gather events into a step, ms; else as long as the last step took.",
     )
     ingest_commit_interval_ms: int = Field(
         200, ge=1, description="Time between two flushes with a commit of offsets, ms."

@@ -11,6 +11,7 @@ from streams.ingest.records import Run
 from streams.ingest.settings import IngestSettings
 
 _TIMEOUT_S = 30.0
+_IDLE_S = 0.1
 _REBALANCING = frozenset(
     {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
 )
@@ -53,16 +54,21 @@ class EventSource:
             [EVENTS], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._abandon
         )
 
-    def poll(self) -> list[Run]:
-        """Up to ``ingest_poll_events`` records, one run per partition.
+    def poll(self, gather_s: float) -> list[Run]:
+        """Up to ``ingest_poll_events`` records, one run per partition; none where none come for a while.
+
+        Parameters
+        ----------
+        gather_s : how long to go on taking records after the first one
 
         Raises
         ------
         confluent_kafka.KafkaException
             When the consumer cannot go on.
         """
-        settings = self._settings
-        messages = self._consumer.consume(settings.ingest_poll_events, settings.ingest_poll_wait_ms / 1000)
+        messages = self._consumer.consume(1, _IDLE_S)
+        if messages:
+            messages += self._consumer.consume(self._settings.ingest_poll_events - 1, gather_s)
         by_partition: dict[int, list[Message]] = {}
         for message in messages:
             if message.error() is None:

@@ -64,7 +64,9 @@ def run(*values: bytes | None, partition: int = 0, first: int = 0, time_ms: int 
 def ingestor(table: ItemTable | None = None, emit_from: int = 0, window: int = 1000) -> Ingestor:
     """An ingestor that owns the partitions 0, 1 and 2."""
     made = Ingestor(
-        IngestSettings(ingest_duplicate_window=window), ROUTES, ItemTable() if table is None else table
+        IngestSettings(ingest_duplicate_window=window, batch_partitions=4),
+        ROUTES,
+        ItemTable() if table is None else table,
     )
     starts = dict.fromkeys(range(3), emit_from)
     made.assign(starts, dict.fromkeys(range(3), max(0, emit_from - window)))
