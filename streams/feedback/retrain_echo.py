@@ -26,8 +26,11 @@ POWERS: Float64 = np.array([0.2, 0.4, 0.6, 0.8])
 BEFORE_AFTER = 8
 """KPI values averaged on either side of a slot: two hours of quarters."""
 
+WARM_UP = 5
+"""Retrains before the first verdict."""
+
 _BINS = 8
-_BLIND_AFTER = 1
+_BLIND_AFTER = WARM_UP
 _NOT_SPREAD = "deploys are not spread over their window: nothing tells one from the time of day"
 _STATE = ("log_capital", "slots_seen", "effect", "peak.bets", "peak.idle", "peak.highest")
 
@@ -60,7 +63,8 @@ class RetrainEchoDetector:
     """Bets that the KPI rises at the deploy more than at other times it could have been.
 
     When deploys cluster in part of the window (Dirichlet evidence >= 100 over eight parts), they were not
-    drawn as logged, and the detector is blind.
+    drawn as logged, and the detector is blind. Nothing is said of the first :data:`WARM_UP` deploys, after
+    which deploys at one time of the day are known as such.
 
     Parameters
     ----------
@@ -98,7 +102,8 @@ class RetrainEchoDetector:
             tie = np.random.default_rng([self._seed, observation.number]).random()
             p = randomised_rank(jumps, observation.slot, tie)
             self.log_capital += np.log(POWERS) + (POWERS - 1.0) * np.log(p)
-        self.peak.note(self.log_evidence(), np.array(spread))
+        known = spread and self.slots_seen.sum() >= WARM_UP
+        self.peak.note(self.log_evidence() if known else np.zeros(()), np.array(known))
 
     def log_evidence(self) -> Float64:
         """ln W."""
@@ -112,7 +117,7 @@ class RetrainEchoDetector:
             self.name,
             self.budget,
             now_ms,
-            lacking=_NOT_SPREAD if retrains else "no retrain was seen yet",
+            lacking=_NOT_SPREAD if retrains >= WARM_UP else f"{retrains} of {WARM_UP} retrains were seen",
             evidence={"retrains": retrains, "kpi_jump": float(moved), "kpi_jump_of_any_slot": float(usual)},
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,16 +51,18 @@ def _run(names: Sequence[str], seeds: Sequence[int]) -> list[ExperimentRow]:
     columns = (TextColumn("{task.description}"), *Progress.get_default_columns()[1:2], MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         for name in names:
-            bar = progress.add_task(name, total=len(seeds))
-            rows.append(run_experiment(EXPERIMENTS[name], seeds, lambda n, bar=bar: progress.advance(bar, n)))  # type: ignore[misc]
+            advance = partial(progress.advance, progress.add_task(name, total=len(seeds)))
+            rows.append(run_experiment(EXPERIMENTS[name], seeds, advance))
     return rows
 
 
 def _table(rows: Sequence[ExperimentRow]) -> Table:
     table = Table(
-        Column("world", no_wrap=True), "detector", "loop", "events", "alarms", "95 % interval", "promised", "p50",
-        title="LoopBench: other experiments than nudges", title_justify="left",
-    )  # fmt: skip
+        Column("world", no_wrap=True),
+        *("detector", "loop", "events", "alarms", "95 % interval", "promised", "p50"),
+        title="LoopBench: other experiments than nudges",
+        title_justify="left",
+    )
     for row in rows:
         colour = {True: "green", False: "red", None: "default"}[row.holds]
         table.add_row(

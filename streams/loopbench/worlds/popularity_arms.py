@@ -13,7 +13,6 @@ from streams.feedback.concentration import ArmCells
 from streams.loopbench.noise import Float64, SeededNoise
 
 _RATE, _MOST = 0.1, 0.9
-_WALK, _REVERSION = 0.1, 0.03
 _USUAL_COUNT = 100.0
 
 
@@ -28,7 +27,7 @@ class ArmsScale:
     gain : weight of the click rate in the score of both arms: useful, and no loop
     loop : weight of log(1 + clicks / 100), decayed, in production's score
     memory : what is left of a count after an epoch
-    drift : whether tastes wander
+    walk, reversion : of tastes, per epoch; without reversion they spread for ever
     frozen_holdout : the holdout keeps the scores of the first epoch: what a twin must not do
     """
 
@@ -38,7 +37,8 @@ class ArmsScale:
     gain: float = 0.2
     loop: float = 1.0
     memory: float = 0.97
-    drift: bool = True
+    walk: float = 0.1
+    reversion: float = 0.03
     frozen_holdout: bool = False
 
 
@@ -64,8 +64,7 @@ class ArmsWorld:
         production = self._shown(live + counted, scale.events * (1 - scale.holdout))
         holdout = self._shown(twin, scale.events * scale.holdout)
         self._learn(production + holdout)
-        if scale.drift:
-            self._taste = (1 - _REVERSION) * self._taste + _WALK * self._noise.normal()
+        self._taste = (1 - scale.reversion) * self._taste + scale.walk * self._noise.normal()
         cells = ArmCells(self._epoch, production[:, 0].astype(np.int64), holdout[:, 0].astype(np.int64))
         self._epoch += 1
         return cells

@@ -40,7 +40,7 @@ def retrains(scale: RetrainScale, seed: int, most: int) -> Iterator[Retrain]:
     kpi = _background(scale, rng, most)
     for day in range(most):
         slot = int(rng.integers(scale.slots)) if scale.fixed_slot is None else scale.fixed_slot
-        start = day * _DAY + _DAY // 4
+        start = day * _DAY + _DAY // 2
         after = np.arange(len(kpi) - start - slot)
         kpi[start + slot :] += scale.echo * np.exp(-after / scale.decay)
         window = slice(start - BEFORE_AFTER, start + scale.slots + BEFORE_AFTER - 1)

@@ -1,0 +1,98 @@
+"""D5: only a deploy time that was drawn says anything about the deploy."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.feedback.base import VerdictKind
+from streams.feedback.retrain_echo import (
+    BEFORE_AFTER,
+    POWERS,
+    WARM_UP,
+    Retrain,
+    RetrainEchoDetector,
+    jumps_by_slot,
+    randomised_rank,
+)
+from streams.loopbench.worlds.retraining import RetrainScale, retrains
+
+
+def played(scale: RetrainScale, seed: int, most: int = 40) -> RetrainEchoDetector:
+    detector = RetrainEchoDetector(seed)
+    for retrain in retrains(scale, seed, most):
+        detector.update(retrain)
+    return detector
+
+
+def test_an_echo_is_found_with_its_size() -> None:
+    verdicts = [played(RetrainScale(echo=2.0), seed).verdict(1) for seed in range(10)]
+    assert all(verdict.kind is VerdictKind.LOOP_DETECTED for verdict in verdicts)
+    jumps = [verdict.evidence["kpi_jump"] - verdict.evidence["kpi_jump_of_any_slot"] for verdict in verdicts]  # type: ignore[operator]
+    assert 1.0 < np.mean(jumps) < 2.0
+
+
+def test_seasons_and_trends_are_no_echo() -> None:
+    quiet = [played(RetrainScale(echo=0.0), seed).verdict(1).kind for seed in range(60)]
+    assert quiet.count(VerdictKind.LOOP_DETECTED) <= 1  # 0.06 expected at most
+    assert quiet.count(VerdictKind.QUIET) >= 57
+
+
+def test_it_says_nothing_of_the_first_retrains() -> None:
+    detector = RetrainEchoDetector(0)
+    for number in range(WARM_UP - 1):
+        detector.update(Retrain(number, np.arange(63.0) ** 2, 47 - 9 * number))
+    verdict = detector.verdict(1)
+    assert verdict.kind is VerdictKind.WARMING_UP
+    assert verdict.reason == "4 of 5 retrains were seen"
+
+
+def test_a_deploy_time_that_is_not_drawn_finds_the_time_of_day() -> None:
+    """Trap: always deployed as the daily season rises; ranks alone alarm, the detector refuses."""
+    naive = refused = 0
+    for seed in range(20):
+        log_capital = np.zeros(len(POWERS))
+        detector = RetrainEchoDetector(seed)
+        for retrain in retrains(RetrainScale(echo=0.0, fixed_slot=47), seed, 40):
+            rank = randomised_rank(jumps_by_slot(retrain.kpi), retrain.slot, 0.5)
+            log_capital += np.log(POWERS) + (POWERS - 1) * np.log(rank)
+            detector.update(retrain)
+        naive += log_capital.max() > np.log(100)
+        verdict = detector.verdict(1)
+        refused += verdict.kind is VerdictKind.BLIND and "not spread over their window" in verdict.reason
+    assert naive >= 15
+    assert refused == 20
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=9))
+def test_the_rank_of_a_drawn_place_is_uniform(values: list[int]) -> None:
+    """The ranks that each place may get fill (0, 1] evenly: as many places as parts of that length."""
+    array = np.array(values, dtype=np.float64)
+    spans = [
+        (randomised_rank(array, place, 1.0), randomised_rank(array, place, 0.0))
+        for place in range(len(values))
+    ]
+    for part in (np.arange(len(values)) + 0.5) / len(values):
+        density = sum(1 / (high - low) / len(values) for low, high in spans if low < part < high)
+        assert density == pytest.approx(1.0)
+
+
+def test_jumps_are_means_after_less_means_before() -> None:
+    kpi = np.random.default_rng(0).normal(size=2 * BEFORE_AFTER + 4)
+    by_hand = [
+        kpi[slot + BEFORE_AFTER : slot + 2 * BEFORE_AFTER].mean() - kpi[slot : slot + BEFORE_AFTER].mean()
+        for slot in range(5)
+    ]
+    np.testing.assert_allclose(jumps_by_slot(kpi), by_hand)
+
+
+@pytest.mark.parametrize(
+    ("retrain", "message"),
+    [
+        (lambda: Retrain(0, np.zeros(20), 5), "slot: 5 is not within the 5 slots"),
+        (lambda: Retrain(0, np.array([np.nan] * 20), 0), "kpi: not all values are finite"),
+    ],
+)
+def test_impossible_retrains_are_refused(retrain: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        retrain()  # type: ignore[operator]
