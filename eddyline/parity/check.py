@@ -70,6 +70,11 @@ class ParityCheck:
         self._judge = Judge(catalog, service, self._rehydrator, self._refold, chosen)
         self._waiting: list[_Waiting] = []
 
+    @property
+    def waiting(self) -> int:
+        """Requests taken in and not judged yet."""
+        return len(self._waiting)
+
     def cases(self, payload: bytes) -> list[ServedCase]:
         """The requests of a message of `rank.served` that can be judged.
 

@@ -1,6 +1,6 @@
 """The logs that parity is checked on, read from Kafka."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from confluent_kafka import Consumer
 
@@ -11,10 +11,16 @@ from feature_store.topic_log import Bounds, log_bounds, log_reader, read_log
 
 
 class KafkaLog:
-    """Reads any topic; every question raises `confluent_kafka.KafkaException` without an answer."""
+    """Reads any topic; every question raises `confluent_kafka.KafkaException` without an answer.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters
+    ----------
+    beat : called with every message, so that a long read can be told from a stuck one
+    """
+
+    def __init__(self, settings: Settings, beat: Callable[[], None] = lambda: None) -> None:
         self._consumer: Consumer = log_reader(settings, "parity")
+        self._beat = beat
 
     def bounds(self, topic: str) -> Bounds:
         """Where each partition begins and ends now."""
@@ -29,6 +35,7 @@ class KafkaLog:
     def read(self, topic: str, bounds: Bounds) -> Iterator[tuple[int, int, bytes]]:
         """(partition, offset, payload) of each message within ``bounds``, each partition in order."""
         for message in read_log(self._consumer, topic, bounds):
+            self._beat()
             yield message.partition() or 0, message.offset() or 0, message.value() or b""
 
     def newest_served(self, messages: int) -> Bounds:

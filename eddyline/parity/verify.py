@@ -1,8 +1,8 @@
 """One check of what was served last against the whole retained log."""
 
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -77,9 +77,9 @@ def verify(settings: RankerSettings, catalog: Catalog, messages: int) -> Report:
     confluent_kafka.KafkaException
         When the broker cannot be read.
     """
-    with closing(KafkaLog(settings)) as log:
-        chosen = NamedEntities()
-        check = parity_check(settings, catalog, known_items(settings, catalog), chosen)
+    chosen = NamedEntities()
+    with following_items(settings, catalog) as items, closing(KafkaLog(settings)) as log:
+        check = parity_check(settings, catalog, items, chosen)
         for _, _, payload in log.read(RANK_SERVED, log.newest_served(messages)):
             for case in check.cases(payload):
                 for entity, entity_ids in check.take_in(case):
@@ -88,8 +88,9 @@ def verify(settings: RankerSettings, catalog: Catalog, messages: int) -> Report:
         return _report(check.judge(all_of_them=True))
 
 
-def known_items(settings: RankerSettings, catalog: Catalog) -> ItemColumns:
-    """All items that `items` holds now; raises what ended the read."""
+@contextmanager
+def following_items(settings: RankerSettings, catalog: Catalog) -> Iterator[ItemColumns]:
+    """The items of `items`, all that there are and then those that come; raises what ends the read."""
     service = catalog.service(settings.rank_service)
     items, table = item_columns(catalog, service, settings.batch_partitions), ItemTable()
     table.subscribe(items.apply)
@@ -99,7 +100,7 @@ def known_items(settings: RankerSettings, catalog: Catalog) -> ItemColumns:
         follower.raise_failure()
         if not follower.caught_up():
             raise TimeoutError(f"`items` was not read within {_ITEMS_WITHIN_S:.0f} s")
-    return items
+        yield items
 
 
 def parity_check(

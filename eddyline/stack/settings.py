@@ -33,6 +33,7 @@ class StackSettings(Settings):
     features_workers: int = Field(1, ge=0, description="Processes of streams.apps.features.")
     join_workers: int = Field(1, ge=0, description="Processes of streams.apps.join.")
     ranker_workers: int = Field(1, ge=0, description="Processes of ranker.service.")
+    parity_workers: int = Field(1, ge=0, le=1, description="Processes of eddyline.parity.")
 
     join_window_s: float = Field(
         10,

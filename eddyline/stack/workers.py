@@ -29,6 +29,7 @@ KINDS = (
     WorkerKind("features", "streams.apps.features", ("topics", "redis")),
     WorkerKind("join", "streams.apps.join", ("topics", "redis")),
     WorkerKind("ranker", "ranker.service", ("topics", "redis", "models", "triton")),
+    WorkerKind("parity", "eddyline.parity", ("topics",)),
 )
 
 

@@ -270,3 +270,24 @@ def test_garbage_over_http_is_answered_with_an_error_that_names_the_field(stack:
         assert client.post("/v1/rank", json=many).status_code == 413
         empty = client.post("/v1/rank", json={"request_id": "r", "user_id": "u1", "candidates": []})
         assert empty.json()["items"] == []
+
+
+def test_every_feature_that_was_served_is_what_a_fold_of_the_log_gives(stack: Stack) -> None:
+    status = stack.wait_ready()
+    candidates = [f"i{n}" for n in range(ITEMS)]
+    with httpx.Client(base_url=status["http"], timeout=30) as client:
+        for user in range(USERS):
+            request = {
+                "request_id": f"parity-{user}",
+                "user_id": f"u{user}",
+                "surface": "replay",
+                "candidates": candidates,
+            }
+            assert client.post("/v1/rank", json=request).json()["degraded"] == []
+    report = json.loads(stack.command("verify", "parity", "--json"))
+    assert report["differences"] == report["missing"] == []
+    assert (report["different"], report["unverified"]) == (0, 0)
+    assert report["requests"] > USERS / 2
+    query = {"query": "eddyline_parity_blind"}
+    answer = httpx.get(f"{status['prometheus']}/api/v1/query", params=query, timeout=30).json()
+    assert [series["value"][1] for series in answer["data"]["result"]] == ["0"]

@@ -39,13 +39,13 @@ TASKS = {"topics", "models"}
 
 
 def test_by_default_there_is_one_worker_of_each_kind(tmp_path, parts):
-    workers = {"ingest-0", "features-0", "join-0", "ranker-0"}
+    workers = {"ingest-0", "features-0", "join-0", "ranker-0", "parity-0"}
     assert names(stack(tmp_path / "home", parts)) == PARTS | TASKS | workers
 
 
 def test_the_settings_say_how_many_workers_there_are(tmp_path, parts):
     made = stack(tmp_path / "home", parts, features_workers=3, join_workers=0)
-    assert names(made) - PARTS - TASKS == {"ingest-0", "features-0", "features-1", "features-2", "ranker-0"}
+    assert names(made) - PARTS - TASKS == {"ingest-0", "features-0", "features-1", "features-2", "ranker-0", "parity-0"}
 
 
 def test_embedded_inference_runs_no_triton_and_nothing_waits_for_one(tmp_path, parts):
@@ -96,7 +96,8 @@ def test_prometheus_reads_every_worker_triton_and_the_supervisor(tmp_path, parts
         for static in job["static_configs"]
     }
     assert read == made.addresses.metrics
-    assert set(read) == {"ingest-0", "ingest-1", "features-0", "join-0", "ranker-0", "triton", "supervisor"}
+    workers = {"ingest-0", "ingest-1", "features-0", "join-0", "ranker-0", "parity-0"}
+    assert set(read) == {*workers, "triton", "supervisor"}
 
 
 def test_prescribed_ports_are_where_the_addresses_point(tmp_path, parts):
