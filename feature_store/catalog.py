@@ -24,13 +24,37 @@ from feature_store.views import (
     column_ref,
 )
 
-__all__ = ["Catalog", "InvalidDefinition", "load_catalog", "read_catalog"]
+__all__ = ["Catalog", "InvalidDefinition", "ViewSet", "load_catalog", "load_folded", "read_catalog"]
 
 _ATTRIBUTE = "attribute"
 T = TypeVar("T")
 
 
-class Catalog:
+class ViewSet:
+    """Views, and what their entities need: all that ingest and feature workers have to know."""
+
+    def __init__(self, views: Iterable[FeatureView]) -> None:
+        self.views = tuple(views)
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Every entity that some view is about, each once."""
+        return tuple(dict.fromkeys(view.entity for view in self.views))
+
+    def views_of(self, entity: str) -> tuple[FeatureView, ...]:
+        """The views of an entity, in the order of declaration."""
+        return tuple(view for view in self.views if view.entity == entity)
+
+    def entity_inputs(self, entity: str) -> tuple[str, ...]:
+        """Extra columns that batches of an entity must carry, each once."""
+        return tuple(dict.fromkeys(column for view in self.views_of(entity) for column in view.inputs))
+
+    def entity_events(self, entity: str) -> frozenset[str]:
+        """Events that feed some view of an entity."""
+        return frozenset(name for view in self.views_of(entity) for name in view.event_names)
+
+
+class Catalog(ViewSet):
     """Views, item attributes and services that fit together.
 
     Raises
@@ -45,7 +69,7 @@ class Catalog:
         attributes: Iterable[ItemAttribute],
         services: Iterable[ServiceDefinition],
     ) -> None:
-        self.views = tuple(views)
+        super().__init__(views)
         self.item_attributes = tuple(attributes)
         check_unique("view", (view.name for view in self.views))
         check_unique("item attribute", (attribute.name for attribute in self.item_attributes))
@@ -61,30 +85,13 @@ class Catalog:
         """Every service, in the order of declaration."""
         return tuple(self._services.values())
 
-    @property
-    def entities(self) -> tuple[str, ...]:
-        """Every entity that some view is about, each once."""
-        return tuple(dict.fromkeys(view.entity for view in self.views))
-
     def view(self, name: str) -> FeatureView:
         """The view of this name; KeyError if there is none."""
         return _named("view", name, self._views)
 
-    def views_of(self, entity: str) -> tuple[FeatureView, ...]:
-        """The views of an entity, in the order of declaration."""
-        return tuple(view for view in self.views if view.entity == entity)
-
     def service(self, name: str) -> FeatureService:
         """The service of this name; KeyError if there is none."""
         return _named("service", name, self._services)
-
-    def entity_inputs(self, entity: str) -> tuple[str, ...]:
-        """Extra columns that batches of an entity must carry, each once."""
-        return tuple(dict.fromkeys(column for view in self.views_of(entity) for column in view.inputs))
-
-    def entity_events(self, entity: str) -> frozenset[str]:
-        """Events that feed some view of an entity."""
-        return frozenset(name for view in self.views_of(entity) for name in view.event_names)
 
     def attribute(self, name: str) -> ItemAttribute:
         """The item attribute of this name; KeyError if there is none."""
@@ -121,6 +128,18 @@ class Catalog:
 def load_catalog() -> Catalog:
     """The definitions of ``EDDYLINE_DEFINITIONS``, those that are shipped where it is not set, checked."""
     return read_catalog(Settings().definitions or SHIPPED)
+
+
+@cache
+def load_folded() -> ViewSet:
+    """The views that are kept up to date: those of :func:`load_catalog`, and those that are being retired.
+
+    ``EDDYLINE_DEFINITIONS_RETIRING`` names the definitions that an older model still reads; a view that did
+    not change since is one view.
+    """
+    current, retiring = load_catalog(), Settings().definitions_retiring
+    older = () if retiring is None else read_catalog(retiring).views
+    return ViewSet({view.fingerprint: view for view in (*older, *current.views)}.values())
 
 
 def read_catalog(folder: Path) -> Catalog:

@@ -23,12 +23,17 @@ __all__ = [
     "Float64",
     "IdColumn",
     "ItemAttribute",
+    "MissingColumn",
     "Rate",
     "ServiceDefinition",
     "column_ref",
 ]
 
 Float64 = NDArray[np.float64]
+
+
+class MissingColumn(KeyError):  # noqa: N818  (reads as what it is)
+    """A batch has not the column that a view reads; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +164,17 @@ def _events(
         batch.event_index[chosen],
         batch.event_time_ms[chosen],
         batch.value[chosen],
-        {column: batch.extra[column][chosen] for column in inputs},
+        {column: _extra(batch, column)[chosen] for column in inputs},
     )
+
+
+def _extra(batch: EntityBatch, column: str) -> Float64:
+    if column not in batch.extra:
+        raise MissingColumn(
+            f"the batch has no column {column!r}: it was written before a view declared that. Back-fill the "
+            "view from the first batch that has it: eddyline features backfill VIEW --from PARTITION:OFFSET"
+        )
+    return batch.extra[column]
 
 
 @dataclass(frozen=True)

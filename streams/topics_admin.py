@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from feature_store.catalog import load_catalog
+from feature_store.catalog import load_folded
 from feature_store.schema.topics import TopicSpec, topic_specs
 from feature_store.settings import Settings, kafka_client_config
 
@@ -40,7 +40,7 @@ def ensure_topics(settings: Settings) -> list[str]:
         When the broker cannot be reached or refuses.
     """
     admin = AdminClient(dict(kafka_client_config(settings)))
-    specs = topic_specs(settings, tuple(load_catalog().entities))
+    specs = topic_specs(settings, load_folded().entities)
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
     check(admin, [spec for spec in specs if spec.name in existing])
     return create(admin, [spec for spec in specs if spec.name not in existing], settings.replication_factor)

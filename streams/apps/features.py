@@ -10,7 +10,7 @@ import structlog
 from faust.types import TP
 from prometheus_client import REGISTRY, Gauge
 
-from feature_store.catalog import Catalog, load_catalog
+from feature_store.catalog import ViewSet, load_folded
 from feature_store.clock import SystemClock
 from feature_store.online import online_store
 from feature_store.schema.topics import batch_topic
@@ -135,9 +135,9 @@ def _by_topic(of: Mapping[TP, T]) -> dict[str, dict[int, T]]:
     return topics
 
 
-def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetrics) -> FeatureWorker:
-    """A worker for all views of ``catalog``, with rows in Redis."""
-    views = {batch_topic(entity): tuple(catalog.views_of(entity)) for entity in catalog.entities}
+def make_worker(settings: FeaturesSettings, views: ViewSet, metrics: FoldMetrics) -> FeatureWorker:
+    """A worker for all of ``views``, with rows in Redis."""
+    by_topic = {batch_topic(entity): views.views_of(entity) for entity in views.entities}
 
     def reader(topic: str) -> BatchReader:
         skipped = settings.skipped(topic)
@@ -145,21 +145,21 @@ def make_worker(settings: FeaturesSettings, catalog: Catalog, metrics: FoldMetri
 
     takeover = Takeover(
         online_store(settings),
-        views,
+        by_topic,
         reader,
         KafkaLogs(settings).bounds,
         metrics,
-        cache_bytes=settings.features_cache_mb * _MB // len(views),
+        cache_bytes=settings.features_cache_mb * _MB // len(by_topic),
         accept_incomplete=settings.features_accept_incomplete,
     )
-    return FeatureWorker(settings, tuple(views), takeover)
+    return FeatureWorker(settings, tuple(by_topic), takeover)
 
 
-def run(catalog: Catalog) -> None:
-    """Fold the views of ``catalog`` until SIGTERM."""
+def run(views: ViewSet) -> None:
+    """Fold ``views`` until SIGTERM."""
     settings, clock = FeaturesSettings(), SystemClock()
     configure_logging(f"features-{settings.instance}", settings.log_level)
-    worker = make_worker(settings, catalog, FoldMetrics(REGISTRY, clock))
+    worker = make_worker(settings, views, FoldMetrics(REGISTRY, clock))
     lag = Gauge("eddyline_features_lag_offsets", "Batches not yet folded.", ["topic", "partition"])
     watch = ProgressWatch(worker.positions, lag, clock, stuck_after_s=settings.features_stuck_after_s)
     run_worker(
@@ -173,4 +173,4 @@ def run(catalog: Catalog) -> None:
 
 
 if __name__ == "__main__":
-    run(load_catalog())
+    run(load_folded())

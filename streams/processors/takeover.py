@@ -58,7 +58,7 @@ class Takeover:
         entities, views = Entities(), self._views[topic.name]
         ledgers = self._ledgers(topic, partitions)
         folders = [
-            ViewFolder(view, ledgers[view.name], self._store, entities, self._metrics.of(view.name))
+            ViewFolder(view, ledgers[view.fingerprint], self._store, entities, self._metrics.of(view.name))
             for view in views
         ]
         entity_bytes = _ENTITY_BYTES + sum(view.width * 8 for view in views)
@@ -73,14 +73,16 @@ class Takeover:
         )
 
     def _ledgers(self, topic: TopicIdentity, partitions: Sequence[int]) -> dict[str, dict[int, Ledger]]:
-        """View -> partition -> its ledger. Claims come first: until then another owner may still go on."""
+        """By the view's fingerprint. Claims come first: until then another owner may still go on."""
         views = self._views[topic.name]
-        claims = {view.name: [self._store.claim(view.fingerprint, n) for n in partitions] for view in views}
+        claims = {
+            view.fingerprint: [self._store.claim(view.fingerprint, n) for n in partitions] for view in views
+        }
         logs = self._log_bounds(topic.name, partitions)
         return {
-            view.name: {
+            view.fingerprint: {
                 partition: self._ledger(view, topic, partition, claim, logs[partition])
-                for partition, claim in zip(partitions, claims[view.name], strict=True)
+                for partition, claim in zip(partitions, claims[view.fingerprint], strict=True)
             }
             for view in views
         }

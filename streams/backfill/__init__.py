@@ -1,0 +1,1 @@
+"""Rows of new views, folded from the retained batch log beside those that are served."""
