@@ -1,0 +1,119 @@
+"""`findings`: what detectors and monitors found, and what people said of it. JSON, keyed by subject."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Words = Annotated[str, Meta(min_length=1, max_length=1_000)]
+
+
+class Beta(msgspec.Struct, frozen=True):
+    """An effect and its confidence sequence; null bounds are infinite."""
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
+    """Something found; written again, under the same id, when the verdict changes.
+
+    Attributes
+    ----------
+    finding_id : the same for all that one detector finds of one subject between two starts
+    subject : model, topic or feature that it is about
+    statistic, threshold : natural logarithms of W and of what it is held against
+    evidence : feature, lag, slices, epochs: whatever the detector localised
+    opened_time_ms, updated_time_ms : of the log, ms UTC
+    runbook : path in the repository
+    """
+
+    finding_id: str
+    detector: str
+    subject: str
+    verdict: Literal["warning", "loop_detected"]
+    statistic: float
+    threshold: float
+    beta: Beta | None = None
+    evidence: dict[str, Any] = {}
+    opened_time_ms: int
+    updated_time_ms: int
+    runbook: str
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledgement"):
+    """What somebody said of a finding.
+
+    Attributes
+    ----------
+    closes : whether the matter is over: the detector starts anew, and what was held may go on
+    """
+
+    finding_id: str
+    subject: str
+    by: Words
+    note: Words
+    closes: bool
+    time_ms: int
+
+
+Record = Finding | Acknowledgement
+
+encode_record = msgspec.json.Encoder().encode
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+def decode_record(payload: bytes) -> Record:
+    """One message.
+
+    Raises
+    ------
+    msgspec.ValidationError, msgspec.DecodeError
+        It is none.
+    """
+    return _decoder.decode(payload)
+
+
+class FindingState(msgspec.Struct, frozen=True):
+    """A finding with what was said of it last.
+
+    Attributes
+    ----------
+    closed_time_ms : None while it is open
+    """
+
+    finding: Finding
+    acknowledgement: Acknowledgement | None = None
+    closed_time_ms: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not over."""
+        return self.closed_time_ms is None
+
+    @property
+    def holds(self) -> bool:
+        """Whether promotion and training wait for it."""
+        return self.open and self.finding.verdict == "loop_detected"
+
+
+def fold(known: FindingState | None, record: Record) -> FindingState | None:
+    """The state after one more record; None where somebody speaks of what nobody found."""
+    if isinstance(record, Finding):
+        return FindingState(record) if known is None else msgspec.structs.replace(known, finding=record)
+    if known is None:
+        return None
+    closed = record.time_ms if record.closes else known.closed_time_ms
+    return FindingState(known.finding, record, closed)
+
+
+def fold_all(records: Iterable[Record]) -> dict[str, FindingState]:
+    """Finding id -> state, in the order in which they were found."""
+    states: dict[str, FindingState] = {}
+    for record in records:
+        state = fold(states.get(record.finding_id), record)
+        if state is not None:
+            states[record.finding_id] = state
+    return states

@@ -1,0 +1,161 @@
+"""One epoch of the panel: rows read just before it begins, scores published once it has begun."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from feature_store.clock import Clock
+from feature_store.schema.panel import PanelHeader, PanelRows
+from ranker.experiments.nudge import Nudges
+from ranker.panel.sample import sampled_items
+from ranker.panel.scoring import PanelScorer, Watched
+from ranker.pipeline.batch import CandidateBatch, Float64
+from ranker.pipeline.components import Hydrator
+from ranker.pipeline.deadline import Deadline
+from ranker.pipeline.features import Features
+from ranker.pipeline.items import ItemColumns
+from ranker.pipeline.query import Query
+from ranker.registry.models import ServedModel
+
+NOBODY = "panel:nobody"
+"""A user to whom nothing has happened: stands in while nobody else is known."""
+
+_ATTRIBUTES = "attribute."
+_READ_AT_ONCE = 500
+"""Items: a longer read would keep rank requests waiting."""
+
+_PATIENCE_MS = 60_000.0
+
+
+class PanelLog(Protocol):
+    """Where `score.panel` is written."""
+
+    def publish(self, partition: int, rows: PanelRows) -> None:
+        """Hand over the items of one partition."""
+
+    def flush(self) -> None:
+        """Wait until everything handed over is safe."""
+
+
+class EpochMissed(RuntimeError):  # noqa: N818  (a state of the world)
+    """The epoch had begun before its rows were read: its nudge may have acted already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read for one epoch.
+
+    Attributes
+    ----------
+    features : of all items, one for each user
+    """
+
+    epoch: int
+    batch: CandidateBatch
+    features: Sequence[Features]
+
+
+class Panel:
+    """Reads and scores the same users and items in every epoch.
+
+    Parameters
+    ----------
+    epoch_ms : length of an epoch
+    nudges_on : whether nudges are in force now
+    """
+
+    def __init__(
+        self,
+        items: ItemColumns,
+        hydrator: Hydrator,
+        scorer: PanelScorer,
+        nudges: Nudges,
+        log: PanelLog,
+        clock: Clock,
+        *,
+        features: tuple[str, ...],
+        epoch_ms: int,
+        items_max: int,
+        nudges_on: Callable[[], bool],
+    ) -> None:
+        self._items = items
+        self._hydrator = hydrator
+        self._scorer = scorer
+        self._nudges = nudges
+        self._log = log
+        self._clock = clock
+        self._features = features
+        self._epoch_ms = epoch_ms
+        self._items_max = items_max
+        self._nudges_on = nudges_on
+
+    def read(self, epoch: int, users: Sequence[str]) -> Reading:
+        """Read all rows as of the beginning of ``epoch``, before it.
+
+        Raises
+        ------
+        EpochMissed
+            The epoch has begun meanwhile.
+        """
+        begins_ms = epoch * self._epoch_ms
+        batch = sampled_items(self._items, self._items_max, begins_ms)
+        features = [self._features_of(user, batch, begins_ms) for user in users or (NOBODY,)]
+        if self._clock.now_ms() >= begins_ms:
+            raise EpochMissed(f"epoch {epoch} began before its rows were read: read them earlier")
+        return Reading(epoch, batch, features)
+
+    def publish(self, reading: Reading, model: ServedModel) -> int:
+        """Score what was read by ``model`` and write it; the number of items.
+
+        Raises
+        ------
+        InferenceError
+            The model does not answer; nothing was written.
+        """
+        raw, contributions = self._scorer.score(model, reading.features)
+        batch = reading.batch
+        header = PanelHeader(
+            epoch=reading.epoch,
+            epoch_ms=self._epoch_ms,
+            model_version=f"{model.name}:{model.version}",
+            features=self._features,
+            items=len(batch),
+            users=len(reading.features),
+        )
+        nudge = self._nudge(reading.epoch, batch)
+        rows = PanelRows(header, pa.array(batch.item_ids, pa.string()), raw, contributions, nudge)
+        for partition in np.unique(batch.partitions).tolist():
+            self._log.publish(partition, rows.take(np.flatnonzero(batch.partitions == partition)))
+        self._log.flush()
+        return len(batch)
+
+    def _nudge(self, epoch: int, batch: CandidateBatch) -> Float64:
+        return self._nudges.nudge(epoch, batch) if self._nudges_on() else np.zeros(len(batch))
+
+    def _features_of(self, user: str, batch: CandidateBatch, now_ms: int) -> Features:
+        query, n = panel_query(user, now_ms, self._clock), len(batch)
+        places = [np.arange(start, min(start + _READ_AT_ONCE, n)) for start in range(0, n, _READ_AT_ONCE)]
+        parts = [self._hydrator.hydrate(query, batch.take(each)) for each in places]
+        if not parts:
+            return self._hydrator.blank(query, batch)
+        return replace(
+            parts[0],
+            candidates=np.concatenate([part.candidates for part in parts]),
+            ids=np.concatenate([part.ids for part in parts]),
+        )
+
+
+def panel_query(user: str, now_ms: int, clock: Clock) -> Query:
+    """What the hydrator is asked with."""
+    return Query("panel", user, "panel", None, 0, now_ms, False, Deadline(clock, _PATIENCE_MS))
+
+
+def watched_columns(columns: Sequence[str], hydrator: Hydrator, items: ItemColumns, clock: Clock) -> Watched:
+    """Every candidate column that events feed; attributes of items are no answer to anything shown."""
+    nothing = items.batch([NOBODY], np.array([-1], np.intp), np.zeros(1, np.int32), ("panel",))
+    blank = hydrator.blank(panel_query(NOBODY, clock.now_ms(), clock), nothing).candidates[0]
+    places = [place for place, name in enumerate(columns) if not name.startswith(_ATTRIBUTES)]
+    return Watched(tuple(columns[place] for place in places), np.array(places, np.int64), blank[places])

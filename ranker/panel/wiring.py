@@ -1,0 +1,99 @@
+"""Puts the panel together: the ranker's own parts, without its front doors."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from feature_store.catalog import Catalog
+from feature_store.clock import Clock
+from feature_store.online.connection import connect
+from feature_store.online.switches import RedisSwitches
+from ranker.experiments.draw import NUDGES
+from ranker.experiments.nudge import Nudges
+from ranker.experiments.switches import SwitchWatcher
+from ranker.hydrators.rows import RowHydrator
+from ranker.panel.log import KafkaPanelLog
+from ranker.panel.panel import Panel, watched_columns
+from ranker.panel.sample import sampled_users
+from ranker.panel.scoring import PanelScorer
+from ranker.panel.settings import PanelSettings
+from ranker.panel.users import users_served
+from ranker.policies.config import load_policy
+from ranker.policies.value_model import ValueModel
+from ranker.registry.connect import open_registry
+from ranker.registry.watcher import ChampionWatcher
+from ranker.service.wiring import Knowledge, open_knowledge
+from ranker.triton.base import InferenceClient
+from ranker.triton.connect import open_inference
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a panel runs on.
+
+    Attributes
+    ----------
+    draw_users : the panel's users, drawn among those served lately
+    """
+
+    knowledge: Knowledge
+    client: InferenceClient
+    watcher: ChampionWatcher
+    panel: Panel
+    draw_users: Callable[[], list[str]]
+
+
+def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: ExitStack) -> Parts:
+    """Open everything; ``stack`` closes it."""
+    knowledge = open_knowledge(settings, catalog)
+    knowledge.follower.start()
+    stack.callback(knowledge.follower.close)
+    fingerprint = knowledge.service.fingerprint
+    client = open_inference(settings, fingerprint)
+    stack.callback(client.close)
+    watcher = ChampionWatcher(open_registry(settings, clock), client, fingerprint, pinned=settings.model)
+    watcher.start()
+    stack.callback(watcher.close)
+    switches = SwitchWatcher(RedisSwitches(connect(settings, settings.redis_timeout_ms)), clock)
+    switches.start()
+    stack.callback(switches.close)
+    salt = settings.nudge_salt.get_secret_value().encode()
+    panel = make_panel(settings, knowledge, client, switches, clock)
+    return Parts(
+        knowledge,
+        client,
+        watcher,
+        panel,
+        lambda: sampled_users(salt, users_served(settings), settings.panel_users),
+    )
+
+
+def make_panel(
+    settings: PanelSettings,
+    knowledge: Knowledge,
+    client: InferenceClient,
+    switches: SwitchWatcher,
+    clock: Clock,
+) -> Panel:
+    """The panel over the items and features that rankings are made from."""
+    hydrator = RowHydrator(
+        knowledge.catalog,
+        knowledge.service,
+        knowledge.items,
+        knowledge.fetcher,
+        settings.batch_partitions,
+    )
+    watched = watched_columns(knowledge.service.candidate, hydrator, knowledge.items, clock)
+    value = ValueModel(load_policy(settings.rank_policy).value)
+    return Panel(
+        knowledge.items,
+        hydrator,
+        PanelScorer(client, value, watched, settings.panel_rows, settings.panel_model_timeout_ms),
+        Nudges(settings.nudge_salt.get_secret_value().encode(), settings.nudge_delta),
+        KafkaPanelLog(settings),
+        clock,
+        features=watched.names,
+        epoch_ms=settings.nudge_epoch_ms,
+        items_max=settings.panel_items,
+        nudges_on=lambda: NUDGES not in switches.off(),
+    )
