@@ -5,10 +5,11 @@ import importlib.util
 import pkgutil
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import click
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import eddyline
 import feature_store
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 PACKAGES = (eddyline, feature_store, ranker, streams)
 SETTING = re.compile(r"EDDYLINE_[A-Z0-9]+(?:_[A-Z0-9]+)*")
+Command = TyperCommand | TyperGroup
 OF_SETUP = {"EDDYLINE_PARTS"}
 """Read by deploy/local/setup.sh as well as by the settings of the stack."""
 
@@ -34,15 +36,18 @@ def settings_classes() -> set[type[Settings]]:
     return set(_with_subclasses(Settings))
 
 
-def setting_names() -> set[str]:
+@cache
+def setting_names() -> frozenset[str]:
     """Names of all environment variables that some process reads."""
     declared = {f"EDDYLINE_{field.upper()}" for cls in settings_classes() for field in cls.model_fields}
-    return declared | {str(name) for _, command in commands() for name in _environment_of(command)} | OF_SETUP
+    of_commands = {name for command in commands().values() for name in _environment_of(command)}
+    return frozenset(declared | of_commands | OF_SETUP)
 
 
-def commands() -> list[tuple[tuple[str, ...], click.Command]]:
-    """Every command of the command line and its words, groups included."""
-    return list(_walk((), typer.main.get_command(build())))
+@cache
+def commands() -> dict[tuple[str, ...], Command]:
+    """Every command of the command line by its words, groups included."""
+    return dict(_walk((), typer.main.get_command(build())))
 
 
 def main_of(module: str) -> str:
@@ -59,13 +64,13 @@ def _with_subclasses(cls: type[Settings]) -> Iterator[type[Settings]]:
         yield from _with_subclasses(subclass)
 
 
-def _walk(words: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def _walk(words: tuple[str, ...], command: Command) -> Iterator[tuple[tuple[str, ...], Command]]:
     yield words, command
     for name, sub in getattr(command, "commands", {}).items():
         yield from _walk((*words, name), sub)
 
 
-def _environment_of(command: click.Command) -> Iterator[str]:
+def _environment_of(command: Command) -> Iterator[str]:
     for parameter in command.params:
         names = parameter.envvar or ()
         yield from (names,) if isinstance(names, str) else names

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 from tests.unit.deploy.names import PACKAGES, ROOT
 
@@ -15,6 +16,7 @@ KINDS = {
 """Constructors of prometheus-client, and what their series are named after."""
 
 
+@cache
 def exported() -> dict[str, frozenset[str]]:
     """Labels of each series that a process of ours exports, by the name of the series."""
     found: dict[str, frozenset[str]] = {}
