@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -48,6 +48,7 @@ class _View(msgspec.Struct, forbid_unknown_fields=True):
     features: dict[str, dict[str, Any]]
     owner: str
     ttl_s: int | None = None
+    allowed_gain: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class _Told(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,7 +128,7 @@ def _view(file: str, name: str, table: Any) -> FeatureView:
         _feature(f"{where}, feature {feature}", feature, declared, view.owner)
         for feature, declared in view.features.items()
     )
-    return FeatureView(name, view.entity, features, view.ttl_s, view.owner)
+    return FeatureView(name, view.entity, features, view.ttl_s, view.owner, view.allowed_gain)
 
 
 def _feature(where: str, name: str, table: Table, owner: str) -> Feature:

@@ -41,6 +41,11 @@ class FeatureView:
     """The features of one entity that share a row.
 
     A row is (width,) float64: two header slots, then each aggregator's state in order of declaration.
+
+    Attributes
+    ----------
+    allowed_gain : long-run gain that loops through the view may have: counting clicks *is* a loop. None:
+        nobody has decided
     """
 
     name: str
@@ -48,6 +53,7 @@ class FeatureView:
     features: tuple[Feature, ...]
     ttl_s: int | None = None
     owner: str = ""
+    allowed_gain: float | None = None
 
     @cached_property
     def fingerprint(self) -> str:

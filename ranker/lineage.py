@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from feature_store.lineage import USERS, Edge, Kind, Node, feature, model, topic
-from feature_store.schema.topics import EXPOSURES, ITEMS, RANK_REQUESTS, RANK_RESPONSES, RANK_SERVED
+from feature_store.schema.topics import (
+    EXPOSURES,
+    FINDINGS,
+    ITEMS,
+    RANK_REQUESTS,
+    RANK_RESPONSES,
+    RANK_SERVED,
+    SCORE_PANEL,
+)
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import BLOCKED, SEEN, StateRef
 from ranker.policies.config import Policy
@@ -11,6 +19,7 @@ from ranker.policies.config import Policy
 RANKER_GROUP = "eddyline-ranker"
 TRAINED_MODEL = "timeline_ranker"
 BUILT_IN_MODELS = ("counters", "reference")
+_EXPERIMENTS = Node(Kind.OVERRIDE, "experiments")
 TRENDING = StateRef("item", "clicks_1d")
 ALLOWED_TRAINING_GAIN = 0.05
 """Long-run gain that learning from what was shown may have on scores."""
@@ -24,11 +33,14 @@ def ranker_edges(service: FeatureService, policy: Policy) -> Iterator[Edge]:
     for name in (TRAINED_MODEL, *BUILT_IN_MODELS):
         yield Edge(Node(Kind.SERVICE, service.name), model(name), by="ranker")
         yield Edge(model(name), decides, by="ranker")
+        yield Edge(model(name), topic(SCORE_PANEL), by="panel")
     yield from _policy_edges(policy, decides)
     yield Edge(topic(RANK_REQUESTS), decides, by="ranker", group=RANKER_GROUP)
     yield Edge(decides, topic(RANK_RESPONSES), by="ranker")
     yield Edge(decides, topic(RANK_SERVED), by="ranker")
     yield Edge(decides, USERS, by="ranker", why="timelines over HTTP")
+    yield Edge(_EXPERIMENTS, decides, by="ranker", why="nudges, exploration, holdout")
+    yield Edge(topic(FINDINGS), model(TRAINED_MODEL), by="train", allowed_gain=0.0, why="holds it")
     yield Edge(topic(EXPOSURES), model(TRAINED_MODEL), by="train", allowed_gain=ALLOWED_TRAINING_GAIN)
 
 

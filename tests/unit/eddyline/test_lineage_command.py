@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from eddyline.cli import build
 from eddyline.lineage import declared_lineage, read_outside
+from feature_store.catalog import load_catalog
 from feature_store.lineage import LineageError, model
 from feature_store.schema.topics import topic_specs
 from feature_store.settings import Settings
@@ -35,8 +36,7 @@ def _no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_declared_names_only_topics_that_there_are() -> None:
     declared = {node.name for node in declared_lineage().nodes if node.kind == "topic"}
-    entities = ("item", "user", "creator", "user|creator", "user|genres")
-    assert declared <= {spec.name for spec in topic_specs(Settings(), entities)}
+    assert declared <= {spec.name for spec in topic_specs(Settings(), load_catalog().entities)}
 
 
 def test_names_are_those_that_the_code_uses() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store.lineage import USERS, Edge, Kind, Lineage, Node, feature, model, topic
+from feature_store.schema.exposures import EXPOSURE_FIELDS
 from streams.feedback.base import VerdictKind
 from streams.feedback.lineage import Loop, by_view, loops, model_outputs, undeclared_consumers
 from streams.feedback.lineage_detector import LineageDetector
@@ -128,30 +129,37 @@ def test_a_loop_without_a_stated_gain_is_not_allowed() -> None:
     assert Loop((topic("a"),), 0.0).allowed
 
 
-def exposures(rows: list[tuple[str | None, int | None, str | None, str | None]]) -> pa.Table:
-    names = ["request_id", "position_seen", "model_version", "policy"]
-    types = [pa.string(), pa.int32(), pa.string(), pa.string()]
-    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=True)]
-    return pa.table(dict(zip(names, columns, strict=True)))
+def exposures(*rows: tuple[str | None, int | None, str | None, list[tuple[str, str]] | None]) -> pa.Table:
+    """Rows of (request, position seen, model version, assignments), as exposures have them."""
+    types = {field.name: field.type for field in EXPOSURE_FIELDS}
+    columns = ["request_id", "position_seen", "model_version", "assignments"]
+    plain = [dict(zip(columns, row, strict=True)) for row in rows]
+    for row in plain:
+        row["position"] = row["position_seen"]
+        row["assignments"] = row["assignments"] and [
+            {"experiment": experiment, "variant": variant, "propensity": 0.1}
+            for experiment, variant in row["assignments"]
+        ]
+    return pa.Table.from_pylist(plain, schema=pa.schema([(n, types[n]) for n in (*columns, "position")]))
 
 
-def test_labels_that_the_model_did_not_cause_are_others_explored_or_organic() -> None:
+def test_labels_that_the_model_did_not_cause_are_of_others_of_chance_or_organic() -> None:
     found = self_training(
         exposures(
-            [
-                ("r1", 0, "m:3", "timeline/1"),
-                ("r1", 1, "m:3", "exploration/1"),
-                ("r2", 0, "m2:1", "timeline/1"),
-                ("r2", 1, None, None),
-                ("r3", None, "m:3", "timeline/1"),
-                (None, 4, None, None),
-            ]
+            ("r1", 0, "m:3", []),
+            ("r1", 1, "m:3", [("exploration", "slot_1"), ("nudges", "s/1")]),
+            ("r1", 2, "m:3", [("nudges", "s/1"), ("exploration", "slot_1")]),
+            ("r1", 3, "m:2", [("holdout", "holdout")]),
+            ("r1", 4, "m:3", [("holdout", "treatment"), ("exploration", "none")]),
+            ("r2", 0, "m2:1", []),
+            ("r2", 1, None, None),
+            ("r3", None, "m:3", []),
+            (None, 4, None, None),
         ),
         "m",
     )
-    assert (found.labels, found.caused, found.share) == (4, 1, 0.25)
+    assert (found.labels, found.caused) == (7, 3)
 
 
 def test_no_labels_have_no_share() -> None:
-    empty = exposures([("r", None, "m:1", "p")])
-    assert self_training(empty, "m").share is None
+    assert self_training(exposures(("r", None, "m:1", [])), "m").share is None
