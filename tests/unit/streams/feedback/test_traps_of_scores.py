@@ -1,0 +1,185 @@
+"""The traps of loop detection: in each the naive code alarms without a loop; ours does not, or says why."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from streams.feedback.base import VerdictKind
+from streams.feedback.controls import REASONS
+from streams.feedback.evidence.betting import BettingMixture
+from streams.feedback.total_score import total_score
+from streams.loopbench.parts.quality import Quality
+from streams.loopbench.parts.score_noise import ScoreNoise
+from streams.loopbench.samplers import TopK
+from streams.loopbench.world import Scale, World
+
+RUNS, EPOCHS, ITEMS, DELTA = 20, 25, 300, 0.2
+TICKET = np.log(100.0)
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """Epochs without a loop, 20 seeds side by side: quality drifts, users see the top of their order."""
+    return _epochs(Quality(walk=0.1, reversion=0.03), ScoreNoise())
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """The same, but scores are mostly noise: it decides who is shown, and is gone in the next epoch."""
+    return _epochs(Quality(spread=0.2), ScoreNoise(0.3))
+
+
+def _epochs(*parts):
+    scale = Scale(items=ITEMS, events=25.0 * ITEMS, delta=DELTA, settling=1)
+    world = World(parts, TopK(), scale, range(RUNS))
+    return [world.step() for _ in range(EPOCHS)]
+
+
+def _ours(epochs):
+    detector = total_score(["model"])
+    alarmed = np.zeros(RUNS, np.bool_)
+    for cells in epochs:
+        detector.update(cells)
+        alarmed |= np.isin(detector.kinds(), [VerdictKind.WARNING, VerdictKind.LOOP_DETECTED])
+    return detector, alarmed.mean()
+
+
+def _reasons(detector):
+    return {REASONS[code] for code in np.unique(detector._memory.standing.code)}
+
+
+def _bet(changes, nudges):
+    """Share of the runs in which naive bets on (epochs, runs, n) ``changes`` ever reach a ticket."""
+    process, alarmed = BettingMixture((RUNS,)), np.zeros(RUNS, np.bool_)
+    for change, nudge in zip(changes, nudges, strict=True):
+        scale = 4 * np.nanstd(change, axis=-1, keepdims=True)
+        process.update(np.nan_to_num(np.clip(change / scale, -1, 1) * np.sign(nudge)))
+        alarmed |= process.log_evidence() >= TICKET
+    return alarmed.mean()
+
+
+def _column(epochs, name):
+    return np.stack([getattr(cells, name)[:, 0] for cells in epochs])
+
+
+def test_without_a_trap_ours_is_quiet(quiet):
+    detector, alarms = _ours(quiet)
+    assert alarms == 0
+    assert set(detector.kinds()) == {VerdictKind.QUIET}
+
+
+def _centred_by(values, by):
+    """(..., n) values minus the mean of those with a similar ``by``."""
+    order = by.argsort(axis=-1)
+    groups = np.take_along_axis(values, order, axis=-1).reshape(*values.shape[:-1], 10, -1)
+    centred = (groups - groups.mean(axis=-1, keepdims=True)).reshape(values.shape)
+    return np.take_along_axis(centred, order.argsort(axis=-1), axis=-1)
+
+
+def test_1_adjusting_on_exposure_after_the_nudge_alarms(noisy):
+    changes, nudges = np.diff(_column(noisy, "raw_score"), axis=0), _column(noisy, "nudge")[:-1]
+    after, before = _column(noisy, "exposures")[:-1], _column(noisy, "raw_score")[:-1]
+    assert _bet(_centred_by(changes, after), nudges) > 0.5
+    assert _bet(_centred_by(changes, before), nudges) <= 0.05
+    assert _ours(noisy)[1] == 0
+
+
+def test_2_raw_scores_of_shown_items_only_alarm_and_make_ours_blind(noisy):
+    shown = [replace(c, raw_score=np.where(c.exposures > 25, c.raw_score, np.nan)) for c in noisy]
+    scores = _column(shown, "raw_score")
+    assert _bet(np.diff(scores, axis=0), _column(shown, "nudge")[:-1]) > 0.5
+    detector, alarms = _ours(shown)
+    assert alarms == 0
+    assert set(detector.kinds()) == {VerdictKind.BLIND}
+    assert _reasons(detector) <= {"scores_missing", "scores_missing_by_nudge"}
+
+
+def test_2_a_few_missing_scores_are_enough_when_they_follow_the_nudge(quiet):
+    """One in fifty is below what counts as many, but coins do not choose which."""
+    rng = np.random.default_rng(4)
+    holes = [
+        replace(
+            c, raw_score=np.where((c.nudge < 0) & (rng.random(c.nudge.shape) < 0.04), np.nan, c.raw_score)
+        )
+        for c in quiet
+    ]
+    detector, _ = _ours(holes)
+    assert _reasons(detector) == {"scores_missing_by_nudge"}
+    assert set(detector.kinds()) == {VerdictKind.BLIND}
+
+
+def test_3_a_p_value_looked_at_after_every_epoch_alarms():
+    rng = np.random.default_rng(1)
+    sums = (rng.choice([-1.0, 1.0], (1000, 60, 100)) * rng.normal(0, 1, (1000, 60, 100))).sum(axis=-1)
+    z = sums.cumsum(axis=-1) / np.sqrt(100 * np.arange(1, 61))
+    process, alarmed = BettingMixture((1000,)), np.zeros(1000, np.bool_)
+    for _ in range(60):
+        process.update(
+            rng.choice([-1.0, 1.0], (1000, 100)) * np.clip(rng.normal(0, 0.25, (1000, 100)), -1, 1)
+        )
+        alarmed |= process.log_evidence() >= TICKET
+    assert (np.abs(z) > 2.576).any(axis=-1).mean() > 0.04
+    assert alarmed.mean() <= 0.01
+
+
+def test_4_events_counted_as_independent_alarm(quiet):
+    """A t-test in which every exposure of an item brings the item's change again."""
+    scores, shown, nudges = (_column(quiet, name) for name in ("raw_score", "exposures", "nudge"))
+    change, weight, sign = np.diff(scores, axis=0), shown[:-1], np.sign(nudges[:-1])
+    total, spread = (weight * change * sign).sum(axis=(0, 2)), (weight * change**2).sum(axis=(0, 2))
+    assert (np.abs(total / np.sqrt(spread)) > 2.576).mean() > 0.2
+    assert _ours(quiet)[1] == 0
+
+
+def test_5_a_nudge_in_the_logged_raw_score_alarms_and_makes_ours_blind(quiet):
+    leaking = [replace(c, raw_score=c.raw_score + 0.5 * c.nudge) for c in quiet]
+    assert _bet(np.diff(_column(leaking, "raw_score"), axis=0), _column(leaking, "nudge")[:-1]) > 0.9
+    detector, _ = _ours(leaking)
+    assert set(detector.kinds()) == {VerdictKind.BLIND}
+    assert _reasons(detector) == {"nudge_in_score"}
+
+
+def test_5_a_nudge_that_comes_back_in_the_next_score_is_a_loop(quiet):
+    """It does not matter how it got there."""
+    before = [np.zeros_like(quiet[0].nudge), *(cells.nudge for cells in quiet)]
+    back = [replace(c, raw_score=c.raw_score + 0.3 * nudge) for c, nudge in zip(quiet, before, strict=False)]
+    detector, _ = _ours(back)
+    assert set(detector.kinds()) == {VerdictKind.LOOP_DETECTED}
+
+
+def test_6_signs_that_repeat_alarm_and_make_ours_blind(quiet):
+    """A salt without the epoch: each item has one sign for good, and each item has a trend of its own."""
+    slope = 0.3 * np.random.default_rng(2).standard_normal((RUNS, 1, ITEMS))
+    always = [replace(c, nudge=quiet[0].nudge, raw_score=c.raw_score + c.epoch * slope) for c in quiet]
+    assert _bet(np.diff(_column(always, "raw_score"), axis=0), _column(always, "nudge")[:-1]) > 0.2
+    detector, alarms = _ours(always)
+    assert alarms == 0
+    assert set(detector.kinds()) == {VerdictKind.BLIND}
+    assert _reasons(detector) == {"signs_repeat"}
+
+
+def test_7_the_smallest_p_over_lags_alarms_where_the_average_of_evidence_does_not():
+    rng = np.random.default_rng(3)
+    signs, changes = rng.choice([-1.0, 1.0], (600, 200)), rng.normal(0, 1, (600, 200))
+    lags = (1, 2, 3, 5, 7, 10)
+    z = np.stack([(signs[:, :-lag] * changes[:, lag:]).sum(-1) / np.sqrt(200 - lag) for lag in lags])
+    assert (np.abs(z) > 2.576).any(axis=0).mean() > 0.03
+    by_lag = BettingMixture((600, len(lags)))
+    bounded = np.clip(changes / 4, -1, 1)
+    padded = [np.pad(signs[:, :-lag] * bounded[:, lag:], ((0, 0), (0, lag))) for lag in lags]
+    by_lag.update(np.stack(padded, axis=1))
+    assert (np.exp(by_lag.log_evidence()).mean(axis=-1) >= 100).mean() <= 0.01
+
+
+def test_10_beta_from_clipped_responses_is_too_small(quiet):
+    """Ours bets on clipped responses, but estimates from what they were."""
+    beta = 0.5
+    before = [np.zeros_like(quiet[0].nudge), *(cells.nudge for cells in quiet)]
+    strong = [replace(c, raw_score=c.raw_score + beta * n) for c, n in zip(quiet, before, strict=False)]
+    detector, _ = _ours(strong)
+    changes, nudges = np.diff(_column(strong, "raw_score"), axis=0), _column(strong, "nudge")[:-1]
+    scale = 1.4826 * np.median(np.abs(changes - np.median(changes)))
+    naive = (np.clip(changes, -scale, scale) * np.sign(nudges)).mean() / DELTA
+    assert naive < 0.85 * beta
+    assert detector.beta().estimate.mean() == pytest.approx(beta, rel=0.05)

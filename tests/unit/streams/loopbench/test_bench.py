@@ -1,0 +1,116 @@
+"""A small LoopBench: few seeds, all of them known."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from eddyline.cli import build
+from streams.loopbench.campaign import play
+from streams.loopbench.contenders import everybody
+from streams.loopbench.results import clopper_pearson, row_of
+from streams.loopbench.run import run_worlds
+from streams.loopbench.worlds.catalogue import LOOP_FREE, WORLDS
+
+CONTRACT = {
+    "world",
+    "loop",
+    "beta",
+    "delta",
+    "events",
+    "detector",
+    "seeds",
+    "alarms",
+    "power",
+    "target_power",
+    "events_to_alarm_p50",
+}
+SEEDS = (1, 2)
+FOUND_SURELY = (
+    "click_count",
+    "click_count_above_budget",
+    "unlogged_path",
+    "selection",
+    "position_bias",
+    "fatigue",
+    "cross_model",
+    "lag_3",
+    "lag_10",
+    "override_into_training",
+    "ab_arms_share_training",
+)
+
+
+@pytest.mark.parametrize("spec", LOOP_FREE, ids=lambda spec: spec.name)
+def test_worlds_without_a_loop_are_quiet(spec):
+    row = row_of(spec, play(spec, SEEDS))
+    assert (row.alarms, row.warnings) == (0, 0)
+    assert row.coverage == 1.0
+
+
+@pytest.mark.parametrize("name", FOUND_SURELY)
+def test_loops_are_found_where_they_are(name):
+    row = row_of(WORLDS[name], play(WORLDS[name], SEEDS))
+    assert row.alarms == len(SEEDS)
+    assert all(share == 1.0 for share in row.located.values())
+    assert row.events_to_alarm_p50 <= row.events
+
+
+def test_beta_is_estimated_beside_its_truth():
+    outcome = play(WORLDS["position_bias"], SEEDS)
+    np.testing.assert_allclose(outcome.estimates, outcome.beta, rtol=0.2)
+
+
+def test_how_seeds_are_grouped_changes_no_figure():
+    together = play(WORLDS["lag_3"], [1, 2])
+    one_by_one = [play(WORLDS["lag_3"], [seed]) for seed in (1, 2)]
+    for column in ("beta", "estimates"):
+        apart = np.concatenate([getattr(outcome, column) for outcome in one_by_one])
+        np.testing.assert_array_equal(getattr(together, column), apart)
+
+
+def test_passive_baselines_alarm_without_a_loop_and_ours_does_not():
+    spec = WORLDS["exogenous_trend"]
+    row = row_of(spec, play(spec, SEEDS, everybody))
+    alarms = {found.detector: found.alarms for found in row.detectors}
+    assert alarms["board"] == alarms["null"] == alarms["random"] == 0
+    assert alarms["gini_mann_kendall"] == len(SEEDS)
+
+
+def test_the_command_prints_what_programs_were_promised(tmp_path):
+    words = ["loops", "bench", "--seeds", "2", "--first-seed", "5", "--world", "lag_3", "--json"]
+    answer = CliRunner().invoke(build(), [*words, "--output", str(tmp_path)])
+    assert answer.exit_code == 0, answer.output
+    (world,) = json.loads(answer.stdout)["worlds"]
+    assert world.keys() >= CONTRACT
+    assert (world["world"], world["loop"], world["seeds"], world["target_power"]) == ("lag_3", True, 2, None)
+    assert json.loads((tmp_path / "loopbench.json").read_text())["worlds"] == [world]
+    assert (tmp_path / "power.svg").stat().st_size < 100_000
+    assert "| lag_3 |" in (tmp_path / "loopbench.md").read_text()
+
+
+def test_a_world_that_there_is_not_is_refused_by_name():
+    answer = CliRunner().invoke(build(), ["loops", "bench", "--world", "flat_earth"])
+    assert answer.exit_code == 2
+    assert "flat_earth" in answer.output
+
+
+def test_every_seed_is_played_once_and_reported():
+    seen = []
+    ((spec, outcome),) = run_worlds(
+        ["lag_3"], range(3, 25), 1, lambda name, count: seen.append((name, count))
+    )
+    assert spec.name == "lag_3"
+    assert outcome.seeds.tolist() == list(range(3, 25))
+    assert seen == [("lag_3", 20), ("lag_3", 2)]
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 500), (3, 20), (20, 20)])
+def test_the_interval_of_a_share_is_exact(successes, trials):
+    low, high = clopper_pearson(successes, trials)
+    draws = np.random.default_rng(1)
+    if successes:
+        assert (draws.binomial(trials, low, 40_000) >= successes).mean() == pytest.approx(0.025, abs=0.005)
+    if successes < trials:
+        assert (draws.binomial(trials, high, 40_000) <= successes).mean() == pytest.approx(0.025, abs=0.005)
