@@ -147,7 +147,7 @@ def _readme_examples() -> list[tuple[str, str]]:
 
 def test_the_examples_of_the_readme_work(stack: Stack) -> None:
     examples = _readme_examples()
-    assert [language for language, _ in examples] == ["sh", "sh", "python", "sh", "sh", "python", "sh"]
+    assert [language for language, _ in examples] == ["sh", "sh", "python", "sh", "sh", "python", "sh", "sh"]
     addresses, *rest = examples
     for language, code in rest:
         if "kcat" in code and shutil.which("kcat") is None:
@@ -159,6 +159,8 @@ def test_the_examples_of_the_readme_work(stack: Stack) -> None:
             else shell + code
         )
         printed = stack.output("bash", "-c", script)
+        if "kcat -C" in code:
+            assert "readme-r2" in printed
         if "readme-r" in code:
             assert "film-1" in printed and "film-2" in printed
     _wait_for_ann(stack.status()["http"])

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -47,6 +49,18 @@ def test_each_series_has_the_labels_that_it_is_grouped_and_named_by(target):
     labels = grouped_by(target["expr"]) | set(re.findall(r"{{(\w+)}}", target.get("legendFormat", "")))
     for name in series_in(target["expr"]) & set(SERIES):
         assert labels <= SERIES[name] | OF_SCRAPING
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+def test_prometheus_understands_each_expression(tmp_path):
+    expressions = [target["expr"].replace("$__rate_interval", "1m") for target in TARGETS]
+    rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(expressions)]
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))  # JSON is YAML
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_series_that_nobody_exports_is_found():

@@ -1,7 +1,10 @@
 """Who is scraped: every worker, under the labels that alerts and dashboard know, where it listens."""
 
 import re
+import shutil
+import subprocess
 
+import pytest
 import yaml
 
 from eddyline.stack.workers import KINDS
@@ -33,6 +36,14 @@ def test_compose_reads_the_rules_and_sends_alerts_to_a_service():
     assert COMPOSE["rule_files"] == ["/etc/prometheus/rules/*.yml"]
     [manager] = COMPOSE["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
     assert manager.partition(":")[0] in services
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+def test_prometheus_understands_the_configuration():
+    file = DEPLOY / "compose" / "prometheus.yml"
+    argv = ["promtool", "check", "config", "--syntax-only", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_kubernetes_names_jobs_by_kind_and_processes_as_the_local_stack_does():
