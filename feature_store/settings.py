@@ -10,6 +10,9 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MAX_MESSAGE_BYTES = 12 * 1024 * 1024
+"""What topics accept and producers send at most: an event of 10 MB, or every row of a large request."""
+
 
 class Settings(BaseSettings):
     """Connections, partition counts and the model to serve."""
@@ -108,6 +111,7 @@ def gapless_producer_config(settings: Settings) -> dict[str, str | int | bool]:
         "acks": "all",
         "enable.idempotence": True,
         "enable.gapless.guarantee": True,
+        "message.max.bytes": MAX_MESSAGE_BYTES,
         "message.timeout.ms": 0,
         "compression.type": settings.kafka_compression,
         "partitioner": "murmur2_random",

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -124,11 +125,11 @@ def encode_served(requests: Sequence[ServedRequest]) -> list[bytes]:
     pyarrow.ArrowInvalid
         When the columns of a request have different lengths.
     """
-    layouts: dict[Hashable, list[pa.RecordBatch]] = defaultdict(list)
+    layouts: dict[Hashable, list[_Part]] = defaultdict(list)
     for request in requests:
-        for rows, layout in served_rows(request):
-            layouts[layout].append(rows)
-    return [write_record_batch(_as_one(parts)) for parts in layouts.values()]
+        for part in _parts(request):
+            layouts[part.layout].append(part)
+    return [write_record_batch(_rows(parts)) for parts in layouts.values()]
 
 
 def decode_served(payload: bytes) -> pa.RecordBatch:
@@ -148,80 +149,106 @@ def decode_served(payload: bytes) -> pa.RecordBatch:
     return rows
 
 
-def served_rows(request: ServedRequest) -> list[tuple[pa.RecordBatch, Hashable]]:
-    """Rows with features (served, or all of a sampled request), then rows without, where there are any.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows of a request: with features (served, or all of a sampled request), or without."""
 
-    Each comes with its layout: rows of equal layouts fit into one message.
-    """
+    request: ServedRequest
+    index: NDArray[np.intp]
+    with_features: bool
+
+    @property
+    def layout(self) -> Hashable:
+        """Parts of equal layouts fit into one message."""
+        request = self.request
+        widths = (request.features.shape[1], request.ids.shape[1]) if self.with_features else None
+        return tuple(request.heads), widths, tuple(request.row_marks)
+
+
+def _parts(request: ServedRequest) -> list[_Part]:
     with_features = (request.position != NOT_SERVED) | request.sampled
     return [
-        (_rows(request, np.flatnonzero(chosen), with_features=full), _layout(request, full))
+        _Part(request, np.flatnonzero(chosen), full)
         for chosen, full in ((with_features, True), (~with_features, False))
         if chosen.any()
     ]
 
 
-def _layout(request: ServedRequest, with_features: bool) -> Hashable:
-    widths = (request.features.shape[1], request.ids.shape[1]) if with_features else None
-    return tuple(request.heads), widths, tuple(request.row_marks)
+def _rows(parts: Sequence[_Part]) -> pa.RecordBatch:
+    """The rows of parts of one layout: each column is made once for all of them."""
+    requests, lengths = [part.request for part in parts], [len(part.index) for part in parts]
+    n, full = sum(lengths), parts[0].with_features
 
+    def of_rows(column: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part.request, column)[part.index] for part in parts])
 
-def _rows(request: ServedRequest, index: NDArray[np.intp], *, with_features: bool) -> pa.RecordBatch:
-    n, item_ids = len(index), request.item_ids
-    not_served = request.position[index] == NOT_SERVED
+    def of_requests(column: str) -> pa.Array:
+        values = pa.array([getattr(request, column) for request in requests])
+        return values.take(pa.array(np.repeat(np.arange(len(requests)), lengths)))
+
+    position = of_rows("position")
     columns: dict[str, pa.Array] = {
-        "request_id": pa.repeat(request.request_id, n),
-        "user_id": pa.repeat(request.user_id, n),
-        "item_id": pa.array([item_ids[i] for i in index.tolist()], pa.string()),
-        "surface": _repeated(request.surface, n),
-        "position": pa.array(request.position[index], pa.int32(), mask=not_served),
-        "raw_score": pa.array(request.raw_score[index], pa.float64()),
-        "nudge": pa.array(request.nudge[index], pa.float64()),
-        "published_score": pa.array(request.published_score[index], pa.float64()),
-        "heads": _heads(request.heads, index),
-        "propensity": pa.array(request.propensity[index], pa.float64(), mask=not_served),
-        "policy": _repeated(request.policy, n),
-        "assignments": _assignments(tuple(request.assignments.items()), n),
-        "model_version": _repeated(request.model_version, n),
-        "fingerprint": _repeated(request.fingerprint, n),
-        "served_time_ms": pa.array(np.full(n, request.served_time_ms)),
-        "finalize_time_ms": pa.array(np.full(n, request.finalize_time_ms)),
-        "sampled": pa.array(np.full(n, request.sampled)),
-        "features": _lists(request.features[index], pa.float32()) if with_features else pa.nulls(n),
-        "ids": _lists(request.ids[index], pa.int64()) if with_features else pa.nulls(n),
-        "row_marks": _row_marks(request.row_marks, index),
+        "request_id": of_requests("request_id"),
+        "user_id": of_requests("user_id"),
+        "item_id": pa.array(
+            [part.request.item_ids[i] for part in parts for i in part.index.tolist()], pa.string()
+        ),
+        "surface": _words([request.surface for request in requests], lengths),
+        "position": pa.array(position, pa.int32(), mask=position == NOT_SERVED),
+        "raw_score": pa.array(of_rows("raw_score"), pa.float64()),
+        "nudge": pa.array(of_rows("nudge"), pa.float64()),
+        "published_score": pa.array(of_rows("published_score"), pa.float64()),
+        "heads": _heads(parts, n),
+        "propensity": pa.array(of_rows("propensity"), pa.float64(), mask=position == NOT_SERVED),
+        "policy": _words([request.policy for request in requests], lengths),
+        "assignments": pa.concat_arrays(
+            [_assignments(tuple(part.request.assignments.items()), len(part.index)) for part in parts]
+        ),
+        "model_version": _words([request.model_version for request in requests], lengths),
+        "fingerprint": _words([request.fingerprint for request in requests], lengths),
+        "served_time_ms": of_requests("served_time_ms"),
+        "finalize_time_ms": of_requests("finalize_time_ms"),
+        "sampled": of_requests("sampled"),
+        "features": _lists(of_rows("features"), pa.float32()) if full else pa.nulls(n),
+        "ids": _lists(of_rows("ids"), pa.int64()) if full else pa.nulls(n),
+        "row_marks": _row_marks(parts, n),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-@lru_cache(1024)
-def _repeated(text: str, n: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([text]))
+def _words(of_part: Sequence[str], lengths: Sequence[int]) -> pa.Array:
+    """Dictionary-encoded: the word of each part, once per row of it."""
+    words = {word: code for code, word in enumerate(dict.fromkeys(of_part))}
+    codes = np.array([words[word] for word in of_part], np.int32)
+    return pa.DictionaryArray.from_arrays(np.repeat(codes, lengths), pa.array(list(words)))
 
 
-def _heads(heads: Mapping[str, NDArray[np.float32]], index: NDArray[np.intp]) -> pa.Array:
-    if not heads:
-        return pa.nulls(len(index))
-    return pa.StructArray.from_arrays(
-        [pa.array(head[index], pa.float32()) for head in heads.values()], list(heads)
-    )
+def _heads(parts: Sequence[_Part], n: int) -> pa.Array:
+    names = list(parts[0].request.heads)
+    if not names:
+        return pa.nulls(n)
+    heads = [np.concatenate([part.request.heads[name][part.index] for part in parts]) for name in names]
+    return pa.StructArray.from_arrays([pa.array(head, pa.float32()) for head in heads], names)
 
 
 def _lists(values: NDArray[np.float32] | NDArray[np.int64], kind: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), kind), values.shape[1])
 
 
-def _row_marks(marks: Mapping[str, RowMarks], index: NDArray[np.intp]) -> pa.Array:
-    if not marks:
-        return pa.nulls(len(index))
-    structs = [
-        pa.StructArray.from_arrays(
-            [pa.array(mark.partition[index], pa.int32()), pa.array(mark.row_offset[index], pa.int64())],
-            ["partition", "row_offset"],
-        )
-        for mark in marks.values()
-    ]
-    return pa.StructArray.from_arrays(structs, list(marks))
+def _row_marks(parts: Sequence[_Part], n: int) -> pa.Array:
+    names = list(parts[0].request.row_marks)
+    if not names:
+        return pa.nulls(n)
+    return pa.StructArray.from_arrays([_marks(parts, name) for name in names], names)
+
+
+def _marks(parts: Sequence[_Part], name: str) -> pa.Array:
+    marks = [(part.request.row_marks[name], part.index) for part in parts]
+    partition = np.concatenate([mark.partition[index] for mark, index in marks])
+    row_offset = np.concatenate([mark.row_offset[index] for mark, index in marks])
+    return pa.StructArray.from_arrays(
+        [pa.array(partition, pa.int32()), pa.array(row_offset, pa.int64())], ["partition", "row_offset"]
+    )
 
 
 @lru_cache(1024)
@@ -231,10 +258,3 @@ def _assignments(assignments: tuple[tuple[str, Assignment], ...], n: int) -> pa.
         for experiment, drawn in assignments
     ]
     return pa.array([one] * n, pa.list_(_ASSIGNMENT))
-
-
-def _as_one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """The same rows in one batch, over common dictionaries."""
-    if len(parts) == 1:
-        return parts[0]
-    return pa.concat_batches(pa.Table.from_batches(parts).unify_dictionaries().to_batches())

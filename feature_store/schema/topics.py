@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from feature_store.schema.ids import SEPARATOR
-from feature_store.settings import Settings
+from feature_store.settings import MAX_MESSAGE_BYTES, Settings
 
 EVENTS = "events"
 DEAD_LETTER = "events.dead-letter"
@@ -18,7 +18,6 @@ SCORE_PANEL = "score.panel"
 FINDINGS = "findings"
 
 _DAY_MS = 24 * 3600 * 1000
-_MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 
 
 def batch_topic(entity: str) -> str:
@@ -35,7 +34,7 @@ class TopicSpec:
     retention_ms: int = 7 * _DAY_MS
     cleanup: Literal["delete", "compact"] = "delete"
     timestamps: Literal["CreateTime", "LogAppendTime"] = "LogAppendTime"
-    max_message_bytes: int = _MAX_MESSAGE_BYTES
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
     def config(self) -> dict[str, str]:
         """Kafka's topic settings, by their names."""

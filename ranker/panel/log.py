@@ -11,7 +11,7 @@ class KafkaPanelLog:
     """A `PanelLog` that keeps messages in order, or raises `confluent_kafka.KafkaException`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._producer = Producer({**gapless_producer_config(settings), "message.max.bytes": 12 * 1024**2})
+        self._producer = Producer(gapless_producer_config(settings))
         self._failure: KafkaError | None = None
 
     def publish(self, partition: int, rows: PanelRows) -> None:

@@ -1,8 +1,9 @@
 """Everything the process runs, opened in order and closed in the opposite one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from starlette.types import ASGIApp
@@ -35,6 +36,7 @@ from ranker.service.wiring import (
     model_problem,
     open_knowledge,
 )
+from ranker.side_effects.answer import Answer
 from ranker.side_effects.worker import SideEffects
 from ranker.sources.shelf import Shelf
 from ranker.triton.base import InferenceClient
@@ -159,10 +161,9 @@ def _open_engine(
     stages = make_surfaces(policy, knowledge, shelves)
     publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
     stack.callback(_close_publisher, publisher, settings.drain_s)
-    effects: SideEffects = make_side_effects(
-        settings, knowledge, publisher, metrics, instruments.effects(stages)
-    )
-    stack.callback(effects.close)
+    effects = make_side_effects(settings, knowledge, publisher, metrics, instruments.effects(stages))
+    for each in effects:
+        stack.callback(each.close)
     lanes = Lanes(settings.rank_lanes, settings.rank_waiting, clock)
     stack.callback(lanes.close)
     scorers = make_scorers(settings, knowledge.service, client, watcher, frozen, clock)
@@ -172,7 +173,7 @@ def _open_engine(
         Limits(settings.rank_deadline_ms, settings.rank_max_candidates, settings.served_sample_rate),
         clock,
         metrics,
-        effects.submit,
+        partial(_follow_up, effects),
         instruments.draw_arms,
     )
     metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
@@ -193,6 +194,11 @@ def _watch(
     watcher.start()
     stack.callback(watcher.close)
     return watcher
+
+
+def _follow_up(effects: Sequence[SideEffects], answer: Answer) -> None:
+    for each in effects:
+        each.submit(answer)
 
 
 def _close_publisher(publisher: Publisher, timeout_s: float) -> None:

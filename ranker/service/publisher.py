@@ -7,7 +7,7 @@ from threading import Lock, Thread
 from confluent_kafka import KafkaException, Message, Producer
 
 from feature_store.schema.topics import EVENTS, RANK_SERVED
-from feature_store.settings import Settings, kafka_client_config
+from feature_store.settings import MAX_MESSAGE_BYTES, Settings, kafka_client_config
 
 _POLL_S = 0.1
 
@@ -34,6 +34,7 @@ class Publisher:
                 "compression.type": settings.kafka_compression,
                 "partitioner": "murmur2_random",
                 "linger.ms": 1,
+                "message.max.bytes": MAX_MESSAGE_BYTES,
                 "message.timeout.ms": timeout_ms,
             }
         )

@@ -157,14 +157,15 @@ def make_side_effects(
     log: ServedLog,
     metrics: RankerMetrics,
     others: tuple[SideEffect, ...],
-) -> SideEffects:
-    """Ready timelines, `rank.served`, and ``others``."""
-    effects: tuple[SideEffect, ...] = (
-        ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s),
-        ServedRows(log, settings.batch_partitions),
-        *others,
+) -> tuple[SideEffects, ...]:
+    """Ready timelines and ``others`` at once; `rank.served` a little later, many answers together."""
+    prompt: tuple[SideEffect, ...] = (ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s), *others)
+    served = ServedRows(log, settings.batch_partitions)
+    waiting = settings.side_effects_waiting
+    return (
+        SideEffects(prompt, waiting, metrics.dropped),
+        SideEffects([served], waiting, metrics.dropped, gather_s=settings.served_gather_ms / 1000),
     )
-    return SideEffects(effects, settings.side_effects_waiting, metrics.dropped)
 
 
 def first_problem(*probes: Callable[[], str | None]) -> Callable[[], str | None]:

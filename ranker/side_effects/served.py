@@ -1,7 +1,9 @@
 """`rank.served`: what was answered and scored, for the exposure join and the trainer."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +29,7 @@ class ServedRows:
     """
 
     name = "served"
+    ROWS_AT_ONCE = 4_096
 
     def __init__(self, log: ServedLog, partitions: int) -> None:
         self._log = log
@@ -34,14 +37,21 @@ class ServedRows:
 
     def apply(self, answers: Sequence[Answer]) -> None:
         """Write the rows of ``answers``."""
-        by_partition: dict[int, list[ServedRequest]] = defaultdict(list)
+        by_partition: dict[int, list[Answer]] = defaultdict(list)
         for answer in answers:
             if len(answer.outcome.batch):
-                partition = partition_of(answer.query.user_id, self._partitions)
-                by_partition[partition].append(served_request(answer))
-        for partition, requests in by_partition.items():
-            for message in encode_served(requests):
-                self._log.append(partition, message)
+                by_partition[partition_of(answer.query.user_id, self._partitions)].append(answer)
+        for partition, part in by_partition.items():
+            for some in _cut(part, self.ROWS_AT_ONCE):
+                for message in encode_served([served_request(answer) for answer in some]):
+                    self._log.append(partition, message)
+
+
+def _cut(answers: Sequence[Answer], rows: int) -> Iterator[list[Answer]]:
+    """The answers in order, in parts of at most ``rows`` candidates, or of one answer."""
+    ends = np.cumsum([len(answer.outcome.batch) for answer in answers])
+    for _, some in groupby(zip((ends - 1) // rows, answers, strict=True), key=itemgetter(0)):
+        yield [answer for _, answer in some]
 
 
 def served_request(answer: Answer) -> ServedRequest:

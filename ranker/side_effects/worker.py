@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from queue import Full, Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import Protocol
 
 import structlog
@@ -34,12 +34,17 @@ class SideEffects:
     ----------
     waiting : answers that may wait
     on_drop : told what did not happen, by reason
+    gather_s : how long more answers are waited for once there is one, to handle them together
     """
 
-    AT_ONCE = 64
+    AT_ONCE = 256
 
-    def __init__(self, effects: Sequence[SideEffect], waiting: int, on_drop: OnDrop) -> None:
+    def __init__(
+        self, effects: Sequence[SideEffect], waiting: int, on_drop: OnDrop, gather_s: float = 0.0
+    ) -> None:
         self._effects = tuple(effects)
+        self._gather_s = gather_s
+        self._closing = Event()
         self._queue: Queue[Answer | None] = Queue(waiting)
         self._on_drop = on_drop
         self._thread = Thread(target=self._run, name="side-effects", daemon=True)
@@ -54,6 +59,7 @@ class SideEffects:
 
     def close(self) -> None:
         """Finish what waits, then end the thread."""
+        self._closing.set()
         self._queue.put(None)
         self._thread.join()
 
@@ -67,6 +73,7 @@ class SideEffects:
     def _next(self) -> tuple[list[Answer], bool]:
         """What waits, at least one and at most ``AT_ONCE``, and whether more may come."""
         taken = [self._queue.get()]
+        self._closing.wait(self._gather_s)
         while len(taken) < self.AT_ONCE and not self._queue.empty():
             taken.append(self._queue.get_nowait())
         answers = [answer for answer in taken if answer is not None]

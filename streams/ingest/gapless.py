@@ -7,7 +7,6 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from feature_store.settings import Settings, gapless_producer_config
 from streams.ingest.outbound import Outbound
 
-_MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 _WAIT_S = 0.1
 _ANY_PARTITION = -1
 
@@ -28,7 +27,6 @@ class GaplessProducer:
             {
                 **gapless_producer_config(settings),
                 "linger.ms": 0,
-                "message.max.bytes": _MAX_MESSAGE_BYTES,
                 "error_cb": self._note_fatal,
             }
         )
