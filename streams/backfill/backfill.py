@@ -38,11 +38,14 @@ def backfill(folder: PartitionFolder, log: BatchLog, progress: Progress, *, behi
     StaleOwner, RolledBack, CorruptBatch, Gap
         As `PartitionFolder.fold`: what is written so far is right, and can be gone on from.
     """
-    while _behind(folder, log) > behind_max:
-        bounds = {at: (start, max(start, log.ends()[at])) for at, start in folder.next_offsets().items()}
+    while True:
+        ends = log.ends()
+        bounds = {at: (start, max(start, ends[at])) for at, start in folder.next_offsets().items()}
         for messages in _together(log.read(bounds)):
             folder.fold(messages)
             progress(folder.next_offsets())
+        if _behind(folder, log) <= behind_max:
+            return
 
 
 def _behind(folder: PartitionFolder, log: BatchLog) -> int:

@@ -51,11 +51,18 @@ class Wanted:
         return batch_topic(self.views[0].entity)
 
 
-def without_rows(store: OnlineStore, views: Sequence[FeatureView], partitions: int) -> list[FeatureView]:
-    """Those of ``views`` that lack a checkpoint in some partition: nobody has folded them to the end."""
-    return tuple(
-        view for view in views if None in store.load_checkpoints(view.fingerprint, list(range(partitions)))
-    )
+def without_rows(
+    settings: FeaturesSettings, store: OnlineStore, views: Sequence[FeatureView]
+) -> list[FeatureView]:
+    """Those of ``views`` that have no checkpoint in a partition that has batches: nobody has folded them."""
+    logs, partitions = KafkaLogs(settings), list(range(settings.batch_partitions))
+
+    def is_unfolded(view: FeatureView) -> bool:
+        held = logs.bounds(batch_topic(view.entity), partitions)
+        checkpoints = store.load_checkpoints(view.fingerprint, partitions)
+        return any(held[at].end > 0 and checkpoints[at] is None for at in partitions)
+
+    return [view for view in views if is_unfolded(view)]
 
 
 def run_backfill(settings: FeaturesSettings, store: OnlineStore, wanted: Wanted, told: Told) -> None:

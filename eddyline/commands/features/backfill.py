@@ -59,7 +59,7 @@ def _backfill(console: Console, names: list[str], starts: Mapping[int, int]) -> 
     declared = {view.name: view for view in definitions(None).views}
     if unknown := [name for name in names if name not in declared]:
         raise typer.BadParameter(f"there is no view {unknown[0]!r}; there are {', '.join(declared)}")
-    missing = without_rows(store, list(declared.values()), settings.batch_partitions)
+    missing = without_rows(settings, store, list(declared.values()))
     chosen = [declared[name] for name in names] if names else missing
     if not chosen:
         console.print("every view has rows; name one to go on with a back-fill that was cut off")
