@@ -291,3 +291,9 @@ def test_every_feature_that_was_served_is_what_a_fold_of_the_log_gives(stack: St
     query = {"query": "eddyline_parity_blind"}
     answer = httpx.get(f"{status['prometheus']}/api/v1/query", params=query, timeout=30).json()
     assert [series["value"][1] for series in answer["data"]["result"]] == ["0"]
+
+
+def test_every_reader_of_what_models_decide_is_declared(stack: Stack) -> None:
+    lineage = json.loads(stack.command("lineage", "--check", "--json"))
+    assert lineage["undeclared_consumers"] == []
+    assert {edge["group"] for edge in lineage["edges"]} >= {"eddyline-join", "eddyline-ranker"}
