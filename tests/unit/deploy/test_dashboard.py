@@ -22,7 +22,7 @@ OF_OTHERS = {"up", "ALERTS", "process_start_time_seconds", "process_cpu_seconds_
     "process_resident_memory_bytes"
 }
 """Series of Prometheus and of prometheus-client itself."""
-WORDS = re.compile(r"\b[a-zA-Z_]{2,}\b(?!\s*\()")
+WORDS = re.compile(r"\b[a-zA-Z_]\w+\b(?!\s*\()")
 GROUPED = re.compile(r"by \(([^)]*)\)")
 NOT_SERIES = {"by", "le", "time"}
 

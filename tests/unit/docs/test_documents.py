@@ -14,7 +14,7 @@ PATH = re.compile(r"[\w{},.-]*[\w}](?:/[\w{},.-]+)*/?")
 SUFFIXES = (".py", ".toml", ".lua", ".yml", ".yaml", ".sh", ".md", ".lock", ".json")
 CLASS = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
 COMMAND = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?eddyline((?: +(?:--)?[\w./<>$\"=-]+)*)")
-METRIC = re.compile(r"eddyline_[a-z_]+[a-z]\b(?!\s*[<*])")
+METRIC = re.compile(r"eddyline_[a-z0-9_]*[a-z0-9]\b(?!\s*[<*])")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 OF_A_STACK = {"state.json", "metadata.json", "ports.json"}
 """Files that a running stack writes."""
