@@ -17,6 +17,8 @@ from eddyline.stack.settings import StackSettings
 from eddyline.stack.triton import triton
 from eddyline.stack.workers import KINDS, WorkerKind, task, worker
 
+_JOIN_WRITES_WITHIN_S = 5.0
+
 BENCHMARK_MODELS = frozenset({"reference"})
 """Models that are loaded only where the settings name them."""
 
@@ -60,7 +62,11 @@ class Plan:
     def stack(self) -> Stack:
         """The stack; making it writes the parts' configuration files."""
         addresses = self.addresses()
-        own = {"EDDYLINE_JOIN_WINDOW_S": str(self._settings.join_window_s)}
+        window_s = self._settings.join_window_s
+        own = {
+            "EDDYLINE_JOIN_WINDOW_S": str(window_s),
+            "EDDYLINE_DETECT_GRACE_S": str(window_s + _JOIN_WRITES_WITHIN_S),
+        }
         environment = {**os.environ, **own, **addresses.environment(self._home)}
         processes = [*self._kafka(), *self._stores(), *self._monitoring()]
         processes += [*self._tasks(environment), *self._workers(environment)]

@@ -35,6 +35,14 @@ class StackSettings(Settings):
     ranker_workers: int = Field(1, ge=0, description="Processes of ranker.service.")
     parity_workers: int = Field(1, ge=0, le=1, description="Processes of eddyline.parity.")
 
+    trainer_workers: int = Field(
+        0, ge=0, le=1, description="Processes of ranker.training, which keeps the champion fresh."
+    )
+
+    nudge_delta: float = Field(
+        0.0, ge=0, description="Size of the nudge on published scores; above 0 the loop detectors run."
+    )
+
     join_window_s: float = Field(
         10,
         ge=0,
@@ -64,6 +72,16 @@ class StackSettings(Settings):
     log_max_mb: int = Field(64, ge=1, description="Size at which a log is moved to <log>.1, MB.")
     min_free_disk_gb: float = Field(5.0, ge=0, description="Free disk that `doctor` asks for, GB.")
     min_free_memory_gb: float = Field(4.0, ge=0, description="Available memory that `doctor` asks for, GB.")
+
+    @property
+    def panel_workers(self) -> int:
+        """Processes of ranker.panel: without nudges there is nothing to score again."""
+        return int(self.nudge_delta > 0)
+
+    @property
+    def detectors_workers(self) -> int:
+        """Processes of streams.apps.detectors: without nudges they would be blind."""
+        return int(self.nudge_delta > 0)
 
     @property
     def fixed_ports(self) -> dict[str, int]:

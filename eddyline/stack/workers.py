@@ -29,7 +29,10 @@ KINDS = (
     WorkerKind("features", "streams.apps.features", ("topics", "redis")),
     WorkerKind("join", "streams.apps.join", ("topics", "redis")),
     WorkerKind("ranker", "ranker.service", ("topics", "redis", "models", "triton")),
+    WorkerKind("panel", "ranker.panel", ("topics", "redis", "models", "triton")),
+    WorkerKind("detectors", "streams.apps.detectors", ("topics", "redis")),
     WorkerKind("parity", "eddyline.parity", ("topics",)),
+    WorkerKind("trainer", "ranker.training", ("topics", "redis", "models", "triton")),
 )
 
 

@@ -122,3 +122,8 @@ def test_triton_loads_what_is_configured_at_each_start_but_benchmark_models_only
 def test_a_missing_part_is_named_with_what_to_do(tmp_path, parts):
     with pytest.raises(MissingPartError, match="make setup"):
         stack(tmp_path / "home", tmp_path / "elsewhere")
+
+
+def test_the_loop_detectors_run_where_there_are_nudges(tmp_path, parts):
+    made = stack(tmp_path / "home", parts, nudge_delta=0.1)
+    assert names(made) >= {"panel-0", "detectors-0"}

@@ -1,0 +1,65 @@
+"""Settings of the detectors, beside those that every process shares."""
+
+from pydantic import Field
+
+from feature_store.settings import Settings
+from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.production.loop_watch import Allowed
+
+
+class DetectorSettings(Settings):
+    """What counts as a loop, and how long an epoch is waited for."""
+
+    nudge_epoch_s: float = Field(60.0, ge=1, description="Length of an epoch, as the ranker has it, s.")
+    detect_grace_s: float = Field(
+        660.0,
+        gt=0,
+        description="From the end of an epoch until its exposures are taken to be there, s: more than "
+        "EDDYLINE_JOIN_WINDOW_S.",
+    )
+    detect_idle_s: float = Field(
+        2.0, gt=0, description="A log read to its end is taken to have got nothing older than so long ago, s."
+    )
+    detect_allowed_gain: float = Field(
+        0.01, ge=0, description="β of one declared feature from which on it counts as a loop."
+    )
+    detect_allowed_total_gain: float = Field(
+        0.05, ge=0, description="β of the total score from which on it counts as a loop."
+    )
+    detect_tickets_per_30_days: float = Field(0.1, gt=0, description="False tickets expected at most.")
+    detect_pages_per_30_days: float = Field(0.01, gt=0, description="False pages expected at most.")
+    detect_starts_per_30_days: float = Field(
+        1.0, gt=0, description="How often the detectors begin anew: each start spends of the budget."
+    )
+    detect_items: int = Field(200_000, ge=1, description="Items followed; about 3 kB each.")
+    detect_pending_mb: int = Field(64, ge=1, description="Messages waiting to be taken in, MB.")
+    detect_stuck_after_s: float = Field(
+        60, gt=0, description="A partition behind and unmoved for so long makes the worker not alive, s."
+    )
+    detect_start_anew: bool = Field(
+        False, description="Forget all evidence where it cannot be continued, and begin where the logs do."
+    )
+
+    @property
+    def epoch_ms(self) -> int:
+        """Length of an epoch, ms."""
+        return int(self.nudge_epoch_s * 1000)
+
+    @property
+    def grace_ms(self) -> int:
+        """From the end of an epoch until it is closed, ms."""
+        return int(self.detect_grace_s * 1000)
+
+    @property
+    def allowed(self) -> Allowed:
+        """Gains that declared paths may have."""
+        return Allowed(self.detect_allowed_gain, self.detect_allowed_total_gain, self.detect_items)
+
+    @property
+    def budget(self) -> AlarmBudget:
+        """What thresholds are derived from."""
+        return AlarmBudget(
+            tickets_per_30_days=self.detect_tickets_per_30_days,
+            pages_per_30_days=self.detect_pages_per_30_days,
+            starts_per_30_days=self.detect_starts_per_30_days,
+        )

@@ -1,0 +1,73 @@
+"""What detectors need of `exposures` and `score.panel`, as columns."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_store.schema.exposures import ON_TIME
+from feature_store.schema.panel import PanelRows
+from streams.feedback.cell_builder import ExposureColumns, PanelColumns
+
+_CLICK = "click"
+
+Dropped = dict[str, int]
+"""Reason -> exposures that say nothing about a model's scores."""
+
+
+def exposure_columns(rows: pa.RecordBatch, model: str, epoch_ms: int) -> tuple[ExposureColumns, Dropped]:
+    """The exposures that ``model`` caused, each once, in its first revision.
+
+    Left out, and counted by reason: `not_ranked` (organic, orphan), `revision` (a later one of an exposure
+    that was counted), `no_propensity`, `unknown_model` (another, or none).
+    """
+    first = pc.equal(rows.column("status").cast(pa.string()), ON_TIME)
+    ranked = rows.column("served_time_ms").is_valid()
+    certain = rows.column("propensity").is_valid()
+    version = rows.column("model_version").cast(pa.string())
+    known = pc.fill_null(pc.starts_with(version, f"{model}:"), False)
+    kept = np.ones(len(rows), np.bool_)
+    dropped: Dropped = {}
+    for reason, holds in (
+        ("not_ranked", ranked),
+        ("revision", first),
+        ("no_propensity", certain),
+        ("unknown_model", known),
+    ):
+        passes = holds.to_numpy(zero_copy_only=False).astype(np.bool_)
+        dropped[reason] = int((kept & ~passes).sum())
+        kept &= passes
+    chosen = rows.filter(pa.array(kept))
+    n = len(chosen)
+    served_ms = chosen.column("served_time_ms").to_numpy(zero_copy_only=False).astype(np.int64)
+    columns = ExposureColumns(
+        item_id=chosen.column("item_id"),
+        subject=np.zeros(n, np.int64),
+        epoch=served_ms // epoch_ms,
+        nudge=chosen.column("nudge").to_numpy(zero_copy_only=False).astype(np.float64),
+        clicked=_clicked(chosen.column("outcomes")),
+    )
+    return columns, dropped
+
+
+def panel_columns(parts: Sequence[PanelRows], features: int) -> PanelColumns:
+    """All rows of an epoch; of an item that comes twice, the first."""
+    item_ids = [item for part in parts for item in part.item_ids.to_pylist()]
+    first = np.unique(np.array(item_ids, np.str_), return_index=True)[1] if item_ids else np.zeros(0, np.intp)
+    first.sort()
+    ids = pa.array(item_ids, pa.string()).take(pa.array(first, pa.int64()))
+    empty = np.zeros(0), np.zeros((0, features)), np.zeros(0)
+    stacked = [(part.raw_score, part.contributions, part.nudge) for part in parts] or [empty]
+    raw, contributions, nudge = (np.concatenate(each)[first] for each in zip(*stacked, strict=True))
+    return PanelColumns(ids, np.zeros(len(ids), np.int64), raw, contributions, nudge)
+
+
+def _clicked(outcomes: pa.MapArray) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(n,) 1 where there was a click."""
+    clicked = np.zeros(len(outcomes))
+    keys = pc.equal(outcomes.keys, _CLICK).to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(outcomes)), np.diff(outcomes.offsets.to_numpy()))
+    start = int(outcomes.offsets[0].as_py()) if len(outcomes) else 0
+    clicked[rows[keys[start : start + len(rows)].astype(np.bool_)]] = 1.0
+    return clicked

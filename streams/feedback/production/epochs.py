@@ -1,0 +1,127 @@
+"""Closes epochs when their time has come, writes what was found, then how far it went."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from feature_store.schema.findings import encode_record
+from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from streams.feedback.production.checkpoint import LoopStore, Position, first_offsets
+from streams.feedback.production.log_cut import LogCut, Place
+from streams.feedback.production.loop_watch import LoopWatch
+from streams.ingest.outbound import Outbound
+from streams.processors.start import LogBounds, TopicIdentity
+
+TOPICS = (EXPOSURES, SCORE_PANEL, FINDINGS)
+_AT_ONCE = 100
+"""Epochs closed before the state is written, when there are many."""
+
+
+class FindingSink(Protocol):
+    """Takes findings and keeps them in order, or raises."""
+
+    def produce(self, message: Outbound) -> None:
+        """Hand over one message."""
+
+    def flush(self) -> None:
+        """Wait until everything handed over is safe."""
+
+
+class LoopEpochs:
+    """The detectors from one takeover to the next.
+
+    Epoch e is closed ``grace_ms`` after its end by log time, with the exposures stamped since the epoch
+    before was closed and the panel stamped within half an epoch of its beginning.
+
+    Parameters
+    ----------
+    watch : as the store left it
+    topics : what the offsets belong to
+    cut : from where the logs are read
+    next_epoch : to be closed; None: the one that the logs begin with
+    """
+
+    def __init__(
+        self,
+        store: LoopStore,
+        watch: LoopWatch,
+        topics: Mapping[str, TopicIdentity],
+        cut: LogCut,
+        next_epoch: int | None,
+        *,
+        epoch_ms: int,
+        grace_ms: int,
+    ) -> None:
+        self.cut = cut
+        self._store = store
+        self._watch = watch
+        self._topics = dict(topics)
+        self._next_epoch = next_epoch
+        self._epoch_ms = epoch_ms
+        self._grace_ms = grace_ms
+
+    def close_due(self, sink: FindingSink) -> int:
+        """Close the epochs that are complete; how many.
+
+        Findings first, then the flush, then the state: cut off anywhere, nothing is missing, and what is
+        written twice is the same.
+        """
+        closed = 0
+        while closed < _AT_ONCE and self._close_next(sink):
+            closed += 1
+        if closed:
+            sink.flush()
+            self._store.write(self._next_epoch or 0, self._positions(), *self._watch.state())
+        return closed
+
+    def _close_next(self, sink: FindingSink) -> bool:
+        if self._next_epoch is None:
+            first_ms = self.cut.first_ms()
+            if first_ms is None:
+                return False
+            self._next_epoch = (first_ms - self._grace_ms) // self._epoch_ms
+        cut_ms = (self._next_epoch + 1) * self._epoch_ms + self._grace_ms
+        if not self.cut.complete(cut_ms):
+            return False
+        for finding in self._watch.fold(self._next_epoch, self.cut.before(cut_ms), cut_ms):
+            sink.produce(Outbound(FINDINGS, encode_record(finding), finding.subject.encode()))
+        self._next_epoch += 1
+        return True
+
+    def _positions(self) -> list[Position]:
+        return [
+            Position(topic, partition, self._topics[topic].topic_id, self._topics[topic].partitions, offset)
+            for (topic, partition), offset in self.cut.next_offsets().items()
+        ]
+
+
+def take_over(
+    store: LoopStore,
+    make_watch: Callable[[], LoopWatch],
+    topics: Mapping[str, TopicIdentity],
+    logs: Mapping[Place, LogBounds],
+    *,
+    epoch_ms: int,
+    grace_ms: int,
+    start_anew: bool,
+) -> LoopEpochs:
+    """Own the detectors from now on.
+
+    Parameters
+    ----------
+    start_anew : leave what is stored alone, and begin where the logs do
+
+    Raises
+    ------
+    CannotStart
+        What is stored cannot be continued.
+    """
+    stored, watch = store.take_over(), make_watch()
+    if stored is None or start_anew:
+        offsets, next_epoch = first_offsets(None, topics, logs), None
+    else:
+        checkpoint, arrays = stored
+        offsets, next_epoch = first_offsets(checkpoint, topics, logs), checkpoint.next_epoch
+        watch.restore(checkpoint.header, arrays)
+    delays = {EXPOSURES: 0, FINDINGS: 0, SCORE_PANEL: grace_ms + epoch_ms // 2}
+    cut = LogCut(offsets, delays)
+    return LoopEpochs(store, watch, topics, cut, next_epoch, epoch_ms=epoch_ms, grace_ms=grace_ms)

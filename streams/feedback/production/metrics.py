@@ -1,0 +1,94 @@
+"""What the detectors show of themselves."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+from math import e, log10
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from feature_store.schema.findings import FindingState
+from streams.feedback.base import Verdict, VerdictKind
+
+_LOG10 = log10(e)
+
+
+class LoopMetrics:
+    """Counters and gauges, by their names in Prometheus."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._verdict = Gauge(
+            "eddyline_loop_verdict",
+            "1 for the present verdict on a model, 0 for the others.",
+            ("subject", "verdict"),
+            registry=registry,
+        )
+        self._evidence = Gauge(
+            "eddyline_loop_evidence_log10",
+            "Largest evidence W for a feedback loop since the detectors started, as a power of ten.",
+            ("subject",),
+            registry=registry,
+        )
+        self._threshold = Gauge(
+            "eddyline_loop_threshold_log10",
+            "Evidence from which it is a ticket or a page, as a power of ten.",
+            ("severity",),
+            registry=registry,
+        )
+        self._beta = Gauge(
+            "eddyline_loop_beta",
+            "Effect of one unit of nudge on the strongest answer in the next epoch: estimate and bounds.",
+            ("subject", "bound"),
+            registry=registry,
+        )
+        self._open = Gauge(
+            "eddyline_loop_findings_open",
+            "Findings that nobody has closed.",
+            ("verdict", "acknowledged"),
+            registry=registry,
+        )
+        self.epochs = Counter(
+            "eddyline_loop_epochs_total",
+            "Epochs closed, by outcome: used, no_panel, panel_incomplete.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.exposures = Counter(
+            "eddyline_loop_exposures_total",
+            "Exposures read, by outcome: used, or why not.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.refused = Counter(
+            "eddyline_loop_records_refused_total",
+            "Messages of `findings` that are no finding and no acknowledgement.",
+            registry=registry,
+        )
+        self.last_epoch_s = Gauge(
+            "eddyline_loop_last_epoch_end_seconds",
+            "When the last epoch ended that the detectors could use, Unix time.",
+            registry=registry,
+        )
+        self.silent_after_s = Gauge(
+            "eddyline_loop_silent_after_seconds",
+            "Age of the last epoch from which on the detectors are silent.",
+            registry=registry,
+        )
+
+    def judged(self, subject: str, verdict: Verdict) -> None:
+        """Show a verdict."""
+        for kind in VerdictKind:
+            self._verdict.labels(subject, kind).set(kind is verdict.kind)
+        self._evidence.labels(subject).set(verdict.statistic * _LOG10)
+        self._threshold.labels("ticket").set(log10(verdict.ticket))
+        self._threshold.labels("page").set(log10(verdict.page))
+        if verdict.beta is not None:
+            for bound in ("value", "lower", "upper"):
+                self._beta.labels(subject, bound).set(getattr(verdict.beta, bound))
+
+    def opened(self, states: Iterable[FindingState]) -> None:
+        """Show the findings that are open."""
+        tally = Tally((state.finding.verdict, state.acknowledgement is not None) for state in states)
+        for verdict in ("warning", "loop_detected"):
+            for acknowledged in (False, True):
+                count = tally[verdict, acknowledged]
+                self._open.labels(verdict, str(acknowledged).lower()).set(count)

@@ -1,0 +1,47 @@
+"""From a verdict to a finding."""
+
+from math import isfinite, log
+
+from feature_store.schema.findings import Beta, Finding
+from feature_store.schema.ids import hash53
+from streams.feedback.base import Estimate, Verdict, VerdictKind
+
+RUNBOOKS = {
+    VerdictKind.WARNING: "docs/runbooks/loop-suspected.md",
+    VerdictKind.LOOP_DETECTED: "docs/runbooks/loop-detected.md",
+}
+"""What is found, and what to do about it; other verdicts are no findings."""
+
+
+def finding_id(detector: str, subject: str, started_epoch: int) -> str:
+    """Of all that a detector finds of a subject between two starts."""
+    return f"loop-{hash53(f'{detector}|{subject}|{started_epoch}'):014x}"
+
+
+def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: int) -> Finding | None:
+    """The finding that a verdict is; None where it is none."""
+    runbook = RUNBOOKS.get(verdict.kind)
+    if runbook is None:
+        return None
+    paged = verdict.kind is VerdictKind.LOOP_DETECTED
+    return Finding(
+        finding_id=finding_id(verdict.detector, subject, started_epoch),
+        detector=verdict.detector,
+        subject=subject,
+        verdict="loop_detected" if paged else "warning",
+        statistic=verdict.statistic,
+        threshold=log(verdict.page if paged else verdict.ticket),
+        beta=None if verdict.beta is None else _beta(verdict.beta),
+        evidence=dict(verdict.evidence),
+        opened_time_ms=opened_ms,
+        updated_time_ms=verdict.now_ms,
+        runbook=runbook,
+    )
+
+
+def _beta(estimate: Estimate) -> Beta:
+    """JSON has no infinities."""
+    value, lower, upper = (
+        number if isfinite(number) else None for number in (estimate.value, estimate.lower, estimate.upper)
+    )
+    return Beta(value, lower, upper)

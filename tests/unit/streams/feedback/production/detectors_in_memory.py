@@ -1,0 +1,123 @@
+"""The detectors over logs in memory, killed where a test says so."""
+
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from feature_store.online.memory import MemoryOnlineStore
+from feature_store.schema.findings import Finding, decode_record
+from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.epochs import LoopEpochs, take_over
+from streams.feedback.production.loop_watch import Allowed, LoopWatch
+from streams.feedback.production.metrics import LoopMetrics
+from streams.ingest.outbound import Outbound
+from streams.processors.start import LogBounds, TopicIdentity
+
+GRACE_MS = 15_000
+
+
+class Killed(Exception):  # noqa: N818  (a state of the world)
+    """The process ends here."""
+
+
+@dataclass
+class Deadly:
+    """Counts what is done, and kills at a given count."""
+
+    at: int | None = None
+    done: int = 0
+
+    def step(self) -> None:
+        self.done += 1
+        if self.done == self.at:
+            raise Killed
+
+
+class DeadlyStore(MemoryOnlineStore):
+    """A store whose owner may die before or after any write."""
+
+    deadly = Deadly()
+
+    def put_rows(self, *args, **kwargs):
+        self.deadly.step()
+        super().put_rows(*args, **kwargs)
+        self.deadly.step()
+
+
+@dataclass
+class Logs:
+    """Topics in memory."""
+
+    partitions: int
+    messages: dict[tuple[str, int], list[tuple[int, bytes]]] = field(default_factory=dict)
+    deadly: Deadly = field(default_factory=Deadly)
+
+    def __post_init__(self) -> None:
+        for topic in (EXPOSURES, SCORE_PANEL):
+            for partition in range(self.partitions):
+                self.messages[topic, partition] = []
+        self.messages[FINDINGS, 0] = []
+        self.now_ms = 0
+
+    def append(self, topic: str, partition: int, stamp_ms: int, payload: bytes) -> None:
+        self.messages[topic, partition].append((stamp_ms, payload))
+
+    def produce(self, message: Outbound) -> None:
+        self.deadly.step()
+        self.append(message.topic, 0, self.now_ms, message.value)
+
+    def flush(self) -> None:
+        self.deadly.step()
+
+    @property
+    def bounds(self):
+        return {place: LogBounds(0, len(log)) for place, log in self.messages.items()}
+
+    @property
+    def findings(self) -> list[Finding]:
+        records = [decode_record(payload) for _, payload in self.messages[FINDINGS, 0]]
+        return [record for record in records if isinstance(record, Finding)]
+
+
+def topics(partitions: int) -> dict[str, TopicIdentity]:
+    counts = {EXPOSURES: partitions, SCORE_PANEL: partitions, FINDINGS: 1}
+    return {name: TopicIdentity(name, f"id-{name}", count) for name, count in counts.items()}
+
+
+class Detectors:
+    """One life of the process."""
+
+    def __init__(self, logs: Logs, store: MemoryOnlineStore, epoch_ms: int) -> None:
+        self.registry = CollectorRegistry()
+        self.watch: LoopWatch | None = None
+        self._logs = logs
+        self.epochs: LoopEpochs = take_over(
+            LoopStore(store),
+            lambda: self._made(epoch_ms),
+            topics(logs.partitions),
+            logs.bounds,
+            epoch_ms=epoch_ms,
+            grace_ms=GRACE_MS,
+            start_anew=False,
+        )
+
+    def _made(self, epoch_ms: int) -> LoopWatch:
+        self.watch = LoopWatch(epoch_ms, Allowed(0.01, 0.05), AlarmBudget(), LoopMetrics(self.registry))
+        return self.watch
+
+    def read(self, until_ms: int) -> None:
+        """Take in all that was appended by ``until_ms``, then close what is due."""
+        cut = self.epochs.cut
+        for place, log in self._logs.messages.items():
+            for offset, (stamp_ms, payload) in enumerate(log):
+                if cut.read_offsets()[place] <= offset and stamp_ms <= until_ms:
+                    cut.take(place, offset, stamp_ms, payload)
+            cut.quiet(place, until_ms)
+        self._logs.now_ms = until_ms
+        while self.epochs.close_due(self._logs):
+            pass
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)

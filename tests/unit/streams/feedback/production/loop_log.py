@@ -1,0 +1,106 @@
+"""A small world with a known loop, as the messages of the topics that the detectors read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from feature_store.schema.batches import write_record_batch
+from feature_store.schema.exposures import EXPOSURE_FIELDS
+from feature_store.schema.ids import partition_column
+from feature_store.schema.panel import PanelHeader, PanelRows, encode_panel
+from feature_store.schema.topics import EXPOSURES, SCORE_PANEL
+from ranker.experiments.coins import signs
+
+MODEL = "timeline_ranker:3"
+FEATURES = ("item.click_count_total", "item.age_s")
+
+
+@dataclass(frozen=True)
+class LoopWorld:
+    """Items whose click feature answers to their own published score.
+
+    Parameters
+    ----------
+    gain : β of the loop, 0: there is none
+    """
+
+    gain: float
+    delta: float = 0.2
+    items: int = 120
+    epochs: int = 40
+    epoch_ms: int = 10_000
+    first_epoch: int = 170_000_000
+    partitions: int = 2
+    exposures: int = 400
+    seed: int = 7
+
+    @property
+    def ids(self) -> list[str]:
+        """Its items."""
+        return [f"i{n}" for n in range(self.items)]
+
+    def messages(self) -> Iterator[tuple[str, int, int, bytes]]:
+        """(topic, partition, stamp ms, payload), each log in the order of its stamps."""
+        rng = np.random.default_rng(self.seed)
+        feature, nudge = rng.normal(size=self.items), np.zeros(self.items)
+        base = rng.normal(size=self.items)
+        for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
+            feature = feature * 0.5 + self.gain * nudge + rng.normal(size=self.items) * 0.02
+            nudge = self.delta * signs(b"salt", epoch, self.ids).astype(np.float64)
+            raw = base + feature
+            begins_ms = epoch * self.epoch_ms
+            yield from self._panel(epoch, raw, feature, nudge, begins_ms + 100)
+            yield from self._exposures(epoch, raw + nudge, raw, nudge, rng, begins_ms + self.epoch_ms + 500)
+
+    def _panel(self, epoch, raw, feature, nudge, stamp_ms):
+        header = PanelHeader(epoch, self.epoch_ms, MODEL, FEATURES, self.items, 1)
+        contributions = np.stack([feature, np.zeros(self.items)], axis=1)
+        rows = PanelRows(header, pa.array(self.ids), raw, contributions, nudge)
+        partitions = partition_column(self.ids, self.partitions)
+        for partition in range(self.partitions):
+            part = rows.take(np.flatnonzero(partitions == partition))
+            yield SCORE_PANEL, partition, stamp_ms, encode_panel(part)
+
+    def _exposures(self, epoch, published, raw, nudge, rng, stamp_ms):
+        chance = np.exp(published) / np.exp(published).sum()
+        shown = rng.choice(self.items, self.exposures, p=chance)
+        for partition, part in enumerate(np.array_split(shown, self.partitions)):
+            yield (
+                EXPOSURES,
+                partition,
+                stamp_ms,
+                exposures_message(
+                    [self.ids[n] for n in part],
+                    served_time_ms=epoch * self.epoch_ms + 50,
+                    raw=raw[part],
+                    nudge=nudge[part],
+                    clicked=rng.random(len(part)) < 0.2,
+                ),
+            )
+
+
+def exposures_message(ids, *, served_time_ms, raw, nudge, clicked, status="on_time", model=MODEL) -> bytes:
+    """One message of `exposures`."""
+    n = len(ids)
+    columns = {
+        "request_id": pa.array([f"r{k}" for k in range(n)]),
+        "user_id": pa.array(["u"] * n),
+        "item_id": pa.array(ids, pa.string()),
+        "raw_score": pa.array(raw, pa.float64()),
+        "nudge": pa.array(nudge, pa.float64()),
+        "published_score": pa.array(raw + nudge, pa.float64()),
+        "propensity": pa.array(np.ones(n)),
+        "model_version": pa.array([model] * n).dictionary_encode(),
+        "served_time_ms": pa.array(np.full(n, served_time_ms)),
+        "outcomes": pa.array(
+            [[("click", 1.0)] if one else [] for one in clicked], pa.map_(pa.string(), pa.float64())
+        ),
+        "status": pa.array([status] * n).dictionary_encode(),
+        "revision": pa.array(np.asarray(clicked, np.int32)),
+    }
+    arrays = [columns.get(field.name, pa.nulls(n, field.type)) for field in EXPOSURE_FIELDS]
+    return write_record_batch(
+        pa.RecordBatch.from_arrays(arrays, names=[field.name for field in EXPOSURE_FIELDS])
+    )

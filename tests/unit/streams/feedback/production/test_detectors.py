@@ -1,0 +1,181 @@
+"""The detectors over topics: they find what is there, and no death changes a bit of their evidence."""
+
+import numpy as np
+import pytest
+
+from feature_store.schema.findings import Acknowledgement, encode_record
+from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from streams.processors.start import CannotStart
+from tests.unit.streams.feedback.production.detectors_in_memory import (
+    GRACE_MS,
+    Deadly,
+    DeadlyStore,
+    Detectors,
+    Killed,
+    Logs,
+)
+from tests.unit.streams.feedback.production.loop_log import LoopWorld, exposures_message
+
+LOOPED = LoopWorld(gain=0.5)
+SHORT = LoopWorld(gain=0.5, epochs=14)
+
+
+def logs_of(world, keep=lambda topic, partition, stamp_ms: True):
+    logs = Logs(world.partitions)
+    for topic, partition, stamp_ms, payload in world.messages():
+        if keep(topic, partition, stamp_ms):
+            logs.append(topic, partition, stamp_ms, payload)
+    return logs
+
+
+def end_ms(world):
+    return (world.first_epoch + world.epochs) * world.epoch_ms + GRACE_MS
+
+
+def detected(world, logs=None):
+    logs = logs or logs_of(world)
+    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
+    detectors.read(end_ms(world))
+    return detectors, logs
+
+
+def bits(detectors):
+    header, arrays = detectors.watch.state()
+    return header, {name: array.tobytes() for name, array in arrays.items()}
+
+
+def test_a_strong_loop_is_found_once_as_a_warning_and_once_as_a_loop_with_its_feature():
+    detectors, logs = detected(LOOPED)
+    assert [finding.verdict for finding in logs.findings] in (["warning", "loop_detected"], ["loop_detected"])
+    finding = logs.findings[-1]
+    assert len({each.finding_id for each in logs.findings}) == 1
+    assert finding.subject == "timeline_ranker"
+    assert finding.evidence["found_by"] == "feature_path"
+    assert finding.evidence["value"] == "item.click_count_total"
+    assert finding.evidence["lag_epochs"] == 1
+    assert finding.statistic >= finding.threshold
+    assert finding.beta.lower > 0.01
+    labels = {"subject": "timeline_ranker", "verdict": "loop_detected"}
+    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_findings_open", verdict="loop_detected", acknowledged="false") == 1
+
+
+def test_without_a_loop_nothing_is_found():
+    detectors, logs = detected(LoopWorld(gain=0.0))
+    assert logs.findings == []
+    labels = {"subject": "timeline_ranker", "verdict": "quiet"}
+    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+
+
+def test_without_nudges_the_detectors_say_that_they_are_blind():
+    detectors, logs = detected(LoopWorld(gain=0.5, delta=0.0))
+    assert logs.findings == []
+    labels = {"subject": "timeline_ranker", "verdict": "blind"}
+    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+
+
+def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():
+    calm, expected = detected(SHORT)
+    steps = Deadly()
+    lives(SHORT, steps, stride=3)
+    for at in range(1, steps.done + 1, 7):
+        survivor, logs = lives(SHORT, Deadly(at), stride=3)
+        assert bits(survivor) == bits(calm), f"killed at step {at}"
+        assert unique(logs) == unique(expected)
+
+
+def unique(logs):
+    return {(finding.finding_id, finding.verdict): finding for finding in logs.findings}
+
+
+def lives(world, deadly, stride):
+    """Read a few epochs at a time; when killed, start again from the checkpoint."""
+    logs, store = logs_of(world), DeadlyStore()
+    logs.deadly = store.deadly = deadly
+    detectors, now_ms = Detectors(logs, store, world.epoch_ms), world.first_epoch * world.epoch_ms
+    while now_ms < end_ms(world):
+        now_ms = min(now_ms + stride * world.epoch_ms, end_ms(world))
+        try:
+            detectors.read(now_ms)
+        except Killed:
+            detectors = Detectors(logs, store, world.epoch_ms)
+            detectors.read(now_ms)
+    return detectors, logs
+
+
+def test_the_order_in_which_partitions_are_read_changes_nothing():
+    calm, _ = detected(SHORT)
+    logs = logs_of(SHORT)
+    reversed_logs = Logs(SHORT.partitions)
+    for place in reversed(list(logs.messages)):
+        reversed_logs.messages.pop(place)
+        reversed_logs.messages[place] = logs.messages[place]
+    late, _ = detected(SHORT, reversed_logs)
+    assert bits(late)[1] == bits(calm)[1]
+
+
+def test_a_panel_that_is_missing_is_a_gap_and_no_evidence():
+    world = LOOPED
+    missing = (world.first_epoch + 20) * world.epoch_ms + 100
+    detectors, logs = detected(
+        world, logs_of(world, lambda topic, _, stamp_ms: (topic, stamp_ms) != (SCORE_PANEL, missing))
+    )
+    used = {"outcome": "used"}
+    assert detectors.value("eddyline_loop_epochs_total", **used) == world.epochs - 1
+    assert logs.findings
+
+
+def test_half_a_panel_is_refused():
+    detectors, logs = detected(
+        SHORT, logs_of(SHORT, lambda topic, partition, _: (topic, partition) != (SCORE_PANEL, 1))
+    )
+    assert detectors.value("eddyline_loop_epochs_total", outcome="panel_incomplete") == SHORT.epochs
+    assert logs.findings == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ("revision", {"status": "late"}),
+        ("unknown_model", {"model": "somebody_else:1"}),
+        ("late", {"served_time_ms": 0}),
+        ("ahead", {"served_time_ms": 2**60}),
+    ],
+)
+def test_exposures_that_say_nothing_are_counted_by_reason(outcome, message):
+    world, logs = SHORT, logs_of(SHORT)
+    told = {"served_time_ms": (world.first_epoch + 5) * world.epoch_ms} | message
+    odd = exposures_message(["i1", "i2"], raw=np.zeros(2), nudge=np.zeros(2), clicked=[True, False], **told)
+    at_ms = (world.first_epoch + 6) * world.epoch_ms + 500
+    place = next(n for n, (stamp_ms, _) in enumerate(logs.messages[EXPOSURES, 0]) if stamp_ms > at_ms)
+    logs.messages[EXPOSURES, 0].insert(place, (at_ms, odd))
+    detectors, _ = detected(world, logs)
+    assert detectors.value("eddyline_loop_exposures_total", outcome=outcome) == 2
+
+
+def test_a_finding_that_is_closed_lets_the_detectors_begin_anew_and_find_it_again():
+    world, logs = LoopWorld(gain=0.5, epochs=60), logs_of(LoopWorld(gain=0.5, epochs=60))
+    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
+    half_ms = (world.first_epoch + 30) * world.epoch_ms
+    detectors.read(half_ms)
+    (found,) = {finding.finding_id for finding in logs.findings}
+    said = Acknowledgement(
+        finding_id=found, subject="timeline_ranker", by="ana", note="mended", closes=True, time_ms=half_ms
+    )
+    logs.append(FINDINGS, 0, half_ms + 1, encode_record(said))
+    detectors.read(end_ms(world))
+    assert len({finding.finding_id for finding in logs.findings}) == 2
+
+
+def test_what_is_no_finding_is_counted_and_left_out():
+    logs = logs_of(SHORT)
+    logs.append(FINDINGS, 0, SHORT.first_epoch * SHORT.epoch_ms, b"{}")
+    detectors, _ = detected(SHORT, logs)
+    assert detectors.value("eddyline_loop_records_refused_total") == 1
+
+
+def test_a_log_that_lost_what_comes_next_is_refused_with_what_to_do():
+    store, logs = DeadlyStore(), logs_of(SHORT)
+    Detectors(logs, store, SHORT.epoch_ms).read(end_ms(SHORT))
+    with pytest.raises(CannotStart, match="EDDYLINE_DETECT_START_ANEW"):
+        Detectors(Logs(SHORT.partitions), store, SHORT.epoch_ms)
