@@ -116,11 +116,12 @@ def score_board(
     features: Sequence[str],
     allowed_gain: Mapping[str, float] | None = None,
     budget: AlarmBudget | None = None,
+    gain_lags: int = 0,
 ) -> Board:
     """D1-F and D1-R, and D2 where there are several models."""
     detectors: list[NudgeDetector] = [
-        feature_path(models, features, allowed_gain, budget),
-        total_score(models, budget),
+        feature_path(models, features, allowed_gain, budget, gain_lags),
+        total_score(models, budget, gain_lags),
     ]
     if len(models) > 1:
         detectors.append(CrossModel(models, budget))

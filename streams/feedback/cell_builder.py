@@ -10,6 +10,7 @@ from streams.feedback.base import State
 from streams.feedback.cells import EpochCells, Mask
 from streams.feedback.evidence.betting import Float64
 from streams.feedback.roster import NO_SLOT, Roster
+from streams.feedback.slots import with_room
 
 MOST_CONFLICTS = 0.01
 """Share of an epoch's exposures whose nudge may differ from the panel's; above, its nudges are unknown."""
@@ -171,12 +172,10 @@ class CellBuilder:
         self._roster.release(np.flatnonzero(~awaited))
 
     def _make_room(self) -> None:
-        spare = self._roster.size - self._scored.shape[-1]
-        if spare:
-            self._open, self._scored, self._present = (
-                np.concatenate([known, np.zeros((*known.shape[:-1], spare), known.dtype)], axis=-1)
-                for known in (self._open, self._scored, self._present)
-            )
+        n = self._roster.size
+        if n != self._scored.shape[-1]:
+            self._open = with_room(self._open, n)
+            self._scored, self._present = with_room(self._scored, n), with_room(self._present, n)
 
 
 def _contradicted(nudge: Float64, counts: Float64) -> Mask:

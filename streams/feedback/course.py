@@ -12,6 +12,7 @@ from streams.feedback.evidence.betting import Float64
 from streams.feedback.history import History
 from streams.feedback.nudges import NudgeRecord
 from streams.feedback.response import Response, respond
+from streams.feedback.slots import with_room
 
 _SLOTTED = ("history.columns", "nudges.stakes", "nudges.exposures", "controls.signs", "score")
 
@@ -87,13 +88,5 @@ class Course:
         self.controls.forget()
 
     def _make_room(self, n: int) -> None:
-        """Slots are added at the end, as items become known, and never taken away."""
-        spare = n - self.score.shape[-1]
-        if spare < 0:
-            raise ValueError(f"cells: {n} slots are fewer than the {n - spare} of the epoch before")
-        if spare:
-            reinstate(self, _SLOTTED, {path: _longer(attrgetter(path)(self), spare) for path in _SLOTTED})
-
-
-def _longer(known: Float64, spare: int) -> Float64:
-    return np.concatenate([known, np.zeros((*known.shape[:-1], spare))], axis=-1)
+        if n != self.score.shape[-1]:
+            reinstate(self, _SLOTTED, {path: with_room(attrgetter(path)(self), n) for path in _SLOTTED})

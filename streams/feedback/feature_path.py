@@ -28,10 +28,11 @@ def feature_path(
     features: Sequence[str],
     allowed_gain: Mapping[str, float] | None = None,
     budget: AlarmBudget | None = None,
+    gain_lags: int = 0,
 ) -> NudgeDetector:
     """The detector over the contributions of ``features`` to the scores of ``subjects``."""
     watched = Watched(tuple(subjects), (*features, UNEXPLAINED), dict(allowed_gain or {}))
-    return NudgeDetector(NAME, watched, _contributions, budget)
+    return NudgeDetector(NAME, watched, _contributions, budget, gain_lags)
 
 
 def _contributions(cells: EpochCells) -> Float64:

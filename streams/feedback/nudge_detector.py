@@ -6,7 +6,7 @@ nobody gets rich by betting on these products; their weighted mean is β (`answe
 Randomised nudges as in Wager et al., NeurIPS 2014 (arXiv 1310.2931).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from streams.feedback.course import Course
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.confidence import Interval
+from streams.feedback.gain import LongRunGain
 from streams.feedback.localisation import Location, locate, strongest_first
 from streams.feedback.nudges import NudgeRecord
 from streams.feedback.response import Response
@@ -39,10 +40,19 @@ class _Memory:
         *(f"standing.{path}" for path in Standing.STATE),
     )
 
-    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, gain_lags: int) -> None:
         self.course = Course(shape)
         self.answers = Answers((*shape[:-2], width))
         self.standing = Standing(shape[:-2])
+        self.gain = LongRunGain(shape, gain_lags) if gain_lags else None
+
+    def paths(self) -> Sequence[str]:
+        """Where its state is."""
+        return (
+            self.STATE
+            if self.gain is None
+            else (*self.STATE, *(f"gain.{path}" for path in LongRunGain.STATE))
+        )
 
 
 class NudgeDetector:
@@ -54,13 +64,17 @@ class NudgeDetector:
     watched : names of subjects and values, and what is allowed of them
     pick : takes the watched values out of the cells
     budget : of false alarms
+    gain_lags : epochs over which the long-run gain is estimated; 0 leaves it out, with most of the memory
     """
 
-    def __init__(self, name: str, watched: Watched, pick: Pick, budget: AlarmBudget | None = None) -> None:
+    def __init__(
+        self, name: str, watched: Watched, pick: Pick, budget: AlarmBudget | None = None, gain_lags: int = 0
+    ) -> None:
         self.name = name
         self.watched = watched
         self.budget = budget or AlarmBudget()
         self._pick = pick
+        self._gain_lags = gain_lags
         self.reset()
 
     def reset(self) -> None:
@@ -77,9 +91,11 @@ class NudgeDetector:
         """
         values = self._pick(cells)
         self._check(values)
-        memory = self._memory = self._memory or _Memory(values.shape, len(self.watched.values))
+        memory = self._memory = self._memory or self._memory_of(values.shape)
         response, counts, code = memory.course.follow(cells, values, memory.answers.log_control())
         self._bet(memory.answers, response, counts, memory.course.nudges)
+        if memory.gain is not None:
+            memory.gain.update(memory.course.history, memory.course.nudges)
         memory.standing.note(code, np.any(counts, axis=(-1, -2)), self.log_evidence())
 
     def log_evidence(self) -> Float64:
@@ -104,6 +120,11 @@ class NudgeDetector:
         """(*runs, k, f) effect of one unit of nudge on each value in the next epoch."""
         return self._known().answers.beta.interval()
 
+    def gain(self) -> Interval | None:
+        """(*runs, k, f) what one unit of nudge does to each value over the next epochs together."""
+        gain = self._known().gain
+        return None if gain is None else gain.interval()
+
     def verdict(self, now_ms: int) -> Verdict:
         """What it says of the one run that production is."""
         if self._memory is None:
@@ -115,14 +136,15 @@ class NudgeDetector:
             kind,
             now_ms,
             statistic=float(standing.peak),
-            beta=Estimate(float(beta.estimate[top]), float(beta.lower[top]), float(beta.upper[top])),
+            beta=_at(beta, top),
+            gain=_at(self.gain(), top),
             evidence=self._evidence(location, beta),
             reason=standing.reason(kind),
         )
 
     def state(self) -> State:
         """Empty before the first epoch."""
-        return {} if self._memory is None else capture(self._memory, _Memory.STATE)
+        return {} if self._memory is None else capture(self._memory, self._memory.paths())
 
     def restore(self, state: State) -> None:
         """Go on where the detector that gave ``state`` was.
@@ -134,8 +156,8 @@ class NudgeDetector:
         """
         self.reset()
         if state:
-            self._memory = _Memory(state["course.history.columns"].shape[1:], len(self.watched.values))
-            reinstate(self._memory, _Memory.STATE, state)
+            self._memory = self._memory_of(state["course.history.columns"].shape[1:])
+            reinstate(self._memory, self._memory.paths(), state)
 
     def _check(self, values: Float64) -> None:
         expected = len(self.watched.subjects), len(self.watched.values)
@@ -161,7 +183,18 @@ class NudgeDetector:
             "epochs_refused": standing.refusals(subjects),
         }
 
+    def _memory_of(self, shape: tuple[int, ...]) -> _Memory:
+        return _Memory(shape, len(self.watched.values), self._gain_lags)
+
     def _known(self) -> _Memory:
         if self._memory is None:
             raise ValueError("no epoch was seen yet")
         return self._memory
+
+
+def _at(interval: Interval | None, place: tuple[int, int]) -> Estimate | None:
+    if interval is None:
+        return None
+    return Estimate(
+        float(interval.estimate[place]), float(interval.lower[place]), float(interval.upper[place])
+    )

@@ -45,12 +45,18 @@ def respond(history: History, values: Float64, usable: Mask, stratum_score: Floa
     """
     known = history.ready & usable[..., None, :] & np.isfinite(values)
     target = np.where(known, values - history.last, np.nan)
-    residual = target - _fitted(history.predictors(), target, known)
+    residual = target - fitted(history.predictors(), target, known)
     return _standardised(residual, known, _Strata(stratum_score, usable))
 
 
-def _fitted(predictors: Float64, target: Float64, known: Mask) -> Float64:
-    """(*streams, f, n) prediction by least squares within the epoch, over winsorised targets."""
+def fitted(predictors: Float64, target: Float64, known: Mask) -> Float64:
+    """(*streams, f, n) prediction by least squares within the epoch, over winsorised targets.
+
+    Parameters
+    ----------
+    predictors : (*streams, f, p, n)
+    target : (*streams, f, n), fitted to where ``known``
+    """
     design = predictors * known[..., None, :]
     bounded = np.where(known, _winsorised(target, known), 0.0)
     normal = design @ design.swapaxes(-1, -2)
@@ -58,8 +64,8 @@ def _fitted(predictors: Float64, target: Float64, known: Mask) -> Float64:
     ridge = 1e-9 * np.trace(normal, axis1=-2, axis2=-1) + 1e-12
     normal += ridge[..., None, None] * np.eye(normal.shape[-1])
     weights = np.linalg.solve(normal, design @ bounded[..., None])
-    fitted: Float64 = (weights.swapaxes(-1, -2) @ design)[..., 0, :]
-    return fitted
+    prediction: Float64 = (weights.swapaxes(-1, -2) @ design)[..., 0, :]
+    return prediction
 
 
 def _winsorised(target: Float64, known: Mask) -> Float64:

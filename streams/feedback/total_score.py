@@ -11,9 +11,11 @@ from streams.feedback.watched import Watched
 NAME = "total_score"
 
 
-def total_score(subjects: Sequence[str], budget: AlarmBudget | None = None) -> NudgeDetector:
+def total_score(
+    subjects: Sequence[str], budget: AlarmBudget | None = None, gain_lags: int = 0
+) -> NudgeDetector:
     """The detector over the raw scores of ``subjects``, models or slices."""
-    return NudgeDetector(NAME, Watched(tuple(subjects), ("raw_score",)), raw_score, budget)
+    return NudgeDetector(NAME, Watched(tuple(subjects), ("raw_score",)), raw_score, budget, gain_lags)
 
 
 def raw_score(cells: EpochCells) -> Float64:

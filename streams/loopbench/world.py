@@ -50,33 +50,34 @@ class World:
     ----------
     features : names of what its scores are made of, in the order of the contributions
     truth : what its nudges really did
+    noise : where all its randomness comes from
     """
 
     def __init__(self, parts: Sequence[Part], sampler: Sampler, scale: Scale, seeds: Sequence[int]) -> None:
         self.scale = scale
         self._parts = list(parts)
         self._sampler = sampler
-        self._noise = SeededNoise(seeds, (scale.subjects, scale.items))
+        self.noise = SeededNoise(seeds, (scale.subjects, scale.items))
         self._sources = [part for part in self._parts if part.feature]
         self._logged = [row for row, part in enumerate(self._sources) if not part.unlogged]
         self.features = tuple(self._sources[row].feature for row in self._logged)
-        self.truth = Truth(self._noise.shape)
+        self.truth = Truth(self.noise.shape)
         self._epoch = -scale.settling
-        self._before = np.zeros(self._noise.shape)
+        self._before = np.zeros(self.noise.shape)
         for part in self._parts:
-            part.begin(self._noise)
+            part.begin(self.noise)
         for _ in range(scale.settling):
             self.step()
-        self.truth = Truth(self._noise.shape)
+        self.truth = Truth(self.noise.shape)
 
     def step(self) -> EpochCells:
         """One epoch: scores, nudges, what was shown and clicked; then every part learns from it."""
         fresh = self._replaced()
         for part in self._parts:
-            part.advance(self._epoch, self._noise)
+            part.advance(self._epoch, self.noise)
         contributions = np.stack([part.contribution() for part in self._sources], axis=-2)
         raw = contributions.sum(axis=-2)
-        nudge = self.scale.delta * self._noise.signs()
+        nudge = self.scale.delta * self.noise.signs()
         logged = self._happen(raw, nudge)
         cells = EpochCells(
             epoch=self._epoch,
@@ -93,19 +94,19 @@ class World:
         return cells
 
     def _replaced(self) -> Mask:
-        fresh = np.zeros(self._noise.shape, np.bool_)
+        fresh = np.zeros(self.noise.shape, np.bool_)
         for part in self._parts:
-            churned = part.churn(self._noise)
+            churned = part.churn(self.noise)
             fresh = fresh if churned is None else fresh | churned
         if fresh.any():
             for part in self._parts:
-                part.replace(fresh, self._noise)
+                part.replace(fresh, self.noise)
             self._before = np.where(fresh, 0.0, self._before)
         return fresh
 
     def _happen(self, raw: Float64, nudge: Float64) -> Shown:
         """Show, click, log and learn, here and in the twin world where all nudges went the other way."""
-        shown, other_shown = draw_pair(self._noise, self._chances(raw + nudge), self._chances(raw - nudge))
+        shown, other_shown = draw_pair(self.noise, self._chances(raw + nudge), self._chances(raw - nudge))
         others = [part.twin() for part in self._parts]
         logged, other_logged = _logged(self._parts, shown), _logged(others, other_shown)
         change = np.zeros_like(raw)

@@ -20,7 +20,7 @@ from streams.loopbench.world import Scale, World
 MODELS, FEATURES = ("home", "search"), ("click_count", "quality", "other")
 MAKERS = {
     "feature_path": lambda: feature_path(MODELS, FEATURES),
-    "total_score": lambda: total_score(MODELS),
+    "total_score": lambda: total_score(MODELS, gain_lags=3),
     "cross_model": lambda: CrossModel(MODELS),
     "random": lambda: RandomDetector(MODELS, 3),
     "null": NullDetector,

@@ -8,10 +8,12 @@ import pytest
 from streams.feedback.base import VerdictKind
 from streams.feedback.controls import REASONS
 from streams.feedback.evidence.betting import BettingMixture
+from streams.feedback.feature_path import feature_path
 from streams.feedback.total_score import total_score
+from streams.loopbench.parts.click_count import ClickCount
 from streams.loopbench.parts.quality import Quality
 from streams.loopbench.parts.score_noise import ScoreNoise
-from streams.loopbench.samplers import TopK
+from streams.loopbench.samplers import Softmax, TopK
 from streams.loopbench.world import Scale, World
 
 RUNS, EPOCHS, ITEMS, DELTA = 20, 25, 300, 0.2
@@ -183,3 +185,31 @@ def test_10_beta_from_clipped_responses_is_too_small(quiet):
     naive = (np.clip(changes, -scale, scale) * np.sign(nudges)).mean() / DELTA
     assert naive < 0.85 * beta
     assert detector.beta().estimate.mean() == pytest.approx(beta, rel=0.05)
+
+
+def _click_count_world(memory, seeds):
+    scale = Scale(items=ITEMS, events=25.0 * ITEMS, delta=DELTA)
+    return World([ClickCount(0.15, memory=memory), Quality()], Softmax(), scale, seeds)
+
+
+def _sustained(memory):
+    """What scores gain in the end, per unit, where nudges stay as they are."""
+    world = _click_count_world(memory, range(100, 108))
+    signs = world.noise.signs()
+    world.noise.signs = lambda: signs
+    late = [world.step().contributions[:, :, 0] for _ in range(30)][15:]
+    return (np.mean(late, axis=0) * signs).mean() / DELTA
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.9])
+def test_7_beta_after_one_epoch_is_not_the_risk_but_the_long_run_gain_is(memory):
+    """A slow feature hides in β_1; what it does in the end is in G."""
+    detector = feature_path(["model"], ["click_count", "quality"], gain_lags=20)
+    world = _click_count_world(memory, range(8))
+    for _ in range(45):
+        detector.update(world.step())
+    gain, beta, truth = detector.gain(), detector.beta().estimate[:, 0, 0].mean(), _sustained(memory)
+    assert ((gain.lower[:, 0, 0] <= truth) & (truth <= gain.upper[:, 0, 0])).mean() >= 0.75
+    assert gain.estimate[:, 0, 0].mean() == pytest.approx(truth, rel=0.3)
+    if memory:
+        assert beta < truth / 4

@@ -46,7 +46,7 @@ def _next_raw_scores(delta_sign):
     """Mean raw score after one epoch of nudges, of items nudged by their slot's parity."""
     world = World([ClickCount(0.5), Quality(), ScoreNoise(0.0)], Softmax(), Scale(delta=0.2), list(range(30)))
     signs = delta_sign * np.where(np.arange(1000) % 2, 1.0, -1.0)
-    world._noise.signs = lambda: np.broadcast_to(signs, world._noise.shape)
+    world.noise.signs = lambda: np.broadcast_to(signs, world.noise.shape)
     world.step()
     return world.step().raw_score, signs
 
