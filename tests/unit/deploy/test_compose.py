@@ -36,11 +36,12 @@ def test_each_setting_exists():
     assert set(SETTING.findall(FILE.read_text())) <= setting_names()
 
 
-def test_workers_have_instance_numbers_and_tasks_none():
-    numbered = {
-        name for name, service in SERVICES.items() if "EDDYLINE_INSTANCE" in service.get("environment", {})
-    }
-    assert numbered == {kind.name for kind in KINDS}
+def test_workers_have_instance_numbers_and_run_again_tasks_do_not():
+    for container in compose_containers():
+        numbered = "EDDYLINE_INSTANCE" in container.settings
+        assert container.declared["restart"] == ("unless-stopped" if numbered else "no")
+    workers = {each.module for each in compose_containers() if "EDDYLINE_INSTANCE" in each.settings}
+    assert {kind.module for kind in KINDS} <= workers
 
 
 @pytest.mark.parametrize("name", SERVICES)
