@@ -4,15 +4,17 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import capacity, footprint, freshness, ranking, throughput
+from benchmarks import backfill, capacity, footprint, freshness, ranking, throughput, training
 from benchmarks.report import keep, show
 
 SUITES = {
     "throughput": throughput.measure,
     "freshness": freshness.measure,
     "ranking": ranking.measure,
+    "backfill": backfill.measure,
     "capacity": capacity.measure,
     "footprint": footprint.measure,
+    "training": training.measure,
 }
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
 if TYPE_CHECKING:
     from feature_store.settings import Settings
-    from ranker.training.run import Plan, Trained
+    from ranker.training.learning import Learned, Plan
+    from ranker.training.run import Trained
 
 app = typer.Typer()
 
@@ -23,28 +23,40 @@ Fraction = Annotated[
 Until = Annotated[
     int | None, typer.Option(help="Learn from requests up to this moment, ms UTC, instead of a share.")
 ]
-Promote = Annotated[bool, typer.Option(help="Make it the champion if it is no worse than the present one.")]
+Promote = Annotated[bool, typer.Option(help="Make it the champion if it passes the gate.")]
 Seed = Annotated[int, typer.Option(help="Same exposures and seed: same model.")]
+Log = Annotated[
+    Path | None,
+    typer.Option(help="Try it on a RankLens log, folded in this process; needs no stack, registers nothing."),
+]
 
 
 @app.command()
 def train(
-    fraction: Fraction = 0.8, until_time_ms: Until = None, promote: Promote = True, seed: Seed = 1
+    fraction: Fraction = 0.8,
+    until_time_ms: Until = None,
+    promote: Promote = True,
+    seed: Seed = 1,
+    log: Log = None,
 ) -> None:
     """Learn from what was served and seen; the requests after that say how good it is."""
     from confluent_kafka import KafkaException
 
+    from eddyline.replay.ranklens import RankLensError
     from ranker.registry.models import RegistryError
     from ranker.training.errors import TrainingError
     from ranker.training.fit import Parameters
-    from ranker.training.run import Plan
+    from ranker.training.learning import Plan
     from ranker.triton.base import InferenceError
 
     console = Console()
     plan = Plan(Parameters(seed=seed), fraction=fraction, until_time_ms=until_time_ms, promote=promote)
     try:
-        _report(console, _train(console, _settings(), plan))
-    except (TrainingError, RegistryError, InferenceError, KafkaException) as error:
+        if log is not None:
+            _report_trial(console, _try(console, log, plan))
+        else:
+            _report(console, _train(console, _settings(), plan))
+    except (TrainingError, RegistryError, InferenceError, KafkaException, RankLensError, OSError) as error:
         console.print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
@@ -54,21 +66,49 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
 
     from feature_store.clock import SystemClock
     from feature_store.exposure_log import read_exposures
-    from ranker.registry.connect import open_registry
+    from ranker.registry.connect import open_registry, open_training_data
     from ranker.registry.signature import default_signature
     from ranker.training.publish import Publisher
     from ranker.training.run import train as run
     from ranker.triton.connect import open_inference
 
     clock, signature = SystemClock(), default_signature()
-    exposures = read_exposures(settings).exposures
-    console.print(f"{len(exposures)} exposures read", highlight=False)
+    read = read_exposures(settings)
+    console.print(f"{len(read.exposures)} exposures read", highlight=False)
     with (
         closing(open_inference(settings, signature.fingerprint)) as inference,
         Progress(console=console) as bar,
     ):
-        publisher = Publisher(open_registry(settings, clock), inference, signature)
-        return run(exposures, publisher, plan, _Epochs(bar).show, clock.now_ms())
+        registry = open_registry(settings, clock, recorded=True)
+        publisher = Publisher(registry, inference, signature, open_training_data(settings))
+        show = _Epochs(bar).show
+        return run(read.exposures, publisher, plan, show, clock.now_ms(), offsets=read.offsets)
+
+
+def _try(console: Console, log: Path, plan: Plan) -> Learned:
+    from dataclasses import replace
+
+    from eddyline.replay.offline import offline_exposures
+    from eddyline.replay.ranklens import attributes_of, read_ranklens
+    from feature_store.catalog import load_catalog
+    from feature_store.schema.ids import hash53
+    from ranker.registry.signature import SERVICE, signature_of
+    from ranker.training.learning import learn
+
+    catalog, read = load_catalog(), read_ranklens(log)
+    service = catalog.service(SERVICE)
+    genres = {genre for item in read.items for genre in _texts(attributes_of(item).get("genres"))}
+    with Progress(console=console) as bar:
+        task = bar.add_task("folding the log", total=len(read.rankings))
+        exposures = offline_exposures(
+            read, catalog, service, lambda done, _: bar.update(task, completed=done)
+        )
+        named = replace(plan, genres={hash53(genre): genre for genre in genres})
+        return learn(exposures, signature_of(service), named, _Epochs(bar).show)
+
+
+def _texts(value: object) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 class _Epochs:
@@ -86,40 +126,29 @@ class _Epochs:
 
 
 def _report(console: Console, trained: Trained) -> None:
-    console.print(_table(trained))
+    from eddyline.commands._evaluation import checks_table, quality_table, slices_table
+
+    console.print(quality_table(trained.evaluation))
+    if trained.evaluation.slices:
+        console.print(slices_table(trained.evaluation))
+    console.print(checks_table(trained.checks))
     serving = "is the champion now" if trained.promoted else "is loaded, and not the champion"
     console.print(f"{trained.model.id} {serving}: {trained.reason}", highlight=False, soft_wrap=True)
     if trained.retired:
         console.print(f"unloaded: {', '.join(map(str, trained.retired))}", highlight=False)
 
 
-def _table(trained: Trained) -> Table:
-    evaluation = trained.evaluation
-    title = f"{evaluation.clicked_requests} requests with a click, later than all training data"
-    table = Table("ranker", "NDCG@10", "± s.e.", title=title)
-    for result in evaluation.results:
-        table.add_row(result.ranker, f"{result.ndcg_at_10:.4f}", f"{result.standard_error:.4f}")
-    return table
+def _report_trial(console: Console, learned: Learned) -> None:
+    from eddyline.commands._evaluation import checks_table, quality_table, slices_table
+    from ranker.training.gate import load_gate, offline_checks
+
+    console.print(quality_table(learned.evaluation))
+    console.print(slices_table(learned.evaluation))
+    console.print(checks_table(tuple(offline_checks(load_gate(), learned.evidence))))
 
 
 def _settings() -> Settings:
-    """Of the stack that runs in `EDDYLINE_HOME`, else of the environment."""
-    from pydantic import SecretStr
-
-    from eddyline.stack.state import read_state
+    from eddyline.clients.stack_settings import of_the_stack
     from feature_store.settings import Settings
 
-    settings = Settings()
-    state = read_state(settings.home.resolve())
-    if state is None or not state.supervised:
-        return settings
-    addresses = state.addresses
-    found: dict[str, Any] = {
-        "home": Path(settings.home).resolve(),
-        "kafka_bootstrap": addresses.kafka,
-        "redis_url": SecretStr(addresses.redis),
-        "inference": addresses.inference,
-    }
-    if addresses.triton_grpc is not None:
-        found["triton_grpc"] = addresses.triton_grpc
-    return settings.model_copy(update=found)
+    return of_the_stack(Settings())

@@ -1,4 +1,4 @@
-"""Names that move between model versions: `champion`, `challenger`, `rollback`."""
+"""Names that move between model versions: `champion`, `challenger`, `canary`, `shadow`, `rollback`."""
 
 from typing import Literal, Protocol, cast, get_args
 
@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from ranker.registry.models import AliasConflict, ModelId, RegistryUnavailable
 
-Alias = Literal["champion", "challenger", "rollback"]
+Alias = Literal["champion", "challenger", "canary", "shadow", "rollback"]
 ALIASES: tuple[Alias, ...] = get_args(Alias)
 
 _ALIASES = "eddyline:{models}:aliases"

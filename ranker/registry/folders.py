@@ -3,18 +3,20 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from ranker.registry.models import ModelId, ModelMetadata, RegistryError
+from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryError
 
 METADATA = "metadata.json"
+GATE = "gate.json"
 
 
 class ModelFolders:
-    """Versions on disk. A version appears whole or not at all, and its files never change.
+    """Versions on disk. A version appears whole or not at all, and its files never change; only what the
+    gate says of it is added later.
 
     Parameters
     ----------
@@ -67,6 +69,18 @@ class ModelFolders:
     def metadata(self, model: ModelId) -> ModelMetadata:
         """Metadata of a version, also of a retired one; raises as :meth:`path`."""
         return msgspec.json.decode((self.path(model) / METADATA).read_bytes(), type=ModelMetadata)
+
+    def write_checks(self, model: ModelId, checks: Sequence[Check]) -> None:
+        """Keep what the gate found."""
+        path = self.path(model) / GATE
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(checks), indent=2))
+        temporary.replace(path)
+
+    def checks(self, model: ModelId) -> tuple[Check, ...] | None:
+        """What the gate found; None of a version that never came to it. Raises as :meth:`path`."""
+        path = self.path(model) / GATE
+        return msgspec.json.decode(path.read_bytes(), type=tuple[Check, ...]) if path.is_file() else None
 
     def retire(self, model: ModelId) -> None:
         """Move a version out of Triton's sight; its next reload unloads it."""

@@ -50,6 +50,56 @@ class ServedModel(msgspec.Struct, frozen=True):
     heads: tuple[str, ...]
 
 
+class Check(msgspec.Struct, frozen=True):
+    """One question of the gate, and the figures of its answer."""
+
+    name: str
+    passed: bool
+    figures: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.figures}"
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """Where weights were made: the same data and seed give the same bits in the same one only.
+
+    Attributes
+    ----------
+    cpu : architecture and instruction set that the numerical libraries use
+    threads : of torch
+    torch : its version
+    lock : SHA-256 of the lock file of the environment; None outside a checkout
+    """
+
+    cpu: str
+    threads: int
+    torch: str
+    lock: str | None
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """What a version was made of.
+
+    Attributes
+    ----------
+    training_data : SHA-256 of the Parquet file that it learned from, kept by the registry
+    weights : SHA-256 over the names and bytes of the weights
+    parent : the version whose weights it went on from; None: from scratch
+    offsets : partition of `exposures` -> (first offset, the one after the last)
+    label_window_ms : from an impression to the latest outcome that is part of the data
+    policies : share of the training rows that each policy displayed
+    """
+
+    training_data: str
+    weights: str
+    environment: Environment
+    parent: str | None = None
+    offsets: dict[int, tuple[int, int]] = {}
+    label_window_ms: int = 0
+    policies: dict[str, float] = {}
+
+
 class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """`metadata.json` of a version folder.
 
@@ -61,8 +111,9 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
     heads : outputs, in the order of the module's columns
     seed, parameters : what, with the same data, makes the same weights
     data : ranges and counts of the exposures it learned from
-    evaluation : rows of the printed table
+    evaluation : the printed table
     git_commit : of the code that made it; None outside a checkout
+    lineage : None of a model that was not learned; such a one needs to pass no gate
     """
 
     name: str
@@ -77,8 +128,9 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     parameters: dict[str, Any] = {}
     data: dict[str, Any] = {}
-    evaluation: list[dict[str, Any]] = []
+    evaluation: dict[str, Any] = {}
     git_commit: str | None = None
+    lineage: Lineage | None = None
 
     @property
     def id(self) -> ModelId:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from feature_store.clock import Clock
 from ranker.registry.aliases import ALIASES, Alias, AliasChange, Aliases
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelId, ModelMetadata, RegistryError
+from ranker.registry.models import ModelId, ModelMetadata, RegistryError, RegistryUnavailable
+from ranker.registry.records import NoRecords, Records
 
 COUNTERS = "counters"
 """Champion of an installation in which nobody has set one."""
@@ -19,16 +20,32 @@ class ModelRegistry:
     folders : the versions
     aliases : what points to them
     clock : dates versions and changes
+    records : where people and other tools look versions up; serving never asks it
     """
 
-    def __init__(self, folders: ModelFolders, aliases: Aliases, clock: Clock) -> None:
+    def __init__(
+        self, folders: ModelFolders, aliases: Aliases, clock: Clock, records: Records | None = None
+    ) -> None:
         self.folders = folders
         self._aliases = aliases
         self._clock = clock
+        self._records = records or NoRecords()
 
     def register(self, metadata: ModelMetadata, files: Mapping[str, bytes]) -> ModelMetadata:
-        """Write a new version; no alias points to it yet. Returns the metadata with its number."""
-        return self.folders.add(metadata, files)
+        """Write a new version; no alias points to it yet. Returns the metadata with its number.
+
+        Raises
+        ------
+        RegistryUnavailable
+            The records cannot be reached; there is no such version then.
+        """
+        added = self.folders.add(metadata, files)
+        try:
+            self._records.add(added, self.folders.path(added.id))
+        except RegistryUnavailable:
+            self.folders.retire(added.id)
+            raise
+        return added
 
     def resolve(self, alias: Alias) -> ModelMetadata | None:
         """The version behind an alias. A champion that was never set is the newest counter model."""
@@ -61,11 +78,12 @@ class ModelRegistry:
         AliasConflict
             It points elsewhere; nothing was changed.
         RegistryError
-            The version does not exist, or the aliases cannot be reached.
+            The version does not exist or has not passed the gate, or the aliases cannot be reached.
         """
-        self.folders.metadata(model)
+        self._need_passed(self.folders.metadata(model))
         previous = str(expected) if expected else None
         self._aliases.compare_and_set(AliasChange(alias, str(model), previous, reason, self._clock.now_ms()))
+        self._records.point(alias, model)
 
     def promote(self, model: ModelId, *, expected: ModelId, reason: str) -> None:
         """Make ``model`` the champion and what it replaces, ``expected``, the rollback."""
@@ -79,11 +97,56 @@ class ModelRegistry:
 
     def aliased(self) -> frozenset[ModelId]:
         """Every version that an alias points to."""
-        return frozenset(model for alias in ALIASES if (model := self._aliases.get(alias)) is not None)
+        return frozenset(self.aliases().values())
 
     def history(self) -> list[AliasChange]:
         """Changes of aliases, newest first."""
         return self._aliases.history()
+
+    def roll_back(self, *, reason: str) -> ModelId:
+        """Make the version behind `rollback` the champion again; returns it.
+
+        Raises
+        ------
+        RegistryError
+            There is none, somebody else moved the champion meanwhile, or the aliases cannot be reached.
+        """
+        target, present = self._aliases.get("rollback"), self.resolve("champion")
+        if target is None or present is None:
+            raise RegistryError("there is nothing to roll back to: no champion was ever replaced")
+        self.promote(target, expected=present.id, reason=reason)
+        return target
+
+    def aliases(self) -> dict[Alias, ModelId]:
+        """Where each alias that was set points."""
+        return {alias: model for alias in ALIASES if (model := self._aliases.get(alias)) is not None}
+
+    def versions(self) -> list[ModelMetadata]:
+        """Every version that may be served, by name, oldest first."""
+        ids = [ModelId(name, each) for name in self.folders.names() for each in self.folders.versions(name)]
+        return [self.folders.metadata(model) for model in ids]
+
+    def ancestry(self, text: str) -> list[ModelMetadata]:
+        """The version that ``text`` names, the one whose weights it went on from, and so on.
+
+        Raises
+        ------
+        RegistryError
+            One of them does not exist.
+        """
+        found = [self.find(text)]
+        while (made := found[-1].lineage) is not None and made.parent is not None:
+            found.append(self.find(made.parent))
+        return found
+
+    def _need_passed(self, metadata: ModelMetadata) -> None:
+        if metadata.lineage is None:
+            return
+        checks = self.folders.checks(metadata.id)
+        if checks is None:
+            raise RegistryError(f"model {metadata.id} has not been through the gate")
+        if failed := [str(check) for check in checks if not check.passed]:
+            raise RegistryError(f"model {metadata.id} did not pass the gate: {'; '.join(failed)}")
 
     def _set_to(self, alias: Alias, expected: ModelId) -> ModelId | None:
         """What to expect of an alias that resolves to ``expected`` perhaps by default only."""

@@ -7,7 +7,7 @@ for both losses together, so that the order is learned and the heads stay probab
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ranker.training.calibration import calibrate
 from ranker.training.metrics import ndcg
 from ranker.training.predict import predict
 from ranker.training.rows import Rows
@@ -23,6 +24,9 @@ from triton_models.timeline_ranker import Normalise, Shape, TimelineRanker
 
 MAX_POSITION = 63
 """Later positions share one bias."""
+
+Weights = Mapping[str, torch.Tensor]
+"""A net's `state_dict`."""
 
 OnEpoch = Callable[[int, int, float | None], None]
 """(epochs done, epochs at most, NDCG@10 of the validation part or None)"""
@@ -43,11 +47,11 @@ class Parameters:
     """
 
     seed: int = 1
-    epochs: int = 10
-    patience: int = 4
-    batch_requests: int = 64
+    epochs: int = 6
+    patience: int = 2
+    batch_requests: int = 32
     min_steps: int = 50
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     listwise: float = 0.3
     skewed_above: float = 10.0
@@ -65,32 +69,46 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained net, and how far it was trained."""
+    """A trained net, calibrated where there was a validation part, and how far it was trained."""
 
     net: TimelineRanker
     epochs: int
 
 
-def fit(train: Rows, validation: Rows | None, user: int, parameters: Parameters, on_epoch: OnEpoch) -> Fitted:
+def fit(
+    train: Rows,
+    validation: Rows | None,
+    user: int,
+    parameters: Parameters,
+    on_epoch: OnEpoch,
+    *,
+    start: Weights | None = None,
+) -> Fitted:
     """Train until the validation part gets no better, or for all epochs where there is none.
 
     Parameters
     ----------
     user : number of user columns, the first of the dense ones
+    start : weights of a net of the same shape and heads to go on from, its normalisation included
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(parameters.seed)
         torch.set_num_threads(parameters.threads)
-        return _Fit(train, user, parameters).run(validation, on_epoch)
+        fitted = _Fit(train, user, parameters, start).run(validation, on_epoch)
+    if validation is not None:
+        calibrate(fitted.net, validation, user)
+    return fitted
 
 
 class _Fit:
-    def __init__(self, rows: Rows, user: int, parameters: Parameters) -> None:
+    def __init__(self, rows: Rows, user: int, parameters: Parameters, start: Weights | None) -> None:
         self._rows, self._user, self._parameters = rows, user, parameters
         self._dense, self._ids = torch.from_numpy(rows.dense), torch.from_numpy(rows.ids)
         self._labels = torch.from_numpy(np.stack(list(rows.labels.values()), axis=1))
         self._position = torch.from_numpy(rows.position.clip(0, MAX_POSITION))
-        self._net = _net(rows, user, parameters)
+        self._net = net_of(rows, parameters)
+        if start is not None:
+            self._net.load_state_dict(start)
         self._bias = _position_bias(self._position, len(rows.labels))
         weights = [*self._net.parameters(), *self._bias.parameters()]
         self._optimizer = torch.optim.AdamW(
@@ -126,8 +144,13 @@ class _Fit:
         dense, labels = self._dense[rows], self._labels[rows]
         logits = self._net.logits(dense[:, : self._user], dense[:, self._user :], self._ids[rows])
         logits = logits + self._bias(self._position[rows])
-        pointwise = functional.binary_cross_entropy_with_logits(logits, labels)
-        return pointwise + self._parameters.listwise * listwise_loss(logits[:, 0], labels[:, 0], request)
+        members = len(logits)
+        pointwise = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits))
+        each = torch.arange(members).unsqueeze(1) * (request[-1] + 1) + request
+        clicks = labels[:, 0].repeat(members)
+        return pointwise + self._parameters.listwise * listwise_loss(
+            logits[..., 0].flatten(), clicks, each.flatten()
+        )
 
     def _exported(self) -> TimelineRanker:
         """The net as it serves: without positions, at the average of their biases."""
@@ -166,7 +189,8 @@ def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[t
         yield torch.from_numpy(rows.starts[chosen][request] + within), torch.from_numpy(request)
 
 
-def _net(rows: Rows, user: int, parameters: Parameters) -> TimelineRanker:
+def net_of(rows: Rows, parameters: Parameters) -> TimelineRanker:
+    """A net that has learned nothing but how the columns of ``rows`` are spread."""
     dense = torch.from_numpy(rows.dense).nan_to_num()
     logarithmic = dense.abs().amax(dim=0) > parameters.skewed_above
     seen = torch.where(logarithmic, torch.sign(dense) * torch.log1p(dense.abs()), dense)

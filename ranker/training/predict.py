@@ -12,10 +12,10 @@ from triton_models.model import Ranker
 
 
 def predict(net: nn.Module, rows: Rows, user: int) -> dict[str, Float32]:
-    """head -> probabilities (n,) of a net whose outputs are in the order of ``rows.labels``."""
+    """head -> probabilities (n,) of a net whose first outputs are in the order of ``rows.labels``."""
     net.eval()
     with torch.inference_mode():
-        scores = net(*_inputs(rows, user))
+        scores = net(*inputs_of(rows, user))
     return {head: scores[:, column].numpy() for column, head in enumerate(rows.labels)}
 
 
@@ -28,9 +28,10 @@ def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows
     """
     ranker = Ranker(folder, model.fingerprint)
     click = ranker.heads.index("click")
-    return lambda rows: ranker(*_inputs(rows, user))[click].numpy()
+    return lambda rows: ranker(*inputs_of(rows, user))[click].numpy()
 
 
-def _inputs(rows: Rows, user: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def inputs_of(rows: Rows, user: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """User and candidate columns, (n, u) and (n, k) float32, and ids (n, m) int64."""
     dense = torch.from_numpy(rows.dense)
     return dense[:, :user], dense[:, user:], torch.from_numpy(rows.ids)

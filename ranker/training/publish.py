@@ -6,6 +6,7 @@ import numpy as np
 
 from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
+from ranker.registry.training_data import TrainingData
 from ranker.training.errors import TrainingError
 from ranker.training.rows import Rows
 from ranker.triton.base import InferenceClient, Scores
@@ -25,13 +26,14 @@ class Publisher:
 
     Attributes
     ----------
-    registry, inference : of the deployment
+    registry, inference, training_data : of the deployment
     signature : of the feature service in use
     """
 
     registry: ModelRegistry
     inference: InferenceClient
     signature: Signature
+    training_data: TrainingData
 
     def publish(self, metadata: ModelMetadata, files: dict[str, bytes]) -> ModelMetadata:
         """Register the version and have it loaded beside those that serve.

@@ -75,13 +75,27 @@ class Rows:
             self.time_ms[first:end],
         )
 
+    def where(self, kept: NDArray[np.bool_]) -> "Rows":
+        """The rows of ``kept`` (n,), and the requests that have any."""
+        sizes = np.bincount(self.request[kept], minlength=self.requests)
+        left = sizes > 0
+        return Rows(
+            self.dense[kept],
+            self.ids[kept],
+            self.position[kept],
+            {head: label[kept] for head, label in self.labels.items()},
+            np.concatenate(([0], np.cumsum(sizes[left]))).astype(np.int64),
+            self.time_ms[left],
+        )
 
-def rows_of(exposures: pa.Table, signature: Signature) -> Rows:
+
+def rows_of(exposures: pa.Table, signature: Signature, heads: tuple[str, ...] | None = None) -> Rows:
     """Rows of the exposures that were served with ``signature`` and then seen.
 
     Parameters
     ----------
     exposures : latest revision of each (request, item)
+    heads : actions to label; None: click, and every other that happened often enough
 
     Raises
     ------
@@ -99,10 +113,15 @@ def rows_of(exposures: pa.Table, signature: Signature) -> Rows:
         _matrix(table, "features", len(signature.user) + len(signature.candidate), np.float32),
         _matrix(table, "ids", len(signature.ids), np.int64),
         _numbers(table, "position_seen"),
-        _labels(table),
+        _labels(table, heads),
         starts,
         _numbers(table, "finalize_time_ms")[starts[:-1]],
     )
+
+
+def kept_columns(exposures: pa.Table) -> pa.Table:
+    """The columns that :func:`rows_of` reads, which is all that a rebuild needs."""
+    return exposures.select(_COLUMNS)
 
 
 def _seen(exposures: pa.Table) -> pa.Table:
@@ -157,11 +176,13 @@ def _numbers(table: pa.Table, name: str) -> Int64:
     return numbers
 
 
-def _labels(table: pa.Table) -> dict[str, Float32]:
-    """Binary labels: click, and every other action that happened often enough, in alphabetical order."""
+def _labels(table: pa.Table, heads: tuple[str, ...] | None) -> dict[str, Float32]:
+    """Binary labels of ``heads``, else of click and every other frequent action, in alphabetical order."""
     happened = _happened(table)
     if not happened.get("click", np.zeros(1)).any():
         raise TrainingError(f"none of {len(table)} exposures was clicked: there is nothing to learn from")
+    if heads is not None:
+        return {head: happened.get(head, np.zeros(len(table), np.float32)) for head in heads}
     others = sorted(a for a, label in happened.items() if a != "click" and label.sum() >= MIN_POSITIVES)
     return {action: happened[action] for action in ("click", *others)}
 

@@ -1,40 +1,29 @@
 """One training, from exposures to the champion."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ranker.registry.models import ModelId, ModelMetadata
-from ranker.training.evaluation import Evaluation, Scorer, evaluate, simple_scorers
-from ranker.training.fit import Fitted, OnEpoch, Parameters, fit
+from ranker.registry.models import Check, Lineage, ModelId, ModelMetadata
+from ranker.training.evaluation import Evaluation, Scorer
+from ranker.training.fit import OnEpoch, Parameters
+from ranker.training.gate import Gate, inference_of, load_gate, offline_checks, served_checks
+from ranker.training.learning import Learned, Plan, learn
 from ranker.training.predict import load_scorer, predict
-from ranker.training.provenance import git_commit
+from ranker.training.provenance import environment, git_commit, weights_digest
 from ranker.training.publish import Publisher, champion
-from ranker.training.rows import Rows, rows_of
-from ranker.training.split import Split, split
-from triton_models.export import module_files
+from ranker.training.rows import Rows, kept_columns
+from ranker.training.weights import version_files
 from triton_models.signature import Signature
+from triton_models.timeline_ranker import TimelineRanker, output_names
 
 NAME = "timeline_ranker"
-NEW_MODEL = "new model"
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to learn from, and what to do with the model.
-
-    Attributes
-    ----------
-    fraction : share of the requests, in time order, to learn from; the rest is the test part
-    until_time_ms : instead of ``fraction``: learn from requests up to this moment
-    promote : whether a model that is no worse than the champion replaces it
-    """
-
-    parameters: Parameters = field(default_factory=Parameters)
-    fraction: float = 0.8
-    until_time_ms: int | None = None
-    promote: bool = True
+Offsets = Mapping[int, tuple[int, int]]
+"""Partition of `exposures` -> (first offset, the one after the last)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +33,7 @@ class Trained:
     Attributes
     ----------
     model : registered, loaded and verified
+    checks : what the gate found
     promoted : whether it is the champion now
     reason : why, or why not
     retired : versions unloaded afterwards
@@ -51,19 +41,31 @@ class Trained:
 
     model: ModelMetadata
     evaluation: Evaluation
+    checks: tuple[Check, ...]
     promoted: bool
     reason: str
     retired: tuple[ModelId, ...]
 
 
-def train(exposures: pa.Table, publisher: Publisher, plan: Plan, on_epoch: OnEpoch, now_ms: int) -> Trained:
-    """Learn, measure, publish, and promote if it is no worse than the champion.
+def train(
+    exposures: pa.Table,
+    publisher: Publisher,
+    plan: Plan,
+    on_epoch: OnEpoch,
+    now_ms: int,
+    *,
+    offsets: Offsets | None = None,
+    gate: Gate | None = None,
+) -> Trained:
+    """Learn, measure, publish, and promote what passes the gate.
 
     Parameters
     ----------
     exposures : latest revision of each exposure
     on_epoch : told of the progress
     now_ms : dates the version
+    offsets : where the exposures were read; kept with the version
+    gate : unset, the one that is shipped
 
     Raises
     ------
@@ -72,73 +74,109 @@ def train(exposures: pa.Table, publisher: Publisher, plan: Plan, on_epoch: OnEpo
     RegistryError, InferenceError
         The model could not be published or promoted; what served before serves on.
     """
-    signature, user = publisher.signature, len(publisher.signature.user)
-    parts = split(rows_of(exposures, signature), fraction=plan.fraction, until_time_ms=plan.until_time_ms)
+    gate = gate or load_gate()
     present = champion(publisher.registry)
-    fitted = fit(parts.train, parts.validation, user, plan.parameters, on_epoch)
-    evaluation = evaluate(parts.test, _scorers(publisher, present, fitted, plan.parameters.seed))
-    metadata = _metadata(signature, parts, plan.parameters, fitted, evaluation, now_ms)
-    model = publisher.publish(metadata, module_files(fitted.net))
-    sample = parts.test.between(0, 1)
-    publisher.verify(model, sample, predict(fitted.net, sample, user))
-    better, reason = _judge(evaluation, present)
-    if better and plan.promote:
+    learned = learn(exposures, publisher.signature, plan, on_epoch, _champion_scorer(publisher, present))
+    lineage = lineage_of(exposures, publisher, learned.fitted.net, plan.parameters, offsets or {})
+    metadata = _metadata(publisher.signature, learned, plan, lineage, now_ms)
+    model = publisher.publish(metadata, version_files(learned.fitted.net))
+    checks = _examine(publisher, model, learned, gate)
+    promoted, reason = promote(publisher, model, present, checks, wanted=plan.promote)
+    return Trained(model, learned.evaluation, checks, promoted, reason, publisher.tidy(NAME))
+
+
+def promote(
+    publisher: Publisher,
+    model: ModelMetadata,
+    present: ModelMetadata,
+    checks: tuple[Check, ...],
+    *,
+    wanted: bool = True,
+) -> tuple[bool, str]:
+    """Make a version that passed the gate the champion; whether it is now, and why or why not."""
+    if failed := [str(check) for check in checks if not check.passed]:
+        return False, f"the gate refused it: {'; '.join(failed)}"
+    told = next((check.figures for check in checks if check.name == "not worse than the champion"), None)
+    reason = f"passed the gate against {present.id}" + (f": {told}" if told else "")
+    if wanted:
         publisher.registry.promote(model.id, expected=present.id, reason=reason)
-    return Trained(model, evaluation, better and plan.promote, reason, publisher.tidy(NAME))
+    return wanted, reason
 
 
-def _scorers(publisher: Publisher, present: ModelMetadata, fitted: Fitted, seed: int) -> dict[str, Scorer]:
-    """Everything in the table. A champion made for other features cannot be asked about these rows."""
-    user = len(publisher.signature.user)
-    scorers = simple_scorers(publisher.signature, seed)
-    if present.fingerprint == publisher.signature.fingerprint:
-        scorers[_champion_row(present)] = load_scorer(
-            publisher.registry.folders.path(present.id), present, user
-        )
-    scorers[NEW_MODEL] = lambda rows: predict(fitted.net, rows, user)["click"]
-    return scorers
-
-
-def _champion_row(present: ModelMetadata) -> str:
-    return f"champion, {present.id}"
-
-
-def _judge(evaluation: Evaluation, present: ModelMetadata) -> tuple[bool, str]:
-    """Whether the new model is no worse than the champion, and the sentence that says so."""
-    results = {result.ranker: result.ndcg_at_10 for result in evaluation.results}
-    new, old = results[NEW_MODEL], results.get(_champion_row(present))
-    on = f"on {evaluation.clicked_requests} clicked requests"
-    if old is None:
-        return True, f"NDCG@10 {new:.4f} {on}; {present.id} was made for other features"
-    return new >= old, f"NDCG@10 {new:.4f} against {old:.4f} of {present.id} {on}"
-
-
-def _metadata(
-    signature: Signature,
-    parts: Split,
+def lineage_of(
+    table: pa.Table,
+    publisher: Publisher,
+    net: TimelineRanker,
     parameters: Parameters,
-    fitted: Fitted,
-    evaluation: Evaluation,
-    now_ms: int,
-) -> ModelMetadata:
-    return ModelMetadata(
-        name=NAME,
-        service=signature.service,
-        fingerprint=signature.fingerprint,
-        user_columns=signature.user,
-        candidate_columns=signature.candidate,
-        id_columns=signature.ids,
-        heads=tuple(parts.train.labels),
-        created_time_ms=now_ms,
-        seed=parameters.seed,
-        parameters={**parameters.as_dict(), "epochs_trained": fitted.epochs},
-        data={name: _extent(getattr(parts, name)) for name in ("train", "validation", "test")},
-        evaluation=[msgspec.structs.asdict(result) for result in evaluation.results],
-        git_commit=git_commit(),
+    offsets: Offsets,
+    parent: ModelId | None = None,
+) -> Lineage:
+    """What the net was made of; keeps the rows that it learned from."""
+    return Lineage(
+        training_data=publisher.training_data.put(kept_columns(table)),
+        weights=weights_digest(net.state_dict()),
+        environment=environment(parameters.threads),
+        parent=str(parent) if parent else None,
+        offsets=dict(offsets),
+        label_window_ms=_label_window_ms(table),
+        policies=_policies(table),
     )
 
 
-def _extent(rows: Rows) -> dict[str, object]:
+def _champion_scorer(publisher: Publisher, present: ModelMetadata) -> tuple[str, Scorer] | None:
+    """The champion's row of the table; one made for other features cannot be asked about these rows."""
+    if present.fingerprint != publisher.signature.fingerprint:
+        return None
+    folder = publisher.registry.folders.path(present.id)
+    return f"champion, {present.id}", load_scorer(folder, present, len(publisher.signature.user))
+
+
+def _examine(publisher: Publisher, model: ModelMetadata, learned: Learned, gate: Gate) -> tuple[Check, ...]:
+    """Take the loaded version through the gate, and keep what it finds."""
+    sample = learned.parts.test.between(0, 1)
+    publisher.verify(model, sample, predict(learned.fitted.net, sample, len(publisher.signature.user)))
+    infer = inference_of(publisher.inference, model)
+    checks = (*offline_checks(gate, learned.evidence), *served_checks(gate, infer, sample))
+    publisher.registry.folders.write_checks(model.id, checks)
+    return checks
+
+
+def _metadata(
+    signature: Signature, learned: Learned, plan: Plan, lineage: Lineage, now_ms: int
+) -> ModelMetadata:
+    parameters = plan.parameters
+    return ModelMetadata(
+        **described(signature, tuple(learned.parts.train.labels)),
+        created_time_ms=now_ms,
+        seed=parameters.seed,
+        parameters={
+            **parameters.as_dict(),
+            "epochs_trained": learned.fitted.epochs,
+            "fraction": plan.fraction,
+            "until_time_ms": plan.until_time_ms,
+        },
+        data={name: extent(getattr(learned.parts, name)) for name in ("train", "validation", "test")},
+        evaluation=msgspec.to_builtins(learned.evaluation),
+        git_commit=git_commit(),
+        lineage=lineage,
+    )
+
+
+def described(signature: Signature, heads: tuple[str, ...]) -> dict[str, object]:
+    """The part of the metadata that says what the model reads and answers."""
+    return {
+        "name": NAME,
+        "service": signature.service,
+        "fingerprint": signature.fingerprint,
+        "user_columns": signature.user,
+        "candidate_columns": signature.candidate,
+        "id_columns": signature.ids,
+        "heads": output_names(heads),
+    }
+
+
+def extent(rows: Rows) -> dict[str, object]:
+    """Counts and times of some rows."""
     return {
         "requests": rows.requests,
         "rows": len(rows),
@@ -146,3 +184,19 @@ def _extent(rows: Rows) -> dict[str, object]:
         "last_time_ms": int(rows.time_ms[-1]),
         "positives": {head: int(label.sum()) for head, label in rows.labels.items()},
     }
+
+
+def _label_window_ms(table: pa.Table) -> int:
+    """From an impression to the latest outcome that is in the table, at most; 0 where it does not say."""
+    if not {"impression_time_ms", "outcome_time_ms"} <= set(table.column_names):
+        return 0
+    longest = pc.max(pc.subtract(table["outcome_time_ms"], table["impression_time_ms"])).as_py()
+    return max(0, longest or 0)
+
+
+def _policies(table: pa.Table) -> dict[str, float]:
+    if "policy" not in table.column_names:
+        return {}
+    counted = pc.value_counts(table["policy"].cast(pa.string()).drop_null()).to_pylist()
+    total = sum(each["counts"] for each in counted)
+    return {each["values"]: each["counts"] / total for each in counted}

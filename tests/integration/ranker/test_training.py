@@ -1,5 +1,8 @@
 """A training against real Triton and Redis: the new model serves, and no request fails meanwhile."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from redis import Redis
 
@@ -8,10 +11,13 @@ from ranker.registry.aliases import RedisAliases
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId
 from ranker.registry.registry import ModelRegistry
+from ranker.registry.training_data import TrainingData
 from ranker.registry.watcher import ChampionWatcher
 from ranker.training.fit import Parameters
+from ranker.training.gate import Gate, load_gate
+from ranker.training.learning import Plan
 from ranker.training.publish import Publisher
-from ranker.training.run import Plan, train
+from ranker.training.run import train
 from ranker.training.synthetic import synthetic_exposures
 from ranker.triton.client import TritonClient
 from ranker.triton.repository import TritonRepository
@@ -25,8 +31,14 @@ def quiet(epoch: int, epochs: int, value: float | None) -> None:
     """Nobody watches."""
 
 
+def patient_gate() -> Gate:
+    """The shipped gate; a test machine may be as slow as it likes."""
+    gate = load_gate()
+    return msgspec.structs.replace(gate, latency=msgspec.structs.replace(gate.latency, max_median_ms=1e9))
+
+
 def test_a_trained_model_takes_over_without_a_failed_request(
-    served: TritonClient, repository: TritonRepository, folders: ModelFolders, redis_url: str
+    served: TritonClient, repository: TritonRepository, folders: ModelFolders, redis_url: str, tmp_path: Path
 ) -> None:
     exposures = synthetic_exposures(SIGNATURE, requests=150, seed=1)
     plan = Plan(Parameters(epochs=4, learning_rate=5e-3))
@@ -36,7 +48,8 @@ def test_a_trained_model_takes_over_without_a_failed_request(
         watcher = ChampionWatcher(registry, served, SIGNATURE.fingerprint)
         watcher.refresh()
         assert watcher.current.name == "counters"
-        trained = train(exposures, Publisher(registry, served, SIGNATURE), plan, quiet, 1_700_000_000_000)
+        publisher = Publisher(registry, served, SIGNATURE, TrainingData(tmp_path))
+        trained = train(exposures, publisher, plan, quiet, 1_700_000_000_000, gate=patient_gate())
         watcher.refresh()
     assert trained.promoted
     assert (watcher.current.name, watcher.current.version) == ("timeline_ranker", "1")

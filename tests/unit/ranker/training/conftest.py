@@ -1,11 +1,36 @@
 """What the tests of training share: a small feature service, and exposures of it."""
 
+from pathlib import Path
+
+import msgspec
 import pyarrow as pa
 import pytest
 
+from ranker.training.gate import DEFAULT_GATE, Gate, load_gate
 from ranker.training.rows import Rows, rows_of
 from ranker.training.synthetic import synthetic_exposures
 from triton_models.signature import Signature
+
+PATIENT_MS = 1e9
+"""A test machine may be as slow as it likes."""
+
+
+@pytest.fixture(scope="session")
+def gate() -> Gate:
+    """The shipped gate, without its limit in milliseconds."""
+    shipped = load_gate()
+    return msgspec.structs.replace(
+        shipped, latency=msgspec.structs.replace(shipped.latency, max_median_ms=PATIENT_MS)
+    )
+
+
+@pytest.fixture(scope="session")
+def update_gate_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped gate of updates, without its limit in milliseconds."""
+    path = tmp_path_factory.mktemp("gate") / "gate-update.toml"
+    shipped = DEFAULT_GATE.with_name("gate-update.toml").read_text()
+    path.write_text(shipped.replace("max_median_ms = 50.0", f"max_median_ms = {PATIENT_MS}"))
+    return path
 
 
 @pytest.fixture(scope="session")

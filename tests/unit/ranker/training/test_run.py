@@ -1,5 +1,7 @@
 """A training from exposures to the champion, served in process."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,15 @@ from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import AliasConflict, ModelId
 from ranker.registry.registry import ModelRegistry
+from ranker.registry.training_data import TrainingData
 from ranker.training.errors import TrainingError
 from ranker.training.fit import Parameters
+from ranker.training.gate import Gate
+from ranker.training.learning import Plan
 from ranker.training.publish import Publisher
 from ranker.training.rows import rows_of
-from ranker.training.run import Plan, train
+from ranker.training.run import Trained
+from ranker.training.run import train as train_with_gate
 from ranker.training.synthetic import synthetic_exposures
 from ranker.triton.embedded import EmbeddedClient
 from triton_models.signature import Signature
@@ -29,6 +35,14 @@ def quiet(epoch: int, epochs: int, value: float | None) -> None:
     """Nobody watches."""
 
 
+Train = Callable[..., Trained]
+
+
+@pytest.fixture(scope="module")
+def train(gate: Gate) -> Train:
+    return partial(train_with_gate, gate=gate)
+
+
 @pytest.fixture(scope="module")
 def exposures(signature: Signature) -> pa.Table:
     return synthetic_exposures(signature, requests=150, seed=1)
@@ -39,7 +53,8 @@ def publisher(tmp_path: Path, signature: Signature) -> Publisher:
     folders = ModelFolders(tmp_path / "models")
     bootstrap(folders, signature, ManualClock())
     registry = ModelRegistry(folders, MemoryAliases(), ManualClock())
-    return Publisher(registry, EmbeddedClient(tmp_path / "models", signature.fingerprint), signature)
+    inference = EmbeddedClient(tmp_path / "models", signature.fingerprint)
+    return Publisher(registry, inference, signature, TrainingData(tmp_path / "training-data"))
 
 
 def champion_of(publisher: Publisher) -> str:
@@ -48,7 +63,7 @@ def champion_of(publisher: Publisher) -> str:
     return str(found.id)
 
 
-def test_a_better_model_becomes_the_champion(publisher: Publisher, exposures: pa.Table) -> None:
+def test_a_better_model_becomes_the_champion(train: Train, publisher: Publisher, exposures: pa.Table) -> None:
     trained = train(exposures, publisher, PLAN, quiet, NOW_MS)
     assert trained.promoted
     assert champion_of(publisher) == "timeline_ranker/1"
@@ -58,7 +73,7 @@ def test_a_better_model_becomes_the_champion(publisher: Publisher, exposures: pa
 
 
 def test_the_table_compares_it_with_what_is_simple_and_with_the_champion(
-    publisher: Publisher, exposures: pa.Table
+    train: Train, publisher: Publisher, exposures: pa.Table
 ) -> None:
     evaluation = train(exposures, publisher, PLAN, quiet, NOW_MS).evaluation
     values = {result.ranker: result.ndcg_at_10 for result in evaluation.results}
@@ -67,6 +82,7 @@ def test_the_table_compares_it_with_what_is_simple_and_with_the_champion(
         "displayed order",
         "popularity",
         "item CTR",
+        "LightGBM",
         "champion, counters/1",
         "new model",
     ]
@@ -74,17 +90,24 @@ def test_the_table_compares_it_with_what_is_simple_and_with_the_champion(
     assert values["random"] < values["item CTR"] < values["new model"]
 
 
-def test_the_version_says_where_it_comes_from(publisher: Publisher, exposures: pa.Table) -> None:
-    model = train(exposures, publisher, PLAN, quiet, NOW_MS).model
+def test_the_version_says_where_it_comes_from(
+    train: Train, publisher: Publisher, exposures: pa.Table
+) -> None:
+    model = train(exposures, publisher, PLAN, quiet, NOW_MS, offsets={0: (5, 9)}).model
     written = publisher.registry.find("timeline_ranker")
     assert written == model
     assert (written.fingerprint, written.seed, written.created_time_ms) == ("abc", 1, NOW_MS)
     assert written.data["test"]["requests"] == 30
     assert written.parameters["epochs"] == 4
-    assert len(written.evaluation) == 6
+    assert len(written.evaluation["results"]) == 7
+    assert written.lineage is not None
+    assert written.lineage.offsets == {0: (5, 9)}
+    assert written.lineage.policies == {}
 
 
-def test_without_promotion_it_is_loaded_and_nothing_else(publisher: Publisher, exposures: pa.Table) -> None:
+def test_without_promotion_it_is_loaded_and_nothing_else(
+    train: Train, publisher: Publisher, exposures: pa.Table
+) -> None:
     plan = Plan(PLAN.parameters, promote=False)
     trained = train(exposures, publisher, plan, quiet, NOW_MS)
     assert not trained.promoted
@@ -93,7 +116,7 @@ def test_without_promotion_it_is_loaded_and_nothing_else(publisher: Publisher, e
 
 
 def test_a_model_worse_than_the_champion_is_not_promoted(
-    publisher: Publisher, exposures: pa.Table, signature: Signature
+    train: Train, publisher: Publisher, exposures: pa.Table, signature: Signature
 ) -> None:
     train(exposures, publisher, PLAN, quiet, NOW_MS)
     barely = Plan(Parameters(epochs=1, learning_rate=1e-6))
@@ -103,7 +126,9 @@ def test_a_model_worse_than_the_champion_is_not_promoted(
     assert "timeline_ranker/1" in trained.reason
 
 
-def test_a_champion_that_moved_meanwhile_is_not_replaced(publisher: Publisher, exposures: pa.Table) -> None:
+def test_a_champion_that_moved_meanwhile_is_not_replaced(
+    train: Train, publisher: Publisher, exposures: pa.Table
+) -> None:
     def on_call(epoch: int, epochs: int, value: float | None) -> None:
         if epoch == 1:
             publisher.registry.promote(
@@ -116,7 +141,7 @@ def test_a_champion_that_moved_meanwhile_is_not_replaced(publisher: Publisher, e
 
 
 def test_versions_older_than_the_last_two_are_unloaded_unless_an_alias_names_them(
-    publisher: Publisher, exposures: pa.Table
+    train: Train, publisher: Publisher, exposures: pa.Table
 ) -> None:
     plan = Plan(PLAN.parameters, promote=False)
     retired = [train(exposures, publisher, plan, quiet, NOW_MS).retired for _ in range(4)]
@@ -127,25 +152,29 @@ def test_versions_older_than_the_last_two_are_unloaded_unless_an_alias_names_the
 
 
 def test_a_second_head_joins_the_configuration(
-    publisher: Publisher, signature: Signature, tmp_path: Path
+    train: Train, publisher: Publisher, signature: Signature, tmp_path: Path
 ) -> None:
     table = synthetic_exposures(signature, requests=100, seed=2)
     outcomes = [[*clicks, ("like", 1.0)] for clicks in table["outcomes"].to_pylist()]
     column = pa.array(outcomes, pa.map_(pa.string(), pa.float64()))
     table = table.set_column(table.column_names.index("outcomes"), "outcomes", column)
     trained = train(table, publisher, PLAN, quiet, NOW_MS)
-    assert trained.model.heads == ("click", "like")
+    assert trained.model.heads == ("click", "like", "click_spread", "like_spread")
     assert '"like"' in (tmp_path / "models/timeline_ranker/config.pbtxt").read_text()
 
 
-def test_exposures_of_other_features_touch_nothing(publisher: Publisher, signature: Signature) -> None:
+def test_exposures_of_other_features_touch_nothing(
+    train: Train, publisher: Publisher, signature: Signature
+) -> None:
     other = Signature("small_v1", "def", signature.user, signature.candidate, signature.ids)
     with pytest.raises(TrainingError, match=r"def.*abc"):
         train(synthetic_exposures(other, requests=50), publisher, PLAN, quiet, NOW_MS)
     assert publisher.registry.folders.names() == ("counters", "reference")
 
 
-def test_a_loaded_model_that_answers_otherwise_is_noticed(publisher: Publisher, exposures: pa.Table) -> None:
+def test_a_loaded_model_that_answers_otherwise_is_noticed(
+    train: Train, publisher: Publisher, exposures: pa.Table
+) -> None:
     trained = train(exposures, publisher, Plan(PLAN.parameters, promote=False), quiet, NOW_MS)
     sample = rows_of(exposures, publisher.signature).between(0, 1)
     wrong = {"click": np.full(len(sample), 2.0, np.float32)}

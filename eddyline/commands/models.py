@@ -1,0 +1,146 @@
+"""`eddyline models list|show|lineage|promote|rollback|rebuild`: versions, and what points to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from feature_store.settings import Settings
+    from ranker.registry.models import ModelMetadata
+    from ranker.registry.registry import ModelRegistry
+
+app = typer.Typer()
+group = typer.Typer(no_args_is_help=True, help="Versions of models, where they come from, which one serves.")
+app.add_typer(group, name="models")
+
+Model = Annotated[str, typer.Argument(help="name/version, or name for its newest version.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@group.command("list")
+def list_() -> None:
+    """All versions that can be served, with their aliases and whether they passed the gate."""
+    with _clear_errors():
+        registry = _registry(recorded=False)
+        aliases = registry.aliases()
+        table = Table("model", "aliases", "gate", "fingerprint", "NDCG@10")
+        for model in registry.versions():
+            names = [alias for alias, at in aliases.items() if at == model.id]
+            gate = _verdict(registry, model)
+            table.add_row(str(model.id), " ".join(names), gate, model.fingerprint, _quality(model))
+        Console().print(table)
+
+
+@group.command()
+def show(model: Model) -> None:
+    """Everything that is known of a version, as JSON, with what the gate found."""
+    import msgspec
+
+    with _clear_errors():
+        registry = _registry(recorded=False)
+        found = registry.find(model)
+        known = {**msgspec.to_builtins(found), "gate": msgspec.to_builtins(registry.folders.checks(found.id))}
+        typer.echo(msgspec.json.format(msgspec.json.encode(known), indent=2).decode())
+
+
+@group.command()
+def lineage(model: Model) -> None:
+    """What a version was made of, and what its parents were made of."""
+    with _clear_errors():
+        registry = _registry(recorded=False)
+        table = Table("model", "data", "weights", "commit", "offsets", "policies")
+        for each in registry.ancestry(model):
+            table.add_row(*_lineage_row(each))
+        Console().print(table)
+
+
+@group.command()
+def promote(model: Model, reason: Reason) -> None:
+    """Make a version that passed the gate the champion; rankers load it before the old one goes."""
+    from ranker.training.publish import champion
+
+    with _clear_errors():
+        registry = _registry(recorded=True)
+        found, present = registry.find(model), champion(registry)
+        registry.promote(found.id, expected=present.id, reason=reason)
+        typer.echo(f"{found.id} is the champion now; {present.id} is the rollback")
+
+
+@group.command()
+def rollback(reason: Reason) -> None:
+    """Make what the champion replaced the champion again."""
+    with _clear_errors():
+        typer.echo(f"{_registry(recorded=True).roll_back(reason=reason)} is the champion again")
+
+
+@group.command()
+def rebuild(model: Model) -> None:
+    """Make a version's weights again from what the registry kept; they must be the same bits."""
+    from ranker.registry.connect import open_training_data
+    from ranker.training.rebuild import rebuild as run
+
+    with _clear_errors():
+        registry = _registry(recorded=False)
+        found = registry.find(model)
+        run(registry, open_training_data(_settings()), found)
+        typer.echo(f"{found.id} made again: the same weights, bit for bit")
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    from ranker.registry.models import RegistryError
+    from ranker.training.errors import TrainingError
+
+    try:
+        yield
+    except (RegistryError, TrainingError) as error:
+        Console(stderr=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _registry(*, recorded: bool) -> ModelRegistry:
+    from feature_store.clock import SystemClock
+    from ranker.registry.connect import open_registry
+
+    return open_registry(_settings(), SystemClock(), recorded=recorded)
+
+
+def _settings() -> Settings:
+    from eddyline.clients.stack_settings import of_the_stack
+    from feature_store.settings import Settings
+
+    return of_the_stack(Settings())
+
+
+def _verdict(registry: ModelRegistry, model: ModelMetadata) -> str:
+    checks = registry.folders.checks(model.id)
+    if checks is None:
+        return "" if model.lineage is None else "not examined"
+    failed = sum(not check.passed for check in checks)
+    return f"{failed} of {len(checks)} failed" if failed else "passed"
+
+
+def _quality(model: ModelMetadata) -> str:
+    results = model.evaluation.get("results", [])
+    found = [result["ndcg_at_10"] for result in results if result["ranker"] == "new model"]
+    return f"{found[0]:.4f}" if found else ""
+
+
+def _lineage_row(model: ModelMetadata) -> tuple[str, ...]:
+    made = model.lineage
+    if made is None:
+        return (str(model.id), "not learned", "", "", "", "")
+    offsets = ", ".join(
+        f"{number}: {first} to {end}" for number, (first, end) in sorted(made.offsets.items())
+    )
+    policies = ", ".join(f"{name} {share:.0%}" for name, share in made.policies.items())
+    commit = (model.git_commit or "")[:12]
+    return (str(model.id), made.training_data[:12], made.weights[:12], commit, offsets, policies)

@@ -1,0 +1,106 @@
+"""Where people and other tools look versions up: MLflow's model registry.
+
+Serving needs none of it: versions lie in folders, aliases in Redis. So a registry that is down stops
+new versions, and nothing else.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
+
+_log = structlog.get_logger()
+
+_VERSION = "eddyline.version"
+
+
+class Records(Protocol):
+    """A copy of what the registry knows, for reading."""
+
+    def add(self, metadata: ModelMetadata, folder: Path) -> None:
+        """Remember a version.
+
+        Raises
+        ------
+        RegistryUnavailable
+            The records cannot be reached.
+        """
+
+    def point(self, alias: str, model: ModelId) -> None:
+        """Show where an alias points now; it points there whether or not this succeeds."""
+
+
+class NoRecords:
+    """For processes that register nothing."""
+
+    def add(self, metadata: ModelMetadata, folder: Path) -> None:
+        """See `Records.add`."""
+
+    def point(self, alias: str, model: ModelId) -> None:
+        """See `Records.point`."""
+
+
+class MlflowRecords:
+    """`Records` in MLflow: a database by default, or a tracking server.
+
+    Our number of a version is its tag ``eddyline.version``; MLflow counts for itself.
+
+    Parameters
+    ----------
+    uri : as MLflow takes it, such as ``sqlite:///models.db`` or ``https://…``
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._opened: Any = None
+
+    def add(self, metadata: ModelMetadata, folder: Path) -> None:
+        """See `Records.add`."""
+        try:
+            self._add(metadata, folder)
+        except Exception as error:  # MLflow and its drivers raise what they like
+            told = f"MLflow at {self._uri} cannot remember {metadata.id}: {error}"
+            raise RegistryUnavailable(told) from error
+
+    def point(self, alias: str, model: ModelId) -> None:
+        """See `Records.point`."""
+        try:
+            self._client.set_registered_model_alias(model.name, alias, self._number_of(model))
+        except Exception as error:  # noqa: BLE001  (the alias has moved all the same)
+            _log.warning("alias_not_shown_in_mlflow", alias=alias, model=str(model), problem=str(error))
+
+    def _add(self, metadata: ModelMetadata, folder: Path) -> None:
+        names = [model.name for model in self._client.search_registered_models()]
+        if metadata.name not in names:
+            self._client.create_registered_model(metadata.name)
+        self._client.create_model_version(
+            metadata.name, folder.resolve().as_uri(), tags={_VERSION: metadata.version, **_tags(metadata)}
+        )
+
+    def _number_of(self, model: ModelId) -> str:
+        found = self._client.search_model_versions(
+            f"name = '{model.name}' and tag.`{_VERSION}` = '{model.version}'"
+        )
+        return str(found[0].version)
+
+    @property
+    def _client(self) -> Any:
+        if self._opened is None:
+            from mlflow.tracking import MlflowClient  # takes seconds, and only those who register need it
+
+            self._opened = MlflowClient(self._uri, self._uri)
+        return self._opened
+
+
+def _tags(metadata: ModelMetadata) -> dict[str, str]:
+    """The metadata as MLflow keeps it: texts by name, structures as JSON."""
+    described = msgspec.to_builtins(metadata)
+    plain = ("fingerprint", "service", "seed", "git_commit", "created_time_ms")
+    structured = ("heads", "parameters", "data", "lineage")
+    return {
+        **{f"eddyline.{name}": str(described[name]) for name in plain},
+        **{f"eddyline.{name}": msgspec.json.encode(described[name]).decode() for name in structured},
+    }

@@ -1,0 +1,37 @@
+"""What happened before, in memory: rankings drawn from it keep an update from forgetting.
+
+Source: Rolnick et al., "Experience replay for continual learning" (NeurIPS 2019).
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class ReplayBuffer:
+    """The exposures of the newest rankings.
+
+    Parameters
+    ----------
+    requests : most rankings kept
+    """
+
+    def __init__(self, requests: int) -> None:
+        self._most = requests
+        self._table: pa.Table | None = None
+
+    def add(self, exposures: pa.Table) -> None:
+        """Take in exposures later than all before; those of the oldest rankings go."""
+        table = exposures if self._table is None else pa.concat_tables([self._table, exposures])
+        requests = pc.unique(table["request_id"])
+        if len(requests) > self._most:
+            table = table.filter(pc.is_in(table["request_id"], requests[-self._most :]))
+        self._table = table
+
+    def sample(self, requests: int, rng: np.random.Generator) -> pa.Table | None:
+        """Exposures of so many rankings, or of all there are; None where there is none."""
+        if self._table is None or not requests:
+            return None
+        known = pc.unique(self._table["request_id"])
+        chosen = rng.permutation(len(known))[:requests]
+        return self._table.filter(pc.is_in(self._table["request_id"], known.take(pa.array(np.sort(chosen)))))

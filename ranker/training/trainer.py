@@ -1,0 +1,210 @@
+"""Keeps the champion minutes fresh: measure it on what is new, teach it that, let it serve.
+
+An update goes on from the champion's weights with new rankings and some earlier ones. The newest fifth
+of the new rankings is not learned from: the gate examines the update on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from feature_store.clock import Clock
+from feature_store.exposure_log import ExposureRead
+from ranker.registry.models import Check, ModelMetadata, RegistryError
+from ranker.training.errors import TrainingError
+from ranker.training.evaluation import NEW_MODEL, evaluate, simple_scorers
+from ranker.training.fit import Fitted, Parameters, fit
+from ranker.training.gate import Evidence, inference_of, load_gate, offline_checks, served_checks
+from ranker.training.metrics import ndcg
+from ranker.training.predict import load_scorer, predict
+from ranker.training.provenance import git_commit
+from ranker.training.publish import Publisher, champion
+from ranker.training.replay import ReplayBuffer
+from ranker.training.rows import Float32, Rows, rows_of
+from ranker.training.run import NAME, described, extent, lineage_of, promote
+from ranker.training.settings import TrainerSettings
+from ranker.training.trainer_metrics import TrainerMetrics
+from ranker.training.weights import load_weights, version_files
+from ranker.triton.base import InferenceError
+from triton_models.timeline_ranker import heads_of
+
+_log = structlog.get_logger()
+
+_TAUGHT = 0.8
+"""Share of the new rankings, in time order, that an update learns from."""
+
+
+class Trainer:
+    """Follows exposures; makes the next version out of the champion when there is enough that is new.
+
+    Parameters
+    ----------
+    publisher : where versions go
+    """
+
+    def __init__(
+        self, publisher: Publisher, settings: TrainerSettings, metrics: TrainerMetrics, clock: Clock
+    ) -> None:
+        self._publisher = publisher
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._gate = load_gate(settings.trainer_gate)
+        self._replay = ReplayBuffer(settings.trainer_kept_requests)
+        self._pending: list[pa.Table] = []
+        self._offsets: dict[int, tuple[int, int]] = {}
+        self._last_ns: int | None = None
+
+    @property
+    def next_offsets(self) -> dict[int, int]:
+        """Partition of `exposures` -> where to read on."""
+        return {partition: end for partition, (_, end) in self._offsets.items()}
+
+    def take(self, read: ExposureRead) -> ModelMetadata | None:
+        """Take in exposures, and make a version if it is time; returns it if it is the champion now."""
+        self._metrics.exposures.inc(len(read.exposures))
+        self._offsets = _joined(self._offsets, read.offsets)
+        if len(read.exposures):
+            self._pending.append(read.exposures)
+        if not self._due():
+            return None
+        self._last_ns = self._clock.monotonic_ns()
+        return self._attempt()
+
+    def _due(self) -> bool:
+        elapsed_ns = self._clock.monotonic_ns() - (self._last_ns or 0)
+        waited = self._last_ns is None or elapsed_ns >= self._settings.trainer_every_s * 1e9
+        return waited and self._new_requests() >= self._settings.trainer_min_requests
+
+    def _new_requests(self) -> int:
+        found = [pc.unique(table["request_id"]).to_pylist() for table in self._pending]
+        return len({request for requests in found for request in requests})
+
+    def _attempt(self) -> ModelMetadata | None:
+        """One update. Whatever goes wrong is counted and told; what serves goes on serving."""
+        try:
+            outcome, model = self._update()
+        except (TrainingError, RegistryError, InferenceError, OSError) as error:
+            outcome, model = "failed", None
+            _log.warning("update_failed", problem=str(error))
+        self._metrics.updates.labels(outcome).inc()
+        return model
+
+    def _update(self) -> tuple[str, ModelMetadata | None]:
+        present = champion(self._publisher.registry)
+        self._metrics.serving(present)
+        exposures, self._pending = pa.concat_tables(self._pending, promote_options="permissive"), []
+        earlier = self._replay.sample(self._settings.trainer_replay_requests, self._rng())
+        self._replay.add(exposures)
+        if present.lineage is None or present.fingerprint != self._publisher.signature.fingerprint:
+            return "no_learned_champion", None
+        heads = heads_of(present.heads)
+        new = rows_of(exposures, self._publisher.signature, heads)
+        self._measure(present, new)
+        taught, held = _cut(exposures, new)
+        return self._teach(present, heads, _with(taught, earlier), held)
+
+    def _measure(self, present: ModelMetadata, new: Rows) -> None:
+        """Test, then train: how the champion does on what it has not seen."""
+        clicked = self._score(present, new).clip(1e-6, 1 - 1e-6)
+        label = new.labels["click"]
+        self._metrics.ndcg.set(float(ndcg(clicked, new).mean()))
+        loss = -(label * np.log(clicked) + (1 - label) * np.log1p(-clicked))
+        self._metrics.log_loss.set(float(loss.mean()))
+
+    def _teach(
+        self, present: ModelMetadata, heads: tuple[str, ...], table: pa.Table, held: Rows
+    ) -> tuple[str, ModelMetadata | None]:
+        publisher, parameters = self._publisher, self._parameters(present)
+        rows = rows_of(table, publisher.signature, heads)
+        start = load_weights(publisher.registry.folders.path(present.id))
+        fitted = fit(rows, None, len(publisher.signature.user), parameters, _quiet, start=start)
+        model = self._publish(present, table, rows, fitted, parameters, heads)
+        checks = self._examine(present, model, fitted, held)
+        promoted, reason = promote(publisher, model, present, checks)
+        publisher.tidy(NAME)
+        _log.info("updated", model=str(model.id), promoted=promoted, reason=reason)
+        if not promoted:
+            return "refused", None
+        self._metrics.serving(model)
+        return "promoted", model
+
+    def _publish(
+        self,
+        present: ModelMetadata,
+        table: pa.Table,
+        rows: Rows,
+        fitted: Fitted,
+        parameters: Parameters,
+        heads: tuple[str, ...],
+    ) -> ModelMetadata:
+        lineage = lineage_of(table, self._publisher, fitted.net, parameters, self._offsets, parent=present.id)
+        metadata = ModelMetadata(
+            **described(self._publisher.signature, heads),
+            created_time_ms=self._clock.now_ms(),
+            seed=parameters.seed,
+            parameters=parameters.as_dict(),
+            data={"train": extent(rows)},
+            git_commit=git_commit(),
+            lineage=lineage,
+        )
+        return self._publisher.publish(metadata, version_files(fitted.net))
+
+    def _examine(
+        self, present: ModelMetadata, model: ModelMetadata, fitted: Fitted, held: Rows
+    ) -> tuple[Check, ...]:
+        predicted = predict(fitted.net, held, len(self._publisher.signature.user))
+        old = f"champion, {present.id}"
+        scorers = {
+            **simple_scorers(self._publisher.signature, self._settings.trainer_seed),
+            old: lambda rows: self._score(present, rows),
+            NEW_MODEL: lambda _: predicted["click"],
+        }
+        evidence = Evidence(held, predicted, evaluate(held, scorers), old)
+        infer = inference_of(self._publisher.inference, model)
+        served = served_checks(self._gate, infer, held.between(0, 1))
+        checks = (*offline_checks(self._gate, evidence), *served)
+        self._publisher.registry.folders.write_checks(model.id, checks)
+        return checks
+
+    def _score(self, model: ModelMetadata, rows: Rows) -> Float32:
+        folder = self._publisher.registry.folders.path(model.id)
+        return load_scorer(folder, model, len(self._publisher.signature.user))(rows)
+
+    def _parameters(self, present: ModelMetadata) -> Parameters:
+        """The champion's, but one gentle pass."""
+        made = msgspec.convert(present.parameters, Parameters)
+        rate = self._settings.trainer_learning_rate
+        return replace(made, epochs=1, learning_rate=rate, seed=self._settings.trainer_seed)
+
+    def _rng(self) -> np.random.Generator:
+        """Seeded by how far the log was read, so that a version can be told from its offsets."""
+        ends = sorted(self.next_offsets.items())
+        return np.random.default_rng([self._settings.trainer_seed, *(end for _, end in ends)])
+
+
+def _cut(exposures: pa.Table, new: Rows) -> tuple[pa.Table, Rows]:
+    """What to learn from, and the newest rankings, which examine what was learned."""
+    first = int(new.requests * _TAUGHT)
+    before = pc.less(exposures["finalize_time_ms"], int(new.time_ms[first]))
+    return exposures.filter(before), new.between(first, new.requests)
+
+
+def _joined(
+    before: Mapping[int, tuple[int, int]], read: Mapping[int, tuple[int, int]]
+) -> dict[int, tuple[int, int]]:
+    """Offsets from the first to the last read of each partition."""
+    return {number: (before.get(number, span)[0], span[1]) for number, span in read.items()}
+
+
+def _with(new: pa.Table, earlier: pa.Table | None) -> pa.Table:
+    return new if earlier is None else pa.concat_tables([earlier, new], promote_options="permissive")
+
+
+def _quiet(epoch: int, epochs: int, value: float | None) -> None:
+    """An update is one pass: there is no progress to show."""
