@@ -50,11 +50,14 @@ class Ranker:
         self.client = httpx.Client(base_url=http, timeout=30, trust_env=False)
         self.start()
 
-    def start(self) -> None:
-        """Start the process and wait until it is ready."""
+    def start(self, **settings: str) -> None:
+        """Start the process, with ``settings`` instead of its own, and wait until it is ready."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ranker.service"], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", "ranker.service"],
+                env=self._environment | settings,
+                stdout=log,
+                stderr=log,
             )
         wait_until(self._ready, self._log.read_text)
 
@@ -271,13 +274,14 @@ def test_without_redis_the_callers_order_is_kept_and_rows_are_read_again_when_it
     wait_until(lambda: ranker.rank()["degraded"] == [])
 
 
+def messages(request_ids: list[str]) -> list[tuple[str, bytes, list]]:
+    """Requests for two items, as :func:`produce` takes them."""
+    body = {"user_id": "u1", "candidates": ["a", "b"]}
+    return [(each, json.dumps({"request_id": each, **body}).encode(), []) for each in request_ids]
+
+
 def test_a_ranker_that_is_killed_or_told_to_end_leaves_no_request_unanswered(ranker: Ranker) -> None:
     requests = [uuid.uuid4().hex for _ in range(300)]
-
-    def messages(ids: list[str]) -> list[tuple[str, bytes, list]]:
-        body = {"user_id": "u1", "candidates": ["a", "b"]}
-        return [(each, json.dumps({"request_id": each, **body}).encode(), []) for each in ids]
-
     with reading(ranker.bootstrap, RANK_RESPONSES) as responses:
         produce(ranker.bootstrap, RANK_REQUESTS, *messages(requests[:100]))
         answered = {each.key() for each in responses()}
@@ -291,3 +295,20 @@ def test_a_ranker_that_is_killed_or_told_to_end_leaves_no_request_unanswered(ran
         while answered < {each.encode() for each in requests}:
             answered |= {each.key() for each in responses() if b'"items"' in each.value()}
             assert time.monotonic() < deadline, len(answered)
+
+
+def test_requests_that_waited_too_long_in_the_topic_are_shed_with_an_answer(ranker: Ranker) -> None:
+    requests = [uuid.uuid4().hex for _ in range(20)]
+    answers: dict[str, dict] = {}
+    with reading(ranker.bootstrap, RANK_RESPONSES) as responses:
+        assert ranker.stop(signal.SIGTERM) == 0
+        produce(ranker.bootstrap, RANK_REQUESTS, *messages(requests))
+        ranker.start(EDDYLINE_RANK_MAX_AGE_MS="1")
+
+        def all_answered() -> bool:
+            answers.update({each.key().decode(): json.loads(each.value()) for each in responses()})
+            return answers.keys() >= set(requests)
+
+        wait_until(all_answered)
+    assert {answers[each]["error"]["code"] for each in requests} == {"overloaded"}
+    assert {answers[each]["request_id"] for each in requests} == set(requests)
