@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,6 +10,8 @@ import yaml
 from tests.unit.deploy.names import DEPLOY
 
 BASE = DEPLOY / "kubernetes" / "base"
+PARTS = (BASE, DEPLOY / "kubernetes" / "loops")
+"""Kustomizations with manifests of Kubernetes' own kinds."""
 POD_OWNERS = {"StatefulSet", "Deployment", "Job", "CronJob"}
 
 
@@ -47,9 +50,18 @@ def compose_containers() -> list[Container]:
 
 
 def kubernetes_objects() -> list[dict[str, Any]]:
-    """All objects that the manifests of the base declare."""
-    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
-    return [document for name in listed for document in yaml.safe_load_all((BASE / name).read_text())]
+    """All objects that the manifests declare."""
+    return [
+        document
+        for part in PARTS
+        for path in listed(part)
+        for document in yaml.safe_load_all(path.read_text())
+    ]
+
+
+def listed(part: Path) -> list[Path]:
+    """Files or folders that a kustomization is made of."""
+    return [part / name for name in yaml.safe_load((part / "kustomization.yaml").read_text())["resources"]]
 
 
 def kubernetes_settings() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Kubernetes manifests: valid, complete, able to tell how their pods are, and closed to the rest."""
 
+import os
 import shutil
 import subprocess
 
@@ -9,11 +10,11 @@ import yaml
 
 from eddyline.stack.workers import KINDS
 from tests.unit.deploy.manifests import (
-    BASE,
     compose_containers,
     kubernetes_containers,
     kubernetes_objects,
     kubernetes_settings,
+    listed,
     pod_specs,
     runs_module,
 )
@@ -23,7 +24,8 @@ KUBERNETES = "1.32"
 """What the manifests ask for at least: `apps.kubernetes.io/pod-index` is there for good since then."""
 OBJECTS = kubernetes_objects()
 CONTAINERS = kubernetes_containers()
-PARTS = ["base", "redis-cluster", "monitoring"]
+PARTS = ["base", "redis-cluster", "loops", "monitoring"]
+needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 
 
 def name_of(declared):
@@ -53,19 +55,33 @@ def test_a_misspelt_field_is_found():
         kubernetes_validate.validate(broken, KUBERNETES, strict=True)
 
 
-def test_every_manifest_of_the_base_is_listed_once():
-    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
-    assert sorted([*listed, "kustomization.yaml"]) == sorted(path.name for path in BASE.glob("*.yaml"))
+@pytest.mark.parametrize("part", ["base", "loops", "monitoring"])
+def test_every_manifest_is_listed_once(part):
+    folder = DEPLOY / "kubernetes" / part
+    assert sorted([*listed(folder), folder / "kustomization.yaml"]) == sorted(folder.glob("*.yaml"))
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
-@pytest.mark.parametrize("part", ["base", "redis-cluster"])
-def test_kustomize_builds_it(part):
-    argv = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / part)]
-    built = list(yaml.safe_load_all(subprocess.run(argv, capture_output=True, check=True).stdout))
-    assert len(built) == len(OBJECTS) + 1
-    [settings] = [each["data"] for each in built if each["kind"] == "ConfigMap"]
-    assert settings["EDDYLINE_REDIS_CLUSTER"] == ("true" if part == "redis-cluster" else "false")
+def built(folder):
+    argv = ["kubectl", "kustomize", str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@needs_kubectl
+@pytest.mark.parametrize("part, redis_cluster", [("base", "false"), ("redis-cluster", "true")])
+def test_kustomize_builds_it(part, redis_cluster):
+    [settings] = [each["data"] for each in built(DEPLOY / "kubernetes" / part) if each["kind"] == "ConfigMap"]
+    assert settings["EDDYLINE_REDIS_CLUSTER"] == redis_cluster
+
+
+@needs_kubectl
+def test_kustomize_builds_an_overlay_with_every_component(tmp_path):
+    place = {part: os.path.relpath(DEPLOY / "kubernetes" / part, tmp_path.resolve()) for part in PARTS}
+    overlay = {"resources": [place["base"]], "components": [place["loops"], place["monitoring"]]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    names = {name_of(each) for each in built(tmp_path)}
+    assert {name_of(each) for each in OBJECTS} | {"PodMonitor eddyline"} <= names
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -73,8 +89,8 @@ def test_what_a_kustomization_names_exists(part):
     folder = DEPLOY / "kubernetes" / part
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     files = [file for each in kustomization.get("configMapGenerator", []) for file in each.get("envs", [])]
-    for name in [*kustomization["resources"], *files]:
-        assert (folder / name).exists(), name
+    for path in [*listed(folder), *(folder / name for name in files)]:
+        assert path.exists(), path
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -98,12 +114,6 @@ def test_each_container_runs_a_module_that_exists_in_an_image_that_compose_build
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.place)
 def test_each_setting_exists(container):
     assert set(container.settings) | set(kubernetes_settings()) <= setting_names()
-
-
-def test_settings_mean_the_same_as_in_compose():
-    [compose] = {frozenset(each.settings) for each in compose_containers() if each.module == "streams.ingest"}
-    here = {*kubernetes_settings(), "EDDYLINE_REDIS_URL", "EDDYLINE_INSTANCE"}
-    assert compose <= here
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.place)

@@ -15,19 +15,22 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose" / "prometheus.yml").read_text())
 POD_MONITOR = yaml.safe_load((DEPLOY / "kubernetes" / "monitoring" / "pod-monitor.yaml").read_text())
 
 
-def scraped() -> dict[str, tuple[str, str]]:
-    """Job → (target, value of the label `process`)."""
-    return {
-        config["job_name"]: (static["targets"][0], static["labels"]["process"])
-        for config in COMPOSE["scrape_configs"]
-        for static in config["static_configs"]
-    }
+def target(config):
+    """(host:port, value of the label `process`) of a job."""
+    if "static_configs" in config:
+        [static] = config["static_configs"]
+        return static["targets"][0], static["labels"]["process"]
+    [found], [relabeling] = config["dns_sd_configs"], config["relabel_configs"]
+    return f"{found['names'][0]}:{found['port']}", relabeling["replacement"]
 
 
-def test_compose_scrapes_every_worker_by_the_names_of_the_local_stack():
-    for kind in KINDS:
-        port = compose()["services"][kind.name]["environment"]["EDDYLINE_METRICS_PORT"]
-        assert scraped()[kind.name] == (f"{kind.name}:{port}", f"{kind.name}-0")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_compose_scrapes_every_worker_by_the_names_of_the_local_stack(kind):
+    [config] = [each for each in COMPOSE["scrape_configs"] if each["job_name"] == kind.name]
+    service = compose()["services"][kind.name]
+    port = service["environment"]["EDDYLINE_METRICS_PORT"]
+    assert target(config) == (f"{kind.name}:{port}", f"{kind.name}-0")
+    assert ("profiles" in service) == ("dns_sd_configs" in config)
 
 
 def test_compose_reads_the_rules_and_sends_alerts_to_a_service():
