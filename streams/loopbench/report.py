@@ -6,28 +6,21 @@ from rich.table import Table
 
 from streams.loopbench.results import DetectorRow, WorldRow
 
-_COLUMNS = (
-    "world",
-    "loop",
-    "β",
-    "δ",
-    "events",
-    "alarms",
-    "95 % interval",
-    "promised",
-    "events to alarm",
-    "CTR cost",
-)
+_COLUMNS = ("world", "β", "δ", "events", "alarms", "promised", "events to alarm", "95 % interval", "CTR cost")
+_AT_A_TERMINAL = 7
+_ALARMS = 4
 
 
 def as_table(rows: Sequence[WorldRow]) -> Table:
-    """The fused board's figures, a row a world."""
-    table = Table(*_COLUMNS, title="LoopBench: alarms of the fused board", title_justify="left")
+    """The fused board's figures, a row a world; worlds without a loop have no β."""
+    table = Table(
+        *_COLUMNS[:_AT_A_TERMINAL], title="LoopBench: alarms of the fused board", title_justify="left"
+    )
     for row in rows:
+        cells = list(_cells(row)[:_AT_A_TERMINAL])
         colour = {True: "green", False: "red", None: "default"}[row.holds]
-        table.add_row(
-            *(f"[{colour}]{cell}[/]" if number == 5 else cell for number, cell in enumerate(_cells(row)))
-        )
+        cells[_ALARMS] = f"[{colour}]{cells[_ALARMS]}[/]"
+        table.add_row(*cells)
     return table
 
 
@@ -56,14 +49,13 @@ def _cells(row: WorldRow) -> tuple[str, ...]:
     promised = "≤ .01" if not row.loop else "" if row.target_power is None else f"≥ {row.target_power:g}"
     return (
         row.world,
-        "yes" if row.loop else "no",
-        f"{row.beta:.4f}" if row.loop else "0",
+        f"{row.beta:.4f}" if row.loop else "",
         f"{row.delta:g}",
         f"{row.events / 1e6:g} M",
         f"{row.alarms}/{row.seeds}",
-        f"{row.power_low:.4f}-{row.power_high:.4f}",
         promised,
         _events(row.events_to_alarm_p50),
+        f"{row.power_low:.4f}-{row.power_high:.4f}",
         f"{row.engagement_cost:.2%}",
     )
 
