@@ -36,19 +36,18 @@ class IdColumns:
 
     def __init__(self, columns: Sequence[IdColumn], items: ItemColumns) -> None:
         self._items = items
-        self._columns = tuple(columns)
-        for column in columns:
-            if column.source not in ("user_id", "item_id", "creator_id") and not _attribute_of(column):
+        self._columns = [(column.source, _attribute_of(column)) for column in columns]
+        for column, (_, attribute) in zip(columns, self._columns, strict=True):
+            if column.source not in ("user_id", "item_id", "creator_id") and attribute is None:
                 raise ValueError(f"id column {column.name}: unknown source {column.source!r}")
 
     def read(self, user_id: str, batch: CandidateBatch) -> Int64:
         """(n, m) int64, 0 where there is none."""
         ids = np.empty((len(batch), len(self._columns)), np.int64)
         by_attribute: dict[str, Int64] = {}
-        for number, column in enumerate(self._columns):
-            attribute = _attribute_of(column)
+        for number, (source, attribute) in enumerate(self._columns):
             if attribute is None:
-                ids[:, number] = _plain(column.source, user_id, batch)
+                ids[:, number] = _plain(source, user_id, batch)
                 continue
             name, place = attribute
             if name not in by_attribute:
