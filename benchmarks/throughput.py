@@ -30,7 +30,7 @@ from feature_store.settings import Settings
 
 VIEWS = ("user", "item", "user|creator")
 WORLD = Workload(events=1_500_000)
-NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER")}
+NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")}
 PEER_SECONDS = 40.0
 PEERS = {
     "plain per-event Faust agent": ("faust", 8.0),

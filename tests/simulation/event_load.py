@@ -119,4 +119,4 @@ def _ids(entity: str, user: str, item: str) -> list[str]:
     number = int(item[1:])
     known = {"user": [user], "item": [item], "creator": [f"c{number % CREATORS}"], "genres": _genres(number)}
     first, _, second = entity.partition(SEPARATOR)
-    return [f"{user}|{value}" for value in known[second]] if second else known[first]
+    return [f"{user}|{value}" for value in known.get(second, ())] if second else known[first]

@@ -1,0 +1,40 @@
+"""What docs/features.md shows can be done as it says."""
+
+import re
+from pathlib import Path
+
+import msgspec
+from typer.main import get_command
+
+from eddyline.cli import build
+from feature_store.catalog import read_catalog
+from feature_store.definition_files import SOURCES
+from ranker.training.datasets.foreign import Mapping
+
+PAGE = (Path(__file__).parents[4] / "docs/features.md").read_text()
+README = (Path(__file__).parents[4] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", PAGE, re.M | re.S)
+
+
+def test_the_feature_that_is_shown_can_be_declared(tmp_path: Path) -> None:
+    (tmp_path / "views.toml").write_text(blocks("toml")[0])
+    [feature] = read_catalog(tmp_path).view("item").features
+    assert feature.name == "shares_1d"
+
+
+def test_the_mapping_that_is_shown_can_be_read() -> None:
+    assert msgspec.toml.decode(blocks("toml")[1], type=Mapping).labels == {"click": "clicked"}
+
+
+def test_every_aggregator_that_files_may_name_is_explained() -> None:
+    assert [name for name in SOURCES if f"`{name}`" not in PAGE] == []
+
+
+def test_every_command_that_is_shown_exists() -> None:
+    shown = re.findall(r"eddyline (features|datasets|verify) (\w+)", PAGE + README)
+    groups = get_command(build()).commands
+    assert len(shown) > 10
+    assert [words for words in shown if words[1] not in groups[words[0]].commands] == []
