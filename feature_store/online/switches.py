@@ -1,11 +1,16 @@
 """Switches that operators throw while the system runs: which experiments are off, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import msgspec
 from redis import Redis
 from redis.cluster import RedisCluster
+from redis.exceptions import RedisError
+
+from feature_store.online.connection import connect
+from feature_store.settings import Settings
 
 _KEY = "eddyline:experiments:off"
 
@@ -56,20 +61,37 @@ class MemorySwitches:
 
 
 class RedisSwitches:
-    """A `SwitchStore` in one Redis hash; raises what the client raises."""
+    """A `SwitchStore` in one Redis hash; every method raises ConnectionError when Redis does not answer."""
 
     def __init__(self, redis: Redis | RedisCluster) -> None:
         self._redis = redis
 
     def read(self) -> Mapping[str, Switch]:
         """See `SwitchStore.read`."""
-        stored: dict[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
+        with _clear_errors():
+            stored: dict[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
         return {name.decode(): msgspec.json.decode(switch, type=Switch) for name, switch in stored.items()}
 
     def switch_off(self, experiment: str, switch: Switch) -> None:
         """See `SwitchStore.switch_off`."""
-        self._redis.hset(_KEY, experiment, msgspec.json.encode(switch))
+        with _clear_errors():
+            self._redis.hset(_KEY, experiment, msgspec.json.encode(switch))
 
     def switch_on(self, experiment: str) -> None:
         """See `SwitchStore.switch_on`."""
-        self._redis.hdel(_KEY, experiment)
+        with _clear_errors():
+            self._redis.hdel(_KEY, experiment)
+
+
+def open_switches(settings: Settings, timeout_ms: int | None = None) -> RedisSwitches:
+    """The switches of a deployment; with ``timeout_ms`` a question is asked once and fails by then."""
+    with _clear_errors():
+        return RedisSwitches(connect(settings, timeout_ms))
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise ConnectionError(f"the switches of experiments: {error}") from error

@@ -69,6 +69,8 @@ class PanelLoop:
             reading = self._panel.read(epoch, self._users)
         except EpochMissed as missed:
             return self._failed("missed", missed)
+        if not len(reading.batch):
+            return self._counted("empty")
         if self._sleep_until(epoch * epoch_ms):
             return True
         began_ns = self._clock.monotonic_ns()
@@ -78,11 +80,13 @@ class PanelLoop:
             return self._failed("failed", error)
         self._metrics.scoring_s.set((self._clock.monotonic_ns() - began_ns) / 1e9)
         self._metrics.items.set(items)
-        self._metrics.epochs.labels("published").inc()
-        return False
+        return self._counted("published")
 
     def _failed(self, outcome: str, error: Exception) -> bool:
         _log.warning("panel_epoch", outcome=outcome, error=str(error))
+        return self._counted(outcome)
+
+    def _counted(self, outcome: str) -> bool:
         self._metrics.epochs.labels(outcome).inc()
         return False
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
-from feature_store.online.connection import connect
-from feature_store.online.switches import RedisSwitches
+from feature_store.online.switches import open_switches
 from ranker.experiments.draw import NUDGES
 from ranker.experiments.nudge import Nudges
 from ranker.experiments.switches import SwitchWatcher
@@ -54,7 +53,7 @@ def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: E
     watcher = ChampionWatcher(open_registry(settings, clock), client, fingerprint, pinned=settings.model)
     watcher.start()
     stack.callback(watcher.close)
-    switches = SwitchWatcher(RedisSwitches(connect(settings, settings.redis_timeout_ms)), clock)
+    switches = SwitchWatcher(open_switches(settings, settings.redis_timeout_ms), clock)
     switches.start()
     stack.callback(switches.close)
     salt = settings.nudge_salt.get_secret_value().encode()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from feature_store.clock import Clock
-from feature_store.online.connection import connect
-from feature_store.online.switches import RedisSwitches
+from feature_store.online.switches import open_switches
 from ranker.experiments.budget import CostBudget
 from ranker.experiments.draw import EXPERIMENTS, EXPLORATION, NUDGES, Experiments
 from ranker.experiments.nudge import Nudges
@@ -83,7 +82,7 @@ def open_instruments(settings: ExperimentSettings, clock: Clock, stack: ExitStac
     wanted = asked_for(settings)
     if not wanted:
         return OFF
-    store = RedisSwitches(connect(settings, _SWITCH_TIMEOUT_MS))
+    store = open_switches(settings, _SWITCH_TIMEOUT_MS)
     switches = SwitchWatcher(store, clock)
     switches.start()
     stack.callback(switches.close)

@@ -1,0 +1,49 @@
+"""What the loop commands know of a deployment: findings, switches, and what its processes measure."""
+
+from dataclasses import dataclass
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+_TIMEOUT_S = 5.0
+_PREFIXES = ("eddyline_loop_", "eddyline_panel_", "eddyline_ranker_experiment_")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One sample of a metric."""
+
+    process: str
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+def measured(processes: dict[str, str]) -> list[Measured]:
+    """What ``processes`` (name -> address of its metrics) say of loops and experiments.
+
+    A process that does not answer says nothing.
+    """
+    found: list[Measured] = []
+    for process, url in processes.items():
+        try:
+            text = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False).raise_for_status().text
+        except httpx.HTTPError:
+            continue
+        found += [
+            Measured(process, sample.name, dict(sample.labels), sample.value)
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name.startswith(_PREFIXES)
+        ]
+    return found
+
+
+def labelled(samples: list[Measured], name: str, label: str) -> dict[str, float]:
+    """Label's value -> value of the metric ``name``; of several processes the largest."""
+    values: dict[str, float] = {}
+    for sample in samples:
+        if sample.name == name and label in sample.labels:
+            key = sample.labels[label]
+            values[key] = max(sample.value, values.get(key, sample.value))
+    return values
