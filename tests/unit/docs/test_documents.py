@@ -16,8 +16,8 @@ CLASS = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
 COMMAND = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?eddyline((?: +(?:--)?[\w./<>$\"=-]+)*)")
 METRIC = re.compile(r"eddyline_[a-z0-9_]*[a-z0-9]\b(?!\s*[<*])")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-OF_A_STACK = {"state.json", "metadata.json", "ports.json"}
-"""Files that a running stack writes."""
+NOT_OURS = {"state.json", "metadata.json", "ports.json", "mapping.toml"}
+"""Files that a running stack writes, or that whoever reads writes."""
 FOLDERS = {
     "deploy",
     "docs",
@@ -66,7 +66,7 @@ def paths(page: str) -> set[str]:
     ours = {
         span for span in named if span.endswith(SUFFIXES) or (span.split("/")[0] in FOLDERS and "/" in span)
     }
-    return {path.rstrip("/") for span in ours for path in expanded(span)} - OF_A_STACK
+    return {path.rstrip("/") for span in ours for path in expanded(span)} - NOT_OURS
 
 
 def said_commands(page: str) -> list[list[str]]:
