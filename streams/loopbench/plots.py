@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 
+from streams.loopbench.power_map import MapPoint
 from streams.loopbench.results import MOST_FALSE_ALARMS, WorldRow
 
 matplotlib.use("svg")
@@ -36,5 +37,19 @@ def _draw_shares(rows: Sequence[WorldRow], path: Path, loop: bool) -> None:
     axes.set_yticks(range(len(rows)), [row.world for row in reversed(rows)])
     axes.set_xlabel("share of seeds with an alarm" + ("" if loop else ", although there is no loop"))
     axes.set_xlim(-0.0005 if not loop else -0.02, None if not loop else 1.02)
+    figure.savefig(path, metadata=_METADATA)
+    plt.close(figure)
+
+
+def draw_map(points: Sequence[MapPoint], path: Path) -> None:
+    """Power over cells and β·δ/noise, with the line of the rule of thumb, cells = 25 / ratio²."""
+    figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    cells, ratios = [point.cells for point in points], [point.ratio for point in points]
+    shades = axes.scatter(cells, ratios, c=[point.power for point in points], cmap="viridis", vmin=0, vmax=1)
+    ends = min(cells), max(cells)
+    axes.plot(ends, [5 / end**0.5 for end in ends], color="tab:red", label="25 / ratio² cells")
+    axes.set(xscale="log", yscale="log", xlabel="cells: items times epochs", ylabel="β·δ / score noise")
+    figure.colorbar(shades, label="power of D1-R at W ≥ 100")
+    axes.legend()
     figure.savefig(path, metadata=_METADATA)
     plt.close(figure)
