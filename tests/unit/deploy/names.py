@@ -23,8 +23,6 @@ DEPLOY = ROOT / "deploy"
 PACKAGES = (eddyline, feature_store, ranker, streams)
 SETTING = re.compile(r"EDDYLINE_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 Command = TyperCommand | TyperGroup
-OF_SETUP = {"EDDYLINE_PARTS"}
-"""Read by deploy/local/setup.sh as well as by the settings of the stack."""
 
 
 def settings_classes() -> set[type[Settings]]:
@@ -41,7 +39,7 @@ def setting_names() -> frozenset[str]:
     """Names of all environment variables that some process reads."""
     declared = {f"EDDYLINE_{field.upper()}" for cls in settings_classes() for field in cls.model_fields}
     of_commands = {name for command in commands().values() for name in _environment_of(command)}
-    return frozenset(declared | of_commands | OF_SETUP)
+    return frozenset(declared | of_commands)
 
 
 @cache

@@ -3,12 +3,16 @@
 import os
 import shutil
 import subprocess
+from contextlib import closing
 
+import httpx
 import kubernetes_validate
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from eddyline.stack.workers import KINDS
+from feature_store.telemetry.health import HealthServer
 from tests.unit.deploy.manifests import (
     compose_containers,
     kubernetes_containers,
@@ -116,16 +120,28 @@ def test_each_setting_exists(container):
     assert set(container.settings) | set(kubernetes_settings()) <= setting_names()
 
 
-@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.place)
-def test_probes_ask_ports_and_paths_that_the_process_serves(container):
+def probes(container):
+    """(path, port) of all that the kubelet asks a container for."""
     ports = {port["name"]: port["containerPort"] for port in container.declared.get("ports", [])}
     asked = [container.declared[probe]["httpGet"] for probe in container.declared if probe.endswith("Probe")]
-    if runs_module(container.image):
-        served = {"/healthz": int(kubernetes_settings()["EDDYLINE_METRICS_PORT"])}
-        served["/readyz"] = served["/healthz"]
-    else:
-        served = dict.fromkeys(["/v2/health/live", "/v2/health/ready"], 8000)
-    assert all(served[get["path"]] == ports[get["port"]] for get in asked)
+    return {(get["path"], ports[get["port"]]) for get in asked}
+
+
+def test_probes_ask_workers_for_what_they_serve_where_they_serve_it():
+    asked = set().union(*(probes(container) for container in CONTAINERS if runs_module(container.image)))
+    assert {port for _, port in asked} == {int(kubernetes_settings()["EDDYLINE_METRICS_PORT"])}
+    health = HealthServer("127.0.0.1", 0, live=lambda: None, ready=lambda: None, registry=CollectorRegistry())
+    with closing(health):
+        for path in {path for path, _ in asked} | {"/metrics"}:
+            assert httpx.get(f"http://127.0.0.1:{health.port}{path}").status_code == 200
+
+
+def test_probes_ask_triton_where_its_image_lets_it_listen():
+    [triton] = [container for container in CONTAINERS if container.image == "eddyline/triton"]
+    command = (DEPLOY / "images" / "triton.Dockerfile").read_text()
+    ports = {port["name"]: port["containerPort"] for port in triton.declared["ports"]}
+    assert all(f"--{name}-port={port}" in command for name, port in ports.items())
+    assert probes(triton) == {("/v2/health/live", 8000), ("/v2/health/ready", 8000)}
 
 
 @pytest.mark.parametrize(
