@@ -82,6 +82,16 @@ class Edge:
                 f"{self.source} -> {self.target}: allowed_gain: {self.allowed_gain} is below 0"
             )
 
+    def to_json(self) -> dict[str, object]:
+        """All but ``why``."""
+        return {
+            "source": str(self.source),
+            "target": str(self.target),
+            "by": self.by,
+            "group": self.group,
+            "allowed_gain": self.allowed_gain,
+        }
+
 
 @dataclass(frozen=True)
 class Lineage:

@@ -160,32 +160,10 @@ def _undeclared_table(consumers: list[UndeclaredConsumer]) -> Table:
 
 
 def _plain(declared: Lineage, found: list[Loop], observed: _Observed) -> dict[str, object]:
-    training = observed.self_training
+    consumers, training = observed.undeclared, observed.self_training
     return {
-        "edges": [
-            {
-                "source": str(edge.source),
-                "target": str(edge.target),
-                "by": edge.by,
-                "group": edge.group,
-                "allowed_gain": edge.allowed_gain,
-            }
-            for edge in declared.edges
-        ],
-        "loops": [{"nodes": list(map(str, loop.nodes)), "allowed_gain": loop.allowed_gain} for loop in found],
-        "undeclared_consumers": None
-        if observed.undeclared is None
-        else [
-            {
-                "group": each.group,
-                "topic": each.topic,
-                "models": list(each.models),
-                "writes": list(map(str, each.writes)),
-                "closes_loop": each.closes_loop,
-            }
-            for each in observed.undeclared
-        ],
-        "self_training": None
-        if training is None
-        else {"labels": training.labels, "caused": training.caused, "share": training.share},
+        "edges": [edge.to_json() for edge in declared.edges],
+        "loops": [loop.to_json() for loop in found],
+        "undeclared_consumers": None if consumers is None else [each.to_json() for each in consumers],
+        "self_training": None if training is None else training.to_json(),
     }

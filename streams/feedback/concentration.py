@@ -89,8 +89,7 @@ class ConcentrationDetector:
         """Take in the next epoch; one without exposures in either arm counts for nothing."""
         seen = (observation.production.sum(axis=-1) > 0) & (observation.holdout.sum(axis=-1) > 0)
         if seen.all():
-            rng = np.random.default_rng([self._seed, observation.epoch])
-            self.gap = gini_gap(observation.production, observation.holdout, rng)
+            self.gap = self._gaps(observation)
             self.growth.observe(self.gap)
         self.peak.note(self.growth.log_evidence(), seen)
 
@@ -114,18 +113,19 @@ class ConcentrationDetector:
     def restore(self, state: State) -> None:
         reinstate(self, _STATE, state)
 
+    def _gaps(self, cells: ArmCells) -> Float64:
+        """(*runs,) each thinned by a generator of its own, so that no run depends on those beside it."""
+        items = cells.production.shape[-1]
+        pairs = zip(cells.production.reshape(-1, items), cells.holdout.reshape(-1, items), strict=True)
+        seed = [self._seed, cells.epoch]
+        gaps = [gini_gap(*pair, np.random.default_rng(seed)) for pair in pairs]
+        return np.array(gaps, dtype=np.float64).reshape(self._runs)
 
-def gini_gap(production: Int64, holdout: Int64, rng: np.random.Generator) -> Float64:
-    """(*runs,) Gini of production less that of the holdout, the larger arm thinned to the smaller."""
-    items = production.shape[-1]
-    pairs = zip(production.reshape(-1, items), holdout.reshape(-1, items), strict=True)
-    gaps = [_thinned_gap(mine, other, rng) for mine, other in pairs]
-    return np.array(gaps, dtype=np.float64).reshape(production.shape[:-1])
 
-
-def _thinned_gap(mine: Int64, other: Int64, rng: np.random.Generator) -> float:
-    size = min(int(mine.sum()), int(other.sum()))
-    return float(gini(thin(mine, size, rng)) - gini(thin(other, size, rng)))
+def gini_gap(production: Int64, holdout: Int64, rng: np.random.Generator) -> float:
+    """Gini of (n,) counts of production less that of the holdout, the larger arm thinned to the smaller."""
+    size = min(int(production.sum()), int(holdout.sum()))
+    return float(gini(thin(production, size, rng)) - gini(thin(holdout, size, rng)))
 
 
 class ConcentrationGrowth:

@@ -37,6 +37,9 @@ class Loop:
         """Whether somebody decided how much it may gain."""
         return self.allowed_gain is not None
 
+    def to_json(self) -> dict[str, object]:
+        return {"nodes": list(map(str, self.nodes)), "allowed_gain": self.allowed_gain}
+
 
 @dataclass(frozen=True, slots=True)
 class UndeclaredConsumer:
@@ -54,6 +57,15 @@ class UndeclaredConsumer:
     models: tuple[str, ...]
     writes: tuple[Node, ...]
     closes_loop: bool | None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "group": self.group,
+            "topic": self.topic,
+            "models": list(self.models),
+            "writes": list(map(str, self.writes)),
+            "closes_loop": self.closes_loop,
+        }
 
 
 def by_view(lineage: Lineage) -> Lineage:

@@ -44,7 +44,7 @@ class LineageDetector:
             ticket=TICKET_FLOOR,
             page=PAGE_FLOOR,
             now_ms=now_ms,
-            evidence={"undeclared_consumers": [_plain(consumer) for consumer in found]},
+            evidence={"undeclared_consumers": [consumer.to_json() for consumer in found]},
             reason="" if self._asked else "the broker's consumer groups were not looked at yet",
         )
 
@@ -75,13 +75,3 @@ class LineageDetector:
         if True in closing:
             return VerdictKind.LOOP_DETECTED
         return VerdictKind.WARNING if None in closing else VerdictKind.QUIET
-
-
-def _plain(consumer: UndeclaredConsumer) -> dict[str, object]:
-    return {
-        "group": consumer.group,
-        "topic": consumer.topic,
-        "models": list(consumer.models),
-        "writes": [str(node) for node in consumer.writes],
-        "closes_loop": consumer.closes_loop,
-    }

@@ -27,6 +27,9 @@ class SelfTraining:
         """``caused / labels``; None without labels."""
         return self.caused / self.labels if self.labels else None
 
+    def to_json(self) -> dict[str, object]:
+        return {"labels": self.labels, "caused": self.caused, "share": self.share}
+
 
 def self_training(exposures: pa.Table, model: str) -> SelfTraining:
     """Count the labels that ``model`` caused.

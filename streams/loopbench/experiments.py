@@ -99,18 +99,22 @@ def run_experiment(
         done(len(batch))
     tickets = np.concatenate([watch.ticket for watch in watches])
     pages = np.concatenate([watch.page for watch in watches])
+    return _row(experiment, tickets, pages)
+
+
+def _row(experiment: Experiment, tickets: NDArray[np.int64], pages: NDArray[np.int64]) -> ExperimentRow:
     alarms = tickets if experiment.detector == ConcentrationDetector.name else pages
     steps = alarms[alarms != NEVER]
-    low, high = clopper_pearson(len(steps), len(seeds))
+    low, high = clopper_pearson(len(steps), len(alarms))
     return ExperimentRow(
         world=experiment.name,
         loop=experiment.loop,
         strength=experiment.strength,
         events=experiment.events,
         detector=experiment.detector,
-        seeds=len(seeds),
+        seeds=len(alarms),
         alarms=len(steps),
-        power=len(steps) / len(seeds),
+        power=len(steps) / len(alarms),
         power_low=low,
         power_high=high,
         tickets=int((tickets != NEVER).sum()),

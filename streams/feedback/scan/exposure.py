@@ -100,7 +100,7 @@ def trend(log: CodedLog, other: CodedLog | None, rng: np.random.Generator, epoch
     bounds = _bounds(logs, epochs)
     mine = _counts_by_epoch(log, bounds)
     compared = _uniform_like(mine, rng) if other is None else _counts_by_epoch(other, bounds)
-    difference = gini_gap(mine, compared, rng)
+    difference = np.array([gini_gap(*pair, rng) for pair in zip(mine, compared, strict=True)])
     growth = ConcentrationGrowth(epochs // 2)
     for gap in difference:
         growth.observe(gap)

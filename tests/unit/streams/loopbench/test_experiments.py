@@ -12,7 +12,7 @@ from streams.loopbench.experiments import EXPERIMENTS, run_experiment
 
 
 def test_a_seed_reaches_its_thresholds_whatever_runs_beside_it() -> None:
-    for name in ("selection_5_percent", "retrain_echo"):
+    for name in ("selection_5_percent", "popularity_by_counts", "retrain_echo"):
         alone, among = EXPERIMENTS[name].play([7]), EXPERIMENTS[name].play([6, 7])
         assert alone.page[0] == among.page[1]
         assert alone.ticket[0] == among.ticket[1] != NEVER
