@@ -162,7 +162,7 @@ def _quality(margins: QualityMargins, evidence: Evidence) -> Iterator[Check]:
 
 def _mean_not_below(name: str, part: Slice, other: str, margin: float) -> Check:
     new, old = part[NEW_MODEL], part[other]
-    told = f"NDCG@10 {new.ndcg_at_10:.4f} against {old.ndcg_at_10:.4f}, margin {margin}"
+    told = f"NDCG@10 {new.ndcg_at_10:.4f} against {old.ndcg_at_10:.4f} of {other}, margin {margin}"
     return Check(name, old.behind >= -margin, told)
 
 

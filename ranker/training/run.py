@@ -156,7 +156,7 @@ def _metadata(
             "until_time_ms": plan.until_time_ms,
         },
         data={name: extent(getattr(learned.parts, name)) for name in ("train", "validation", "test")},
-        evaluation=msgspec.to_builtins(learned.evaluation),
+        evaluation=msgspec.json.decode(msgspec.json.encode(learned.evaluation)),
         git_commit=git_commit(),
         lineage=lineage,
     )

@@ -31,6 +31,7 @@ LEARNED = ModelMetadata(
     seed=7,
     lineage=Lineage("data-hash", "weights-hash", Environment("AVX2", 1, "2.9", None), offsets={0: (3, 9)}),
 )
+OUT_OF_REACH = "nobody://answers"
 PASSED, FAILED = Check("finite", True, "0 scores"), Check("latency", False, "median 80 ms, 50 allowed")
 
 
@@ -58,7 +59,7 @@ def test_mlflow_shows_versions_with_their_lineage_and_aliases(tmp_path: Path, ur
 
 
 def test_without_mlflow_there_is_no_new_version(tmp_path: Path) -> None:
-    registry = registry_in(tmp_path, f"sqlite:///{tmp_path / 'absent' / 'mlflow.db'}")
+    registry = registry_in(tmp_path, OUT_OF_REACH)
     with pytest.raises(RegistryUnavailable, match="cannot remember timeline_ranker/1"):
         registry.register(LEARNED, {})
     assert registry.folders.versions("timeline_ranker") == ()
@@ -68,7 +69,7 @@ def test_an_alias_moves_although_mlflow_cannot_show_it(tmp_path: Path) -> None:
     folders, aliases = ModelFolders(tmp_path / "models"), MemoryAliases()
     model = folders.add(LEARNED, {})
     folders.write_checks(model.id, [PASSED])
-    down = MlflowRecords(f"sqlite:///{tmp_path / 'absent' / 'mlflow.db'}")
+    down = MlflowRecords(OUT_OF_REACH)
     ModelRegistry(folders, aliases, ManualClock(5), down).set_alias(
         "champion", model.id, expected=None, reason="mlflow is down"
     )
