@@ -1,0 +1,67 @@
+"""What findings and words about them add up to."""
+
+import msgspec
+import pytest
+
+from feature_store.schema.findings import (
+    Acknowledgement,
+    Beta,
+    Finding,
+    decode_record,
+    encode_record,
+    fold_all,
+)
+
+
+def finding(verdict="loop_detected", **fields):
+    return Finding(
+        finding_id="loop-1",
+        detector="board",
+        subject="timeline_ranker",
+        verdict=verdict,
+        statistic=8.0,
+        threshold=6.9,
+        beta=Beta(0.1, 0.05, None),
+        evidence={"value": "item.click_count_total"},
+        opened_time_ms=1,
+        updated_time_ms=2,
+        runbook="docs/runbooks/loop-detected.md",
+        **fields,
+    )
+
+
+def said(closes):
+    return Acknowledgement(
+        finding_id="loop-1", subject="timeline_ranker", by="ana", note="looking", closes=closes, time_ms=5
+    )
+
+
+@pytest.mark.parametrize("record", [finding(), said(closes=True)])
+def test_records_survive_encoding(record):
+    assert decode_record(encode_record(record)) == record
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{}", b'{"type":"rumour"}', b"\xff", encode_record(finding())[:-9]]
+)
+def test_what_is_no_record_is_refused(payload):
+    with pytest.raises(msgspec.DecodeError):
+        decode_record(payload)
+
+
+def test_an_open_loop_holds_until_it_is_closed():
+    held = [
+        fold_all(records)["loop-1"].holds
+        for records in (
+            [finding("warning")],
+            [finding("warning"), finding()],
+            [finding(), said(closes=False)],
+            [finding(), said(closes=True)],
+            [finding(), said(closes=True), finding()],
+        )
+    ]
+    assert held == [False, True, True, False, False]
+
+
+def test_words_about_what_nobody_found_change_nothing():
+    assert fold_all([said(closes=True)]) == {}
