@@ -48,7 +48,7 @@ def test_names_are_those_that_the_code_uses() -> None:
     assert wiring.TRENDING == TRENDING
     assert not set(BUILT_IN_MODELS) & {run.NAME}
     groups = declared_lineage().groups()
-    for name in ("features", "join"):
+    for name in ("features", "join", "detectors"):
         assert build_app(name, Settings(), (), lambda _: None).conf.id in groups  # type: ignore[arg-type]
 
 
