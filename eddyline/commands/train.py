@@ -68,6 +68,7 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     from feature_store.exposure_log import read_exposures
     from ranker.registry.connect import open_registry, open_training_data
     from ranker.registry.signature import default_signature
+    from ranker.training.hold import loop_hold
     from ranker.training.publish import Publisher
     from ranker.training.run import train as run
     from ranker.triton.connect import open_inference
@@ -80,7 +81,9 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
         Progress(console=console) as bar,
     ):
         registry = open_registry(settings, clock, recorded=True)
-        publisher = Publisher(registry, inference, signature, open_training_data(settings))
+        publisher = Publisher(
+            registry, inference, signature, open_training_data(settings), loop_hold(settings)
+        )
         show = _Epochs(bar).show
         return run(read.exposures, publisher, plan, show, clock.now_ms(), offsets=read.offsets)
 

@@ -14,6 +14,7 @@ from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
 from ranker.registry.connect import open_registry, open_training_data
 from ranker.registry.signature import default_signature
+from ranker.training.hold import loop_hold
 from ranker.training.publish import Publisher
 from ranker.training.settings import TrainerSettings
 from ranker.training.trainer import Trainer
@@ -39,7 +40,9 @@ def main() -> None:
     signature = default_signature()
     with closing(health), closing(open_inference(settings, signature.fingerprint)) as inference:
         registry = open_registry(settings, clock, recorded=True)
-        publisher = Publisher(registry, inference, signature, open_training_data(settings))
+        publisher = Publisher(
+            registry, inference, signature, open_training_data(settings), loop_hold(settings)
+        )
         trainer = Trainer(publisher, settings, TrainerMetrics(REGISTRY, clock), clock)
         follow(trainer, settings, heartbeat, stopped)
 

@@ -8,6 +8,7 @@ from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.training_data import TrainingData
 from ranker.training.errors import TrainingError
+from ranker.training.hold import Held, never_held
 from ranker.training.rows import Rows
 from ranker.triton.base import InferenceClient, Scores
 from triton_models.signature import Signature, config_pbtxt
@@ -28,12 +29,14 @@ class Publisher:
     ----------
     registry, inference, training_data : of the deployment
     signature : of the feature service in use
+    held : why nothing is to be promoted now
     """
 
     registry: ModelRegistry
     inference: InferenceClient
     signature: Signature
     training_data: TrainingData
+    held: Held = never_held
 
     def publish(self, metadata: ModelMetadata, files: dict[str, bytes]) -> ModelMetadata:
         """Register the version and have it loaded beside those that serve.

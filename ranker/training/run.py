@@ -98,6 +98,8 @@ def promote(
         return False, f"the gate refused it: {'; '.join(failed)}"
     told = next((check.figures for check in checks if check.name == "not worse than the champion"), None)
     reason = f"passed the gate against {present.id}" + (f": {told}" if told else "")
+    if wanted and (hold := publisher.held()):
+        return False, hold
     if wanted:
         publisher.registry.promote(model.id, expected=present.id, reason=reason)
     return wanted, reason

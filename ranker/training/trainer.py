@@ -87,6 +87,8 @@ class Trainer:
 
     def _attempt(self) -> ModelMetadata | None:
         """One update. Whatever goes wrong is counted and told; what serves goes on serving."""
+        if hold := self._publisher.held():
+            return self._wait(hold)
         try:
             outcome, model = self._update()
         except (TrainingError, RegistryError, InferenceError, OSError) as error:
@@ -95,10 +97,20 @@ class Trainer:
         self._metrics.updates.labels(outcome).inc()
         return model
 
+    def _wait(self, hold: str) -> None:
+        """Learn nothing now; what came meanwhile may be replayed later."""
+        self._replay.add(self._taken())
+        self._metrics.updates.labels("held").inc()
+        _log.warning("update_held", reason=hold)
+
+    def _taken(self) -> pa.Table:
+        exposures, self._pending = pa.concat_tables(self._pending, promote_options="permissive"), []
+        return exposures
+
     def _update(self) -> tuple[str, ModelMetadata | None]:
         present = champion(self._publisher.registry)
         self._metrics.serving(present)
-        exposures, self._pending = pa.concat_tables(self._pending, promote_options="permissive"), []
+        exposures = self._taken()
         earlier = self._replay.sample(self._settings.trainer_replay_requests, self._rng())
         self._replay.add(exposures)
         if present.lineage is None or present.fingerprint != self._publisher.signature.fingerprint:

@@ -41,7 +41,9 @@ class World:
         self.aliases, self.clock = MemoryAliases(), ManualClock(NOW_MS)
         registry = ModelRegistry(folders, self.aliases, self.clock)
         inference = EmbeddedClient(home / "models", signature.fingerprint)
-        self.publisher = Publisher(registry, inference, signature, TrainingData(home / "data"))
+        self.held: str | None = None
+        data = TrainingData(home / "data")
+        self.publisher = Publisher(registry, inference, signature, data, lambda: self.held)
         self.metrics = CollectorRegistry()
         settings = TrainerSettings(
             home=home, trainer_min_requests=60, trainer_every_s=every_s, trainer_gate=gate_file
@@ -172,3 +174,18 @@ def test_versions_are_no_closer_together_than_asked(
     assert world.trainer.take(read_of(signature, 80, seed=3, first=80)) is None
     world.clock.advance(1_000)
     assert world.trainer.take(read_of(signature, 1, seed=4, first=160)) is not None
+
+
+def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    world.held = "held by the open finding loop-1"
+    assert world.trainer.take(read_of(signature, 80, seed=2)) is None
+    assert world.value("eddyline_trainer_updates_total", outcome="held") == 1
+    gate = load_gate(world.gate_file)
+    trained = train(before, world.publisher, Plan(Parameters(epochs=1)), lambda *_: None, NOW_MS, gate=gate)
+    assert not trained.promoted
+    assert world.champion() == "timeline_ranker/1"
+    world.held = None
+    assert world.trainer.take(read_of(signature, 80, seed=3, first=80)) is not None
