@@ -42,12 +42,12 @@ def prometheus(
     return Process(name="prometheus", argv=lambda: argv, env=os.environ, ready=ready)
 
 
-def alertmanager(parts: Parts, folder: Path, port: int) -> Process:
-    """An Alertmanager on ``127.0.0.1:port`` that clusters with nobody."""
+def alertmanager(parts: Parts, folder: Path, port: int, receivers: Path = RECEIVERS) -> Process:
+    """An Alertmanager on ``127.0.0.1:port`` that clusters with nobody and tells ``receivers``."""
     folder.mkdir(parents=True, exist_ok=True)
     argv = [
         parts.alertmanager,
-        f"--config.file={RECEIVERS}",
+        f"--config.file={receivers}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",

@@ -67,11 +67,17 @@ class LoopStore:
     def take_over(self) -> tuple[LoopCheckpoint, State] | None:
         """Become the owner; what the last one left."""
         self._epoch, self._sequence = self._store.claim(VIEW, _PARTITION).epoch, 0
+        found = self.peek()
+        if found is not None:
+            self._side = found[0].side
+        return found
+
+    def peek(self) -> tuple[LoopCheckpoint, State] | None:
+        """What the owner left, without becoming it."""
         (stored,) = self._store.multi_get([_key(_POINTER)])
         if stored is None:
             return None
         checkpoint = msgspec.json.decode(stored, type=LoopCheckpoint)
-        self._side = checkpoint.side
         names = _chunk_names(checkpoint.side, checkpoint.chunks)
         parts = self._store.multi_get([_key(name) for name in names])
         return checkpoint, _unpacked(b"".join(part or b"" for part in parts))
