@@ -28,7 +28,7 @@ START_MS = 1_700_000_000_000
 def measure() -> list[Figure]:
     """Events/s of the view of the items, from an empty Redis to the end of the log."""
     view = load_catalog().view("item")
-    with running_stack(**NO_WORKERS) as stack:
+    with running_stack(**NO_WORKERS, EDDYLINE_INFERENCE="embedded") as stack:
         settings = FeaturesSettings(kafka_bootstrap=stack.kafka, redis_url=stack.redis, home=stack.home)
         _fill(settings, batch_topic(view.entity))
         begun = time.perf_counter()

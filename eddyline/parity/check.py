@@ -75,6 +75,10 @@ class ParityCheck:
         """Requests taken in and not judged yet."""
         return len(self._waiting)
 
+    def ends(self, log: BatchLog) -> dict[Place, int]:
+        """Where the log ends now."""
+        return {(topic, at): end for topic in self.topics for at, (_, end) in log.bounds(topic).items()}
+
     def cases(self, payload: bytes) -> list[ServedCase]:
         """The requests of a message of `rank.served` that can be judged.
 

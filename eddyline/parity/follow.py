@@ -5,7 +5,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from eddyline.parity.check import BatchLog, ParityCheck, RetentionCutError
 from eddyline.parity.judge import Verdict
-from eddyline.parity.refold import Place
 from feature_store.schema.topics import RANK_SERVED
 
 _WAITING_MAX = 1_000
@@ -57,11 +56,11 @@ class Follower:
         self._metrics = metrics
         self._requests_max = requests_max
         self._served = {at: end for at, (_, end) in log.bounds(RANK_SERVED).items()}
-        self._ends = [self._batch_ends()] * 2
+        self._ends = [check.ends(log)] * 2
 
     def turn(self) -> None:
         """Check what is new; raises what the log raises."""
-        ends = self._batch_ends()
+        ends = self._check.ends(self._log)
         self._take_in()
         try:
             self._check.fold(self._log, self._ends[0])
@@ -93,10 +92,3 @@ class Follower:
                 refolded=difference.refolded,
                 rows=difference.rows,
             )
-
-    def _batch_ends(self) -> dict[Place, int]:
-        return {
-            (topic, at): end
-            for topic in self._check.topics
-            for at, (_, end) in self._log.bounds(topic).items()
-        }

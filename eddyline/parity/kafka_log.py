@@ -1,10 +1,9 @@
 """The logs that parity is checked on, read from Kafka."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from confluent_kafka import Consumer
 
-from eddyline.parity.refold import Place
 from feature_store.schema.topics import RANK_SERVED
 from feature_store.settings import Settings
 from feature_store.topic_log import Bounds, log_bounds, log_reader, read_log
@@ -25,12 +24,6 @@ class KafkaLog:
     def bounds(self, topic: str) -> Bounds:
         """Where each partition begins and ends now."""
         return log_bounds(self._consumer, topic)
-
-    def ends(self, topics: Sequence[str]) -> dict[Place, int]:
-        """Where each partition of ``topics`` ends now."""
-        return {
-            (topic, partition): end for topic in topics for partition, (_, end) in self.bounds(topic).items()
-        }
 
     def read(self, topic: str, bounds: Bounds) -> Iterator[tuple[int, int, bytes]]:
         """(partition, offset, payload) of each message within ``bounds``, each partition in order."""

@@ -87,7 +87,7 @@ class Rehydrator:
             versions = [
                 RowVersion(rows.view, partition, entity_id, offset)
                 for partition, entity_id, offset in zip(
-                    rows.partition.tolist(), ids, offsets.tolist(), strict=False
+                    rows.partition.tolist(), ids, offsets[:-1].tolist(), strict=True
                 )
             ]
             needed.append(RowsNeeded(rows.view, versions, rows.index))

@@ -84,7 +84,7 @@ def verify(settings: RankerSettings, catalog: Catalog, messages: int) -> Report:
             for case in check.cases(payload):
                 for entity, entity_ids in check.take_in(case):
                     chosen.add(entity, entity_ids)
-        check.fold(log, log.ends(check.topics))
+        check.fold(log, check.ends(log))
         return _report(check.judge(all_of_them=True))
 
 

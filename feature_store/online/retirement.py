@@ -38,7 +38,7 @@ def stored_views(settings: Settings) -> list[StoredView]:
     store, client = RedisOnlineStore.connect(settings), connect(settings)
     partitions = range(settings.batch_partitions)
     fingerprints = {
-        _text(key).rpartition(":")[2]
+        key.decode().rpartition(":")[2]
         for partition in partitions
         for key in _keys(client, checkpoint_key("*", partition))
     }
@@ -79,7 +79,3 @@ def _expire(client: Any, pattern: str, ttl_s: int) -> int:
 def _keys(client: Any, pattern: str) -> Iterator[bytes]:
     found: Iterator[bytes] = client.scan_iter(match=pattern, count=_KEYS_AT_ONCE)
     return found
-
-
-def _text(key: bytes | str) -> str:
-    return key.decode() if isinstance(key, bytes) else key

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 from feature_store.catalog import Catalog, load_catalog
 from feature_store.clock import ManualClock
 from feature_store.online import OnlineStore
-from feature_store.schema.ids import partition_of
 from feature_store.schema.topics import RANK_SERVED, batch_topic
 from feature_store.topic_log import Bounds
 from ranker.side_effects.answer import Answer
@@ -37,9 +36,6 @@ class MemoryLog:
 
     def bounds(self, topic: str) -> Bounds:
         return {at: (0, len(self.partitions.get((topic, at), ()))) for at in range(PARTITIONS)}
-
-    def ends(self, topics: Sequence[str]) -> dict[tuple[str, int], int]:
-        return {(topic, at): end for topic in topics for at, (_, end) in self.bounds(topic).items()}
 
     def read(self, topic: str, bounds: Bounds) -> Iterator[tuple[int, int, bytes]]:
         for partition, (first, end) in bounds.items():
@@ -130,8 +126,3 @@ class SmallDeployment:
         if self._rng.random() < 0.4:
             return {**event, "type": "interaction", "action": self._rng.choice(["click", "like", "hide"])}
         return {**event, "type": "impression"}
-
-
-def partition_of_user(user_id: str) -> int:
-    """Batch partition of a user's rows."""
-    return partition_of(user_id, PARTITIONS)

@@ -55,7 +55,7 @@ def verdicts(made: SmallDeployment, alter: Callable[[ServedCase], ServedCase] = 
     for case in cases(made, check):
         for entity, entity_ids in check.take_in(alter(case)):
             chosen.add(entity, entity_ids)
-    check.fold(made.log, made.log.ends(check.topics))
+    check.fold(made.log, check.ends(made.log))
     return list(check.judge(all_of_them=True))
 
 
@@ -129,7 +129,7 @@ def test_a_batch_that_the_workers_were_told_to_skip_is_skipped_here_too() -> Non
     check = check_of(made, SampledEntities(1.0), last_batches)
     for case in cases(made, check):
         check.take_in(case)
-    ends = made.log.ends(check.topics)
+    ends = check.ends(made.log)
     check.fold(made.log, ends)
     assert counts(list(check.judge(all_of_them=True)))[1:] == (0, 0)
 
@@ -149,18 +149,18 @@ def test_a_log_without_its_beginning_is_refused_by_name() -> None:
     with pytest.raises(
         RetentionCutError, match=r"batches\.[a-z-]+\[\d\] begins at offset 1: what came before"
     ):
-        check.fold(cut, cut.ends(check.topics))
+        check.fold(cut, check.ends(cut))
 
 
 def test_a_case_waits_until_the_log_has_been_folded_past_its_rows() -> None:
     made = deployment()
     check = check_of(made, SampledEntities(1.0))
     taken = cases(made, check)
-    check.fold(made.log, dict.fromkeys(made.log.ends(check.topics), 0))
+    check.fold(made.log, dict.fromkeys(check.ends(made.log), 0))
     for case in taken:
         check.take_in(case)
     assert list(check.judge(all_of_them=False)) == []
-    check.fold(made.log, made.log.ends(check.topics))
+    check.fold(made.log, check.ends(made.log))
     assert counts(list(check.judge(all_of_them=False))) == (rows(made), 0, 0)
     assert list(check.judge(all_of_them=True)) == []
 
@@ -170,7 +170,7 @@ def test_a_sample_judges_a_part_of_the_features_and_finds_them_equal() -> None:
     half = check_of(made, SampledEntities(0.5))
     for case in cases(made, half):
         half.take_in(case)
-    half.fold(made.log, made.log.ends(half.topics))
+    half.fold(made.log, half.ends(made.log))
     equal, different, unverified = counts(list(half.judge(all_of_them=True)))
     assert 0 < equal <= rows(made)
     assert (different, unverified) == (0, 0)
