@@ -4,13 +4,15 @@ import numpy as np
 
 from streams.feedback.cells import Mask
 from streams.feedback.evidence.betting import BettingMixture, Float64, log_mean_exp
-from streams.feedback.evidence.confidence import AsymptoticSequence
+from streams.feedback.evidence.confidence import AsymptoticSequence, EmpiricalBernstein
 from streams.feedback.nudges import NudgeRecord
 from streams.feedback.response import Response
 
 LAGS = (1, 2, 3, 5, 7, 10)
 LAG_SHARES: Float64 = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
 """How the starting capital is split over the lags: most loops answer in the next epoch."""
+
+_CLIP = 4.0
 
 
 class Answers:
@@ -24,13 +26,15 @@ class Answers:
     ----------
     bets : processes (*values, 1 + lags); the first is the control, a bet on a nudge that is yet to come
     beta : the answer after one epoch per unit of nudge, (*values)
+    safe_beta : the same from answers clipped at 4 standard deviations; wider, but right from the first epoch
     """
 
-    STATE = ("bets.log_capital", "beta.sums")
+    STATE = ("bets.log_capital", "beta.sums", "safe_beta.sums")
 
     def __init__(self, values: tuple[int, ...]) -> None:
         self.bets = BettingMixture((*values, 1 + len(LAGS)))
         self.beta = AsymptoticSequence(values)
+        self.safe_beta = EmpiricalBernstein(values)
 
     def update(self, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
         """Bet an epoch's response, where (*streams, f, n) ``counts``, on its nudges and those before."""
@@ -48,7 +52,18 @@ class Answers:
         self.bets.update((response.outcome * counts)[..., None, :] * lagged)
         per_unit = 1.0 / np.where(dose > 0, dose, np.inf)
         answer = np.sign(stakes[1]) * response.surprise * per_unit[..., None]
-        self.beta.update(answer, np.abs(stakes[1]) * counts)
+        weights = np.abs(stakes[1]) * counts
+        self._bound_safely(answer, weights, counts)
+        self.beta.update(answer, weights)
+
+    def _bound_safely(self, answer: Float64, weights: Float64, counts: Mask) -> None:
+        """Bounds come from the epochs before, weights from before the nudge: neither knows the answers."""
+        mean = weights.sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
+        bound = _CLIP * self.beta.spread() / np.where(mean > 0, mean, np.inf)
+        usable = bound > 0
+        relative = answer * weights / np.where(mean > 0, mean, 1.0)[..., None]
+        taken = np.where(usable[..., None], weights > 0, 0.0)
+        self.safe_beta.update(relative, taken, np.where(usable, bound, 1.0))
 
     def log_control(self) -> Float64:
         """(*streams,) evidence that values know a nudge before it happens."""

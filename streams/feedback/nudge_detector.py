@@ -178,10 +178,17 @@ class NudgeDetector:
             "subject": subjects[int(location.subject)],
             "value": self.watched.values[int(location.value)],
             "lag_epochs": int(location.lag_epochs),
+            "safe_beta": self._safe_beta(location),
             "subjects": strongest_first(location.subjects, strongest, subjects),
             "epochs_used": dict(zip(subjects, standing.used.tolist(), strict=True)),
             "epochs_refused": standing.refusals(subjects),
         }
+
+    def _safe_beta(self, location: Location) -> dict[str, float]:
+        """Bounds of β that need no asymptotics."""
+        interval = self._known().answers.safe_beta.interval()
+        place = int(location.subject), int(location.value)
+        return {"lower": float(interval.lower[place]), "upper": float(interval.upper[place])}
 
     def _memory_of(self, shape: tuple[int, ...]) -> _Memory:
         return _Memory(shape, len(self.watched.values), self._gain_lags)

@@ -130,6 +130,13 @@ def test_slots_may_be_added_as_items_become_known():
     assert detector.verdict(1).kind is VerdictKind.LOOP_DETECTED
 
 
+def test_the_safe_interval_is_wider_and_holds_the_same_beta():
+    verdict = _fed(feature_path(MODELS, FEATURES), CELLS).verdict(1)
+    safe = verdict.evidence["safe_beta"]
+    assert safe["lower"] < verdict.beta.value < safe["upper"]
+    assert safe["upper"] - safe["lower"] > 0.8 * (verdict.beta.upper - verdict.beta.lower)
+
+
 def _assert_same_state(first, second):
     one, other = first.state(), second.state()
     assert one.keys() == other.keys()

@@ -56,6 +56,12 @@ class AsymptoticSequence:
             width = self._standard_error() * self._boundary(two_sided=False)
         return _interval(estimate, width).lower
 
+    def spread(self) -> Float64:
+        """(*streams,) root mean square of the values, by squared weights; 0 before the first."""
+        squared_weights = self.sums[1]
+        spread: Float64 = np.sqrt(self.sums[4] / np.where(squared_weights > 0, squared_weights, 1.0))
+        return spread
+
     def _standard_error(self) -> Float64:
         total, _, weighted, squared_x, squared_x2 = self.sums
         mean = weighted / total
