@@ -66,5 +66,5 @@ def error_by_chance(predicted: NDArray[np.floating], *, draws: int = 100, seed: 
     Few rows make any model look uncalibrated; this says by how much.
     """
     rng = np.random.default_rng(seed)
-    errors = [calibration_error(predicted, rng.random(len(predicted)) < predicted) for _ in range(draws)]
-    return float(np.quantile(errors, 0.95))
+    drawn = ((rng.random(len(predicted)) < predicted).astype(np.float64) for _ in range(draws))
+    return float(np.quantile([calibration_error(predicted, labels) for labels in drawn], 0.95))

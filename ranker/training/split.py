@@ -19,19 +19,6 @@ class Split:
     validation: Rows
     test: Rows
 
-    @property
-    def before_test(self) -> Rows:
-        """Train and validation, which lie side by side in time, as one."""
-        first, second = self.train, self.validation
-        return Rows(
-            np.concatenate((first.dense, second.dense)),
-            np.concatenate((first.ids, second.ids)),
-            np.concatenate((first.position, second.position)),
-            {head: np.concatenate((first.labels[head], second.labels[head])) for head in first.labels},
-            np.concatenate((first.starts[:-1], second.starts + len(first))),
-            np.concatenate((first.time_ms, second.time_ms)),
-        )
-
 
 def split(rows: Rows, *, fraction: float = 0.8, until_time_ms: int | None = None) -> Split:
     """Test on what came after the first ``fraction`` of the requests, or after ``until_time_ms``.
