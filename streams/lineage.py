@@ -33,3 +33,11 @@ def stream_edges(catalog: Catalog, ingest_group: str) -> Iterator[Edge]:
         yield Edge(topic(source), topic(EXPOSURES), by="join", group=JOIN_GROUP)
     for source in (EXPOSURES, SCORE_PANEL):
         yield Edge(topic(source), topic(FINDINGS), by="detectors", group=DETECTORS_GROUP)
+    yield Edge(
+        topic(FINDINGS),
+        topic(FINDINGS),
+        by="detectors",
+        group=DETECTORS_GROUP,
+        allowed_gain=0.0,
+        why="what was found before, and acknowledged",
+    )

@@ -15,6 +15,7 @@ from feature_store.schema.topics import topic_specs
 from feature_store.settings import Settings
 from ranker.lineage import BUILT_IN_MODELS, TRAINED_MODEL, TRENDING
 from streams.feedback.lineage import loops
+from streams.feedback.production.epochs import TOPICS
 
 OUTSIDE = """
 [[edge]]
@@ -50,6 +51,10 @@ def test_names_are_those_that_the_code_uses() -> None:
     groups = declared_lineage().groups()
     for name in ("features", "join", "detectors"):
         assert build_app(name, Settings(), (), lambda _: None).conf.id in groups  # type: ignore[arg-type]
+
+
+def test_the_detectors_are_declared_to_read_what_they_read() -> None:
+    assert declared_lineage().groups()["eddyline-detectors"] == set(TOPICS)
 
 
 def test_every_shipped_loop_has_a_gain_that_somebody_allowed() -> None:
