@@ -44,7 +44,8 @@ class IngestWorker:
         self.heartbeat = Heartbeat(clock)
         self._clock = clock
         self._metrics = metrics
-        # To gather for as long as a step takes lets steps grow with load: each has a cost of its own.
+        # To gather for as long as a step takes lets steps grow with load, for each has a cost of its own;
+        # an event that comes alone waits for no other.
         self._gather_s_max = settings.ingest_gather_ms_max / 1000
         self._gather_s = 0.0
         self._commit_interval_ns = settings.ingest_commit_interval_ms * 1_000_000
@@ -105,14 +106,15 @@ class IngestWorker:
         self._follower.raise_failure()
         with self._metrics.stage("poll"):
             runs = self._source.poll(self._gather_s)
-        began_ns = self._clock.monotonic_ns()
-        self._metrics.polled(sum(map(len, runs)))
+        began_ns, taken = self._clock.monotonic_ns(), sum(map(len, runs))
+        self._metrics.polled(taken)
         for run in runs:
             self._holdback.add(run)
         self._ingest(self._holdback.release(self._source.at_end))
         self._metrics.held.set(len(self._holdback))
         self._producer.poll()
-        self._gather_s = min(self._gather_s_max, (self._clock.monotonic_ns() - began_ns) / 1e9)
+        step_s = (self._clock.monotonic_ns() - began_ns) / 1e9
+        self._gather_s = min(self._gather_s_max, step_s) if taken > 1 else 0.0
         if self._clock.monotonic_ns() - self._committed_ns >= self._commit_interval_ns:
             self._flush_and_commit()
 
