@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -164,7 +165,7 @@ def _metadata(
     )
 
 
-def described(signature: Signature, heads: tuple[str, ...]) -> dict[str, object]:
+def described(signature: Signature, heads: tuple[str, ...]) -> dict[str, Any]:
     """The part of the metadata that says what the model reads and answers."""
     return {
         "name": NAME,

@@ -88,7 +88,8 @@ class Trainer:
     def _attempt(self) -> ModelMetadata | None:
         """One update. Whatever goes wrong is counted and told; what serves goes on serving."""
         if hold := self._publisher.held():
-            return self._wait(hold)
+            self._wait(hold)
+            return None
         try:
             outcome, model = self._update()
         except (TrainingError, RegistryError, InferenceError, OSError) as error:
