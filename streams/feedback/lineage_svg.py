@@ -33,6 +33,7 @@ _STAGES = {
     Kind.POLICY: 5,
     Kind.OVERRIDE: 6,
 }
+_INPUT_STAGE, _OUTPUT_STAGE = 1, 7
 
 Place = tuple[float, float]
 
@@ -74,7 +75,7 @@ def forward_part(graph: "nx.DiGraph[Node]", outputs: Container[str]) -> "nx.DiGr
 
 def _stage(node: Node, outputs: Container[str]) -> int:
     if node.kind is Kind.TOPIC:
-        return len(_STAGES) if node.name in outputs else 1
+        return _OUTPUT_STAGE if node.name in outputs else _INPUT_STAGE
     return _STAGES[node.kind]
 
 
