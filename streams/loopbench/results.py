@@ -13,6 +13,9 @@ BOARD = "board"
 CLOSE = 0.2
 """A β within this share of the truth is a close one."""
 
+MOST_FALSE_ALARMS = 0.01
+"""Promised for every world without a loop, as the upper bound of the interval."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorRow:
@@ -70,10 +73,6 @@ class WorldRow:
 
     def to_json(self) -> dict[str, object]:
         return {**asdict(self), "holds": self.holds}
-
-
-MOST_FALSE_ALARMS = 0.01
-"""Promised for every world without a loop, as the upper bound of the interval."""
 
 
 def row_of(spec: WorldSpec, outcome: Outcome) -> WorldRow:

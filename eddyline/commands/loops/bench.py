@@ -62,7 +62,10 @@ def _run(
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=len(seeds)) for name in names}
         contenders = everybody if baselines else no_contenders
-        advance = lambda name, count: progress.advance(bars[name], count)  # noqa: E731
+
+        def advance(name: str, count: int) -> None:
+            progress.advance(bars[name], count)
+
         for spec, outcome in run_worlds(names, seeds, workers, advance, contenders):
             rows.append(row_of(spec, outcome))
             if output:
