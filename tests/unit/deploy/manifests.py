@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Container:
     declared: dict[str, Any] = field(default_factory=dict)
 
 
+@cache
 def compose() -> dict[str, Any]:
     """The compose file."""
     return yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
@@ -49,6 +51,7 @@ def compose_containers() -> list[Container]:
     ]
 
 
+@cache
 def kubernetes_objects() -> list[dict[str, Any]]:
     """All objects that the manifests declare."""
     return [
