@@ -175,7 +175,7 @@ def _not_wholly_below(name: str, part: Slice, other: str, margin: float) -> Chec
 def _calibration(limit: float, head: str, predicted: Float32, labels: Float32) -> Check:
     error, chance = calibration_error(predicted, labels), error_by_chance(predicted)
     told = f"expected error {error:.4f}, {limit} allowed, {chance:.4f} explained by chance"
-    return Check(f"calibrated: {head}", error <= max(limit, chance), told)
+    return Check(f"calibrated: {head}", error - chance <= limit, told)
 
 
 def _finite(infer: Infer, rows: Rows) -> Check:
