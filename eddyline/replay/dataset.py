@@ -26,10 +26,11 @@ def ranklens_dataset(log: RankLensLog, attributes: Sequence[ItemAttribute], sour
     shown = [(ranking, at, item.id) for ranking in log.rankings for at, item in enumerate(ranking.items)]
     clicks = [clicked.get((ranking.id, item)) for ranking, _, item in shown]
     times = [time_ms(ranking) for ranking, _, _ in shown]
-    columns = {
+    items = [item for _, _, item in shown]
+    columns: dict[str, Sequence[object]] = {
         "request_id": [ranking.id for ranking, _, _ in shown],
         "user_id": [ranking.user for ranking, _, _ in shown],
-        "item_id": [item for _, _, item in shown],
+        "item_id": items,
         "time_ms": times,
         "position": [at for _, at, _ in shown],
         "propensity": [None] * len(shown),
@@ -40,7 +41,7 @@ def ranklens_dataset(log: RankLensLog, attributes: Sequence[ItemAttribute], sour
     }
     fixed = {name: pa.array(columns[name], kind) for name, kind in FIXED.items()}
     label = {LABEL + CLICK: np.array([click is not None for click in clicks], np.float32)}
-    features = _features(log.items, attributes, columns["item_id"])
+    features = _features(log.items, attributes, items)
     rows = in_order(pa.table({**fixed, **label, **features}))
     first_ms, last_ms = min(times, default=None), max(times, default=None)
     dataset = Dataset(rows, Description(source, impressions_from_ms=first_ms, impressions_until_ms=last_ms))

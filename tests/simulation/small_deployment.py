@@ -85,7 +85,9 @@ class SmallDeployment:
         self.catalog = catalog or load_catalog()
         self.world, self.log = World(), MemoryLog()
         self._rng = random.Random(seed)
-        self._ingestor = Ingestor(IngestSettings(), routes_of(self.catalog), self.world.table)
+        self._ingestor = Ingestor(
+            IngestSettings(batch_partitions=PARTITIONS), routes_of(self.catalog), self.world.table
+        )
         self._ingestor.assign({0: 0}, {0: 0})
         self._offset, self._time_ms, self._requests = 0, NOW_MS - 10_000_000, 0
         topics = [batch_topic(entity) for entity in self.catalog.entities]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from eddyline.commands.features._definitions import definitions
 
@@ -67,9 +67,13 @@ def _backfill(console: Console, names: list[str], starts: Mapping[int, int]) -> 
     for wanted in _by_entity(chosen, starts):
         names_of = ", ".join(view.name for view in wanted.views)
         with Progress(console=console) as bar:
-            show = partial(bar.update, bar.add_task(f"{names_of} from {wanted.topic}", total=None))
-            run_backfill(settings, store, wanted, lambda at, of, show=show: show(completed=at, total=of))
+            task = bar.add_task(f"{names_of} from {wanted.topic}", total=None)
+            run_backfill(settings, store, wanted, partial(_show, bar, task))
         console.print(f"{names_of}: caught up; feature workers go on from here", highlight=False)
+
+
+def _show(bar: Progress, task: TaskID, folded: int, of: int) -> None:
+    bar.update(task, completed=folded, total=of)
 
 
 def _by_entity(views: list[FeatureView], starts: Mapping[int, int]) -> list[Wanted]:

@@ -1,6 +1,6 @@
 """Training sets from `exposures`: features as served, labels as they were when a window had passed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -81,20 +81,16 @@ def _within(table: pa.Table, window_ms: int) -> pa.Table:
 
 def _usable(table: pa.Table, service: FeatureService, closed_ms: int) -> tuple[pa.Table, dict[str, int]]:
     """The rows that can be learned from, and how many could not, by reason."""
-    tests = (
-        ("without features: organic, or only scored", lambda rows: pc.is_valid(rows["features"])),
-        ("without a position where they were seen", lambda rows: pc.is_valid(rows["position_seen"])),
-        (
-            "served with other features",
-            lambda rows: pc.equal(rows["fingerprint"].cast(pa.string()), service.fingerprint),
+    tests: dict[str, Callable[[pa.Table], pa.ChunkedArray]] = {
+        "without features: organic, or only scored": lambda rows: pc.is_valid(rows["features"]),
+        "without a position where they were seen": lambda rows: pc.is_valid(rows["position_seen"]),
+        "served with other features": lambda rows: pc.equal(
+            rows["fingerprint"].cast(pa.string()), service.fingerprint
         ),
-        (
-            "whose label window is not over",
-            lambda rows: pc.less_equal(rows["impression_time_ms"], closed_ms),
-        ),
-    )
+        "whose label window is not over": lambda rows: pc.less_equal(rows["impression_time_ms"], closed_ms),
+    }
     left_out = {}
-    for reason, test in tests:
+    for reason, test in tests.items():
         kept = table.filter(test(table))
         left_out[reason] = len(table) - len(kept)
         table = kept
