@@ -45,7 +45,14 @@ def test_by_default_there_is_one_worker_of_each_kind(tmp_path, parts):
 
 def test_the_settings_say_how_many_workers_there_are(tmp_path, parts):
     made = stack(tmp_path / "home", parts, features_workers=3, join_workers=0)
-    assert names(made) - PARTS - TASKS == {"ingest-0", "features-0", "features-1", "features-2", "ranker-0", "parity-0"}
+    assert names(made) - PARTS - TASKS == {
+        "ingest-0",
+        "features-0",
+        "features-1",
+        "features-2",
+        "ranker-0",
+        "parity-0",
+    }
 
 
 def test_embedded_inference_runs_no_triton_and_nothing_waits_for_one(tmp_path, parts):
