@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from eddyline.commands.loops._deployment import clear_errors, find, settings_of_deployment
 
@@ -103,17 +103,16 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
     if not states:
         console.print("no findings")
         return
-    table = Table("finding", "model", "verdict", "found by", "where", "β", "opened", "state")
+    whole = (Column(name, no_wrap=True) for name in ("finding", "model", "verdict"))
+    table = Table(*whole, "where", "β", "state")
     for state in states.values():
         found = state.finding
         table.add_row(
             found.finding_id,
             found.subject,
             found.verdict,
-            str(found.evidence.get("found_by", found.detector)),
             str(found.evidence.get("value", "")),
             _beta(state),
-            _time(found.opened_time_ms),
             _state(state),
         )
     console.print(table)
