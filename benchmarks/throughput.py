@@ -88,7 +88,7 @@ def _peer_rate(kind: str, stack: RunningStack) -> float:
     with tempfile.TemporaryDirectory() as scratch:
         spec = write_spec(Path(scratch) / "spec.json", load_catalog(), VIEWS, stack.kafka, stack.redis)
         argv = [python_of(kind), str(folder / f"{kind}_job.py"), str(spec)]
-        with _process(argv, dict(os.environ), stack.home / f"bench-{kind}.log") as process:
+        with _process(argv, dict(os.environ), stack.home / f"bench-{kind}.log", scratch) as process:
             rate = _rate(process, lambda: sum(int(n) for n in server.hvals("peer:progress")), PEER_SECONDS)
     _forget(server)
     return rate
@@ -160,9 +160,11 @@ def _batches_behind(settings: Settings, views: Sequence[str]) -> int:
 
 
 @contextmanager
-def _process(argv: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    argv: list[str], environment: dict[str, str], log: Path, folder: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as sink:
-        process = subprocess.Popen(argv, env=environment, stdout=sink, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(argv, env=environment, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
         try:
             yield process
         finally:

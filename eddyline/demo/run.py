@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from confluent_kafka import KafkaException
 from rich.console import Console
 
 from eddyline.clients.events import NotDelivered
@@ -34,6 +35,7 @@ EXPECTED = (
     AlreadyRunningError,
     FolderInUse,
     ItemsUnknown,
+    KafkaException,
     MissingPartError,
     NotDelivered,
     NotReadyError,

@@ -4,6 +4,7 @@ Serving needs none of it: versions lie in folders, aliases in Redis. So a regist
 new versions, and nothing else.
 """
 
+import logging
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,7 +69,9 @@ class MlflowRecords:
     def point(self, alias: str, model: ModelId) -> None:
         """See `Records.point`."""
         try:
-            self._client.set_registered_model_alias(model.name, alias, self._number_of(model))
+            number = self._number_of(model)
+            if number is not None:  # the counters that every stack begins with were never recorded
+                self._client.set_registered_model_alias(model.name, alias, number)
         except Exception as error:  # noqa: BLE001  (the alias has moved all the same)
             _log.warning("alias_not_shown_in_mlflow", alias=alias, model=str(model), problem=str(error))
 
@@ -80,17 +83,19 @@ class MlflowRecords:
             metadata.name, folder.resolve().as_uri(), tags={_VERSION: metadata.version, **_tags(metadata)}
         )
 
-    def _number_of(self, model: ModelId) -> str:
+    def _number_of(self, model: ModelId) -> str | None:
         found = self._client.search_model_versions(
             f"name = '{model.name}' and tag.`{_VERSION}` = '{model.version}'"
         )
-        return str(found[0].version)
+        return str(found[0].version) if found else None
 
     @property
     def _client(self) -> Any:
         if self._opened is None:
             from mlflow.tracking import MlflowClient  # takes seconds, and only those who register need it
 
+            for name in ("mlflow", "alembic"):  # they tell of each table that they make
+                logging.getLogger(name).setLevel(logging.WARNING)
             self._opened = MlflowClient(self._uri, self._uri)
         return self._opened
 
