@@ -84,12 +84,12 @@ def test_a_corrupt_batch_stops_the_worker_until_an_operator_decides(flow, load):
             load.produce(1_000)
             flow.wait_settled()
             producer = Producer({"bootstrap.servers": flow.settings.kafka_bootstrap})
-            producer.produce("batches.user", b"not Arrow", partition=2)
+            producer.produce("batches.user", b"not Arrow", partition=1)
             assert producer.flush(30) == 0
             load.produce(1_000)
             wait_until(lambda: workers.restarts("features-0") >= 2, "the worker ends again and again")
-            assert "user[2]" in flow.behind()
-        place = re.search(r"batches\.user:2:\d+", flow.log("features-0"))[0]
+            assert "user[1]" in flow.behind()
+        place = re.search(r"batches\.user:1:\d+", flow.log("features-0"))[0]
         with flow.workers({"EDDYLINE_FEATURES_SKIP": place}, features=1):
             flow.wait_settled()
     assert load.differences() == []

@@ -18,7 +18,8 @@ from redis import Redis
 pytestmark = pytest.mark.integration
 
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
-NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER")}
+KINDS = ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")
+NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in KINDS}
 DEADLINE_S = 120
 
 
