@@ -175,7 +175,12 @@ def test_a_request_is_ranked_over_both_front_doors_and_becomes_an_exposure(stack
         "limit": 3,
     }
     consumer = Consumer(
-        {"bootstrap.servers": status["kafka"], "group.id": "outside", "auto.offset.reset": "earliest"}
+        {
+            "bootstrap.servers": status["kafka"],
+            "group.id": "outside",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
     )
     consumer.subscribe(["rank.responses", "exposures"])
     with httpx.Client(base_url=status["http"], timeout=30) as client:
@@ -240,7 +245,12 @@ def test_bad_bytes_become_dead_letters_with_a_reason(stack: Stack) -> None:
         producer.produce("events", payload, b"bad")
     assert producer.flush(30) == 0
     consumer = Consumer(
-        {"bootstrap.servers": status["kafka"], "group.id": "outside-dead", "auto.offset.reset": "earliest"}
+        {
+            "bootstrap.servers": status["kafka"],
+            "group.id": "outside-dead",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
     )
     consumer.subscribe(["events.dead-letter"])
     letters: dict[bytes, dict[str, bytes]] = {}

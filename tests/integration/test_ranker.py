@@ -176,7 +176,7 @@ def test_a_request_over_http_is_ranked_by_triton_and_leaves_rows_and_a_ready_tim
                 found = [
                     row for row in decode_served(message.value()).to_pylist() if row["user_id"] == user_id
                 ]
-                assert not found or message.partition() == partition_of(user_id, 4)
+                assert not found or message.partition() == partition_of(user_id, Settings().batch_partitions)
                 rows += found
     assert (answer["model"]["name"], answer["degraded"]) == ("counters", [])
     positions = {row["item_id"]: row["position"] for row in rows}
