@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.paced import paced_producer
 from benchmarks.report import Figure
 from benchmarks.stack import RunningStack, running_stack
+from benchmarks.throughput import wait_until_covered
 from benchmarks.workload import Workload, produce
 from feature_store.catalog import load_catalog
 from feature_store.settings import Settings
@@ -27,10 +28,11 @@ WORLD = Workload(events=200_000, users=2_000, items=5_000)
 def measure() -> list[Figure]:
     """Figures for 24, 100 and 500 candidates, quiet and while 20 k events/s are ingested."""
     with running_stack(EDDYLINE_MODEL="reference") as stack:
-        settings = Settings(kafka_bootstrap=stack.kafka)
+        settings = Settings(kafka_bootstrap=stack.kafka, redis_url=stack.redis, home=stack.home)
         now_ms = time.time_ns() // 1_000_000
         produce(settings, WORLD.items_json(now_ms))
         produce(settings, WORLD.events_json(now_ms - 60_000))
+        wait_until_covered(settings)
         figures = [figure for size in SIZES for figure in _compare(stack, size, "")]
         with paced_producer(settings, WORLD, rate=20_000):
             figures += [

@@ -62,6 +62,7 @@ has_java_17() {
 
 missing_packages() {
     have redis-server || echo redis-server
+    case "$(/sbin/ldconfig -p)" in *libgomp.so.1*) ;; *) echo libgomp1 ;; esac # LightGBM's wheel brings none
     have prometheus || echo prometheus
     have prometheus-alertmanager || have alertmanager || echo prometheus-alertmanager
     [ -x .venv/bin/python ] || can_make_environment || echo python3 python3-venv
