@@ -1,6 +1,6 @@
 """What was served, as something to check: the features of a request, and which rows they were read from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ class ServedCase:
     Attributes
     ----------
     features : (n, u + k) float32 as the model read them
-    marks : view, or ``view[i]`` -> the version of the row that each candidate's features come from
+    marks : of the rows that the candidates' features come from
     """
 
     request_id: str
@@ -25,7 +25,7 @@ class ServedCase:
     item_ids: list[str]
     finalize_time_ms: int
     features: NDArray[np.float32]
-    marks: Mapping[str, RowMarks]
+    marks: RowMarks
 
 
 def cases_of(rows: pa.RecordBatch, fingerprint: str) -> Iterator[ServedCase]:
@@ -53,12 +53,12 @@ def _case(rows: pa.RecordBatch) -> ServedCase:
     )
 
 
-def _marks(column: pa.Array) -> dict[str, RowMarks]:
-    if pa.types.is_null(column.type):
-        return {}
-    names = [column.type.field(i).name for i in range(column.type.num_fields)]
-    marks = {}
-    for name, mark in zip(names, column.flatten(), strict=True):
-        partition, row_offset = (part.to_numpy() for part in mark.flatten())
-        marks[name] = RowMarks(partition, row_offset)
-    return marks
+def _marks(column: pa.Array) -> RowMarks:
+    names, marks = (), []
+    if not pa.types.is_null(column.type):
+        names = tuple(column.type.field(i).name for i in range(column.type.num_fields))
+        marks = [mark.flatten() for mark in column.flatten()]
+    partition, row_offset = (
+        np.array([mark[i].to_numpy() for mark in marks]).reshape(len(names), len(column)) for i in range(2)
+    )
+    return RowMarks(names, partition, row_offset)

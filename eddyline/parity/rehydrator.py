@@ -77,13 +77,14 @@ class Rehydrator:
         self._rows.rows = {}
         read = self._hydrate(case).rows_read
         asked = {one.view: one for one in self._rows.asked}
+        marked = dict(zip(case.marks.names, case.marks.row_offset, strict=True))
         needed = []
         for rows in read:
             ids = asked[self._catalog.view(rows.view).fingerprint].entity_ids
             offsets = np.full(len(ids) + 1, NO_ROW, np.int64)
-            for name, places in zip(rows.marks(), rows.index.T, strict=True):
-                if name in case.marks:
-                    offsets[places] = case.marks[name].row_offset
+            for name, places in zip(rows.names, rows.index.T, strict=True):
+                if name in marked:
+                    offsets[places] = marked[name]
             versions = [
                 RowVersion(rows.view, partition, entity_id, offset)
                 for partition, entity_id, offset in zip(

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ SERVED_FIELDS: tuple[pa.Field, ...] = (
 """Columns in order. Where the type is null it depends on the model: ``heads`` is a struct of float32,
 ``features`` a fixed-size list of float32 and ``ids`` one of int64 (53-bit hashes are no float32),
 ``row_marks`` a struct by entity of (partition int32, row_offset int64). ``position`` and ``propensity``
-are null where the item was scored, not served."""
+are null where the item was scored, not served; ``features``, ``ids`` and ``row_marks`` where the model's
+inputs are not logged."""
 
 _NAMES = frozenset(column.name for column in SERVED_FIELDS)
 
@@ -63,21 +65,23 @@ NOT_SERVED = -1
 
 @dataclass(frozen=True, slots=True)
 class RowMarks:
-    """Which rows of one entity a request's features were read from.
+    """Which versions of the rows the model's inputs of f candidates were read from.
 
     Attributes
     ----------
-    partition : (n,) int32, −1 where the entity has no row
-    row_offset : (n,) int64 offset of the batch that the row was last folded with, −1 where it has none
+    names : m entities, ``name[i]`` for the i-th row where a candidate may have several
+    partition : (m, f) int32, −1 where the entity has no row
+    row_offset : (m, f) int64 offset of the batch that the row was last folded with, −1 where it has none
     """
 
+    names: tuple[str, ...]
     partition: NDArray[np.int32]
     row_offset: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class ServedRequest:
-    """The scored candidates of one request, n rows.
+    """The scored candidates of one request, n rows; f of them, at ``detailed``, with what the model read.
 
     Attributes
     ----------
@@ -86,10 +90,10 @@ class ServedRequest:
     heads : head -> (n,) float32; empty where no model answered
     propensity : (n,) float64, read where served
     model_version : ``<name>:<version>``
-    features : (n, u + k) float32 as the model read them: the user's columns, then the candidate's
-    ids : (n, m) int64 as the model read them
-    row_marks : entity -> marks; one entry per row read where a candidate has several
-    sampled : whether features of candidates that were not served are logged too
+    sampled : whether candidates that were not served are detailed, too
+    features : (f, u + k) float32 as the model read them: the user's columns, then the candidate's
+    ids : (f, m) int64 as the model read them
+    row_marks : of the rows read for them
     """
 
     request_id: str
@@ -110,11 +114,18 @@ class ServedRequest:
     sampled: bool
     features: NDArray[np.float32]
     ids: NDArray[np.int64]
-    row_marks: Mapping[str, RowMarks]
+    row_marks: RowMarks
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        return len(self.item_ids)
+    @property
+    def detailed(self) -> NDArray[np.intp]:
+        """(f,) the rows that ``features``, ``ids`` and ``row_marks`` belong to."""
+        return detailed(self.position, self.sampled)
+
+
+def detailed(position: NDArray[np.int32], sampled: bool) -> NDArray[np.intp]:
+    """Rows that are logged with what the model read: the served ones, or all of a sampled request."""
+    return np.flatnonzero((position != NOT_SERVED) | sampled)
 
 
 def encode_served(requests: Sequence[ServedRequest]) -> list[bytes]:
@@ -151,104 +162,112 @@ def decode_served(payload: bytes) -> pa.RecordBatch:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some rows of a request: with features (served, or all of a sampled request), or without."""
+    """Some rows of a request: the detailed ones, or the others."""
 
     request: ServedRequest
     index: NDArray[np.intp]
-    with_features: bool
+    with_details: bool
 
     @property
     def layout(self) -> Hashable:
         """Parts of equal layouts fit into one message."""
         request = self.request
-        widths = (request.features.shape[1], request.ids.shape[1]) if self.with_features else None
-        return tuple(request.heads), widths, tuple(request.row_marks)
+        if not self.with_details:
+            return (tuple(request.heads),)
+        return tuple(request.heads), request.features.shape[1], request.ids.shape[1], request.row_marks.names
 
 
 def _parts(request: ServedRequest) -> list[_Part]:
-    with_features = (request.position != NOT_SERVED) | request.sampled
-    return [
-        _Part(request, np.flatnonzero(chosen), full)
-        for chosen, full in ((with_features, True), (~with_features, False))
-        if chosen.any()
-    ]
+    full = request.detailed
+    others = np.ones(len(request.item_ids), np.bool_)
+    others[full] = False
+    parts = _Part(request, full, True), _Part(request, np.flatnonzero(others), False)
+    return [part for part in parts if len(part.index)]
 
 
 def _rows(parts: Sequence[_Part]) -> pa.RecordBatch:
     """The rows of parts of one layout: each column is made once for all of them."""
-    requests, lengths = [part.request for part in parts], [len(part.index) for part in parts]
-    n, full = sum(lengths), parts[0].with_features
+    requests = [part.request for part in parts]
+    columns = _rows_columns(parts) | _request_columns(requests, [len(part.index) for part in parts])
+    columns |= _details(requests) if parts[0].with_details else dict.fromkeys(_DETAILS)
+    n = len(columns["position"])
+    arrays = [pa.nulls(n) if columns[field.name] is None else columns[field.name] for field in SERVED_FIELDS]
+    return pa.RecordBatch.from_arrays(arrays, names=[field.name for field in SERVED_FIELDS])
+
+
+def _rows_columns(parts: Sequence[_Part]) -> dict[str, pa.Array]:
+    """What differs from row to row."""
+    starts = accumulate((len(part.request.item_ids) for part in parts), initial=0)
+    rows = np.concatenate([start + part.index for start, part in zip(starts, parts, strict=False)])
+    item_ids = list(chain.from_iterable(part.request.item_ids for part in parts))
 
     def of_rows(column: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part.request, column)[part.index] for part in parts])
-
-    def of_requests(column: str) -> pa.Array:
-        values = pa.array([getattr(request, column) for request in requests])
-        return values.take(pa.array(np.repeat(np.arange(len(requests)), lengths)))
+        return np.concatenate([getattr(part.request, column) for part in parts]).take(rows)
 
     position = of_rows("position")
-    columns: dict[str, pa.Array] = {
-        "request_id": of_requests("request_id"),
-        "user_id": of_requests("user_id"),
-        "item_id": pa.array(
-            [part.request.item_ids[i] for part in parts for i in part.index.tolist()], pa.string()
-        ),
-        "surface": _words([request.surface for request in requests], lengths),
+    heads = {
+        name: np.concatenate([part.request.heads[name] for part in parts]).take(rows)
+        for name in parts[0].request.heads
+    }
+    return {
+        "item_id": pa.array(list(map(item_ids.__getitem__, rows.tolist())), pa.string()),
         "position": pa.array(position, pa.int32(), mask=position == NOT_SERVED),
         "raw_score": pa.array(of_rows("raw_score"), pa.float64()),
         "nudge": pa.array(of_rows("nudge"), pa.float64()),
         "published_score": pa.array(of_rows("published_score"), pa.float64()),
-        "heads": _heads(parts, n),
         "propensity": pa.array(of_rows("propensity"), pa.float64(), mask=position == NOT_SERVED),
-        "policy": _words([request.policy for request in requests], lengths),
-        "assignments": pa.concat_arrays(
-            [_assignments(tuple(part.request.assignments.items()), len(part.index)) for part in parts]
-        ),
-        "model_version": _words([request.model_version for request in requests], lengths),
-        "fingerprint": _words([request.fingerprint for request in requests], lengths),
-        "served_time_ms": of_requests("served_time_ms"),
-        "finalize_time_ms": of_requests("finalize_time_ms"),
-        "sampled": of_requests("sampled"),
-        "features": _lists(of_rows("features"), pa.float32()) if full else pa.nulls(n),
-        "ids": _lists(of_rows("ids"), pa.int64()) if full else pa.nulls(n),
-        "row_marks": _row_marks(parts, n),
+        "heads": _struct({name: pa.array(head, pa.float32()) for name, head in heads.items()}),
     }
-    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _words(of_part: Sequence[str], lengths: Sequence[int]) -> pa.Array:
-    """Dictionary-encoded: the word of each part, once per row of it."""
-    words = {word: code for code, word in enumerate(dict.fromkeys(of_part))}
-    codes = np.array([words[word] for word in of_part], np.int32)
-    return pa.DictionaryArray.from_arrays(np.repeat(codes, lengths), pa.array(list(words)))
+def _request_columns(requests: Sequence[ServedRequest], lengths: Sequence[int]) -> dict[str, pa.Array]:
+    """What all rows of a request share."""
+    of_request = pa.array(np.repeat(np.arange(len(requests)), lengths))
+
+    def repeated(column: str) -> pa.Array:
+        return pa.array([getattr(request, column) for request in requests]).take(of_request)
+
+    def words(column: str) -> pa.Array:
+        values = pa.array([getattr(request, column) for request in requests])
+        return values.dictionary_encode().take(of_request)
+
+    plain = ("request_id", "user_id", "served_time_ms", "finalize_time_ms", "sampled")
+    repeating = ("surface", "policy", "model_version", "fingerprint")
+    assignments = [
+        _assignments(tuple(request.assignments.items()), n)
+        for request, n in zip(requests, lengths, strict=True)
+    ]
+    return {
+        **{column: repeated(column) for column in plain},
+        **{column: words(column) for column in repeating},
+        "assignments": pa.concat_arrays(assignments),
+    }
 
 
-def _heads(parts: Sequence[_Part], n: int) -> pa.Array:
-    names = list(parts[0].request.heads)
-    if not names:
-        return pa.nulls(n)
-    heads = [np.concatenate([part.request.heads[name][part.index] for part in parts]) for name in names]
-    return pa.StructArray.from_arrays([pa.array(head, pa.float32()) for head in heads], names)
+_DETAILS = ("features", "ids", "row_marks")
+
+
+def _details(requests: Sequence[ServedRequest]) -> dict[str, pa.Array | None]:
+    """What the model read for the detailed rows, and from which rows of state."""
+    partition = np.concatenate([request.row_marks.partition for request in requests], axis=1)
+    row_offset = np.concatenate([request.row_marks.row_offset for request in requests], axis=1)
+    marks = {
+        name: _struct({"partition": pa.array(partition[i]), "row_offset": pa.array(row_offset[i])})
+        for i, name in enumerate(requests[0].row_marks.names)
+    }
+    return {
+        "features": _lists(np.concatenate([request.features for request in requests]), pa.float32()),
+        "ids": _lists(np.concatenate([request.ids for request in requests]), pa.int64()),
+        "row_marks": _struct(marks),
+    }
+
+
+def _struct(columns: Mapping[str, pa.Array]) -> pa.Array | None:
+    return pa.StructArray.from_arrays(list(columns.values()), list(columns)) if columns else None
 
 
 def _lists(values: NDArray[np.float32] | NDArray[np.int64], kind: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), kind), values.shape[1])
-
-
-def _row_marks(parts: Sequence[_Part], n: int) -> pa.Array:
-    names = list(parts[0].request.row_marks)
-    if not names:
-        return pa.nulls(n)
-    return pa.StructArray.from_arrays([_marks(parts, name) for name in names], names)
-
-
-def _marks(parts: Sequence[_Part], name: str) -> pa.Array:
-    marks = [(part.request.row_marks[name], part.index) for part in parts]
-    partition = np.concatenate([mark.partition[index] for mark, index in marks])
-    row_offset = np.concatenate([mark.row_offset[index] for mark, index in marks])
-    return pa.StructArray.from_arrays(
-        [pa.array(partition, pa.int32()), pa.array(row_offset, pa.int64())], ["partition", "row_offset"]
-    )
 
 
 @lru_cache(1024)

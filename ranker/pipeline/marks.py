@@ -1,6 +1,8 @@
 """Which versions of the rows a request has read: kept as read, spread over the candidates when logged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -28,13 +30,27 @@ class RowsRead:
         """The same for the candidates at ``index``."""
         return replace(self, index=self.index[index])
 
-    def marks(self) -> dict[str, RowMarks]:
-        """(n,) marks under the view's name, ``view[i]`` where a candidate may have several rows."""
-        offsets = np.append(self.row_offset, -1)
-        partitions = np.where(offsets < 0, -1, np.append(self.partition, -1)).astype(np.int32)
+    @property
+    def names(self) -> list[str]:
+        """The view's name, or ``view[i]`` where a candidate may have several rows."""
         width = self.index.shape[1]
-        names = [self.view] if width == 1 else [f"{self.view}[{i}]" for i in range(width)]
-        return {
-            name: RowMarks(partitions[places], offsets[places])
-            for name, places in zip(names, self.index.T, strict=True)
-        }
+        return [self.view] if width == 1 else [f"{self.view}[{i}]" for i in range(width)]
+
+
+def row_marks(rows_read: Sequence[RowsRead], index: Index) -> RowMarks:
+    """The marks of the candidates at ``index``, of all views by one look-up."""
+    if not rows_read:
+        return RowMarks((), np.empty((0, len(index)), np.int32), np.empty((0, len(index)), np.int64))
+    none = (np.array([-1], np.int32), np.array([-1]))
+    partition = np.concatenate([part for rows in rows_read for part in (rows.partition, none[0])])
+    row_offset = np.concatenate([part for rows in rows_read for part in (rows.row_offset, none[1])])
+    starts = accumulate((len(rows.row_offset) + 1 for rows in rows_read), initial=0)
+    places = np.concatenate(
+        [rows.index.take(index, axis=0).T + start for rows, start in zip(rows_read, starts, strict=False)]
+    )
+    offsets = row_offset.take(places)
+    return RowMarks(
+        names=tuple(name for rows in rows_read for name in rows.names),
+        partition=np.where(offsets < 0, np.int32(-1), partition.take(places)),
+        row_offset=offsets,
+    )

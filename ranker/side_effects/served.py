@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from feature_store.schema.ids import partition_of
-from feature_store.schema.served import NOT_SERVED, ServedRequest, encode_served
+from feature_store.schema.served import NOT_SERVED, ServedRequest, detailed, encode_served
+from ranker.pipeline.marks import row_marks
 from ranker.side_effects.answer import Answer
 
 
@@ -62,7 +63,8 @@ def served_request(answer: Answer) -> ServedRequest:
     position[slate.order] = np.arange(len(slate.order), dtype=np.int32)
     propensity = np.zeros(len(batch))
     propensity[slate.order] = slate.propensities
-    user = np.broadcast_to(features.user, (len(batch), features.user.shape[1]))
+    full = detailed(position, query.sampled)
+    user = np.broadcast_to(features.user, (len(full), features.user.shape[1]))
     return ServedRequest(
         request_id=query.request_id,
         user_id=query.user_id,
@@ -80,8 +82,8 @@ def served_request(answer: Answer) -> ServedRequest:
         served_time_ms=answer.served_time_ms,
         finalize_time_ms=query.finalize_time_ms,
         sampled=query.sampled,
-        features=np.concatenate((user, features.candidates), axis=1),
-        ids=features.ids,
+        features=np.concatenate((user, features.candidates[full]), axis=1),
+        ids=features.ids[full],
         assignments=outcome.assignments,
-        row_marks={name: mark for rows in features.rows_read for name, mark in rows.marks().items()},
+        row_marks=row_marks(features.rows_read, full),
     )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from feature_store.schema.ids import hash53, partition_of
+from ranker.pipeline.marks import row_marks
 from tests.unit.ranker.world import NOW_MS, PARTITIONS, SERVICE, World
 
 
@@ -73,15 +74,23 @@ def test_marks_say_which_version_of_each_row_was_read():
     world.item("a", creator_id="c1", attributes={"genres": ["drama", "noir"]})
     world.row("item", "a")
     world.row("user|genres", "u1|noir")
-    marks = {
-        name: mark for rows in hydrated(world, ["a", "b"]).rows_read for name, mark in rows.marks().items()
-    }
-    assert marks["item"].row_offset.tolist() == [3, -1]
-    assert marks["item"].partition.tolist() == [partition_of("a", PARTITIONS), -1]
-    assert marks["user|genres[0]"].row_offset.tolist() == [-1, -1]
-    assert marks["user|genres[1]"].row_offset.tolist() == [3, -1]
-    assert marks["user|genres[1]"].partition.tolist() == [partition_of("u1", PARTITIONS), -1]
-    assert marks["user"].row_offset.tolist() == [-1, -1]
+    marks = row_marks(hydrated(world, ["a", "b"]).rows_read, np.array([0, 1]))
+    offsets = dict(zip(marks.names, marks.row_offset.tolist(), strict=True))
+    partitions = dict(zip(marks.names, marks.partition.tolist(), strict=True))
+    assert offsets["item"] == [3, -1]
+    assert partitions["item"] == [partition_of("a", PARTITIONS), -1]
+    assert offsets["user|genres[0]"] == [-1, -1]
+    assert offsets["user|genres[1]"] == [3, -1]
+    assert partitions["user|genres[1]"] == [partition_of("u1", PARTITIONS), -1]
+    assert offsets["user"] == [-1, -1]
+
+
+def test_marks_are_those_of_the_candidates_that_are_asked_for():
+    world = World()
+    world.item("a")
+    world.row("item", "b")
+    marks = row_marks(hydrated(world, ["a", "b", "c"]).rows_read, np.array([2, 1]))
+    assert marks.row_offset[marks.names.index("item")].tolist() == [-1, 3]
 
 
 def test_everything_is_finalized_for_the_moment_that_the_request_names():

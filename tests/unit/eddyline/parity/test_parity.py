@@ -105,10 +105,8 @@ def test_a_batch_that_is_not_what_was_folded_makes_the_features_of_its_entities_
 
 def test_rows_read_as_if_from_another_batch_are_not_taken_for_verified() -> None:
     def later(case: ServedCase) -> ServedCase:
-        marks = {
-            view: replace(mark, row_offset=np.where(mark.row_offset < 0, -1, mark.row_offset + 100))
-            for view, mark in case.marks.items()
-        }
+        offsets = case.marks.row_offset
+        marks = replace(case.marks, row_offset=np.where(offsets < 0, -1, offsets + 100))
         return replace(case, marks=marks)
 
     found = verdicts(deployment(), later)

@@ -8,7 +8,7 @@ import pytest
 
 from feature_store.schema.batches import write_ipc
 from feature_store.schema.requests import Assignment
-from feature_store.schema.served import SERVED_FIELDS, decode_served, encode_served
+from feature_store.schema.served import SERVED_FIELDS, RowMarks, decode_served, encode_served
 from tests.oracles.exposures import Answer
 from tests.unit.streams.processors.join_messages import served_request
 
@@ -52,14 +52,21 @@ def test_candidates_that_were_not_served_come_without_features_in_a_message_of_t
     assert served.column("item_id").to_pylist() == ["a", "b"]
     [row] = scored.to_pylist()
     assert (row["item_id"], row["position"], row["propensity"]) == ("c", None, None)
-    assert (row["features"], row["ids"], row["heads"]) == (None, None, {"click": 0.0, "like": 0.0})
+    assert (row["features"], row["ids"], row["row_marks"]) == (None, None, None)
+    assert row["heads"] == {"click": 0.0, "like": 0.0}
 
 
 def test_a_sampled_request_has_the_features_of_every_candidate() -> None:
-    [rows] = map(decode_served, encode_served([replace(REQUEST, sampled=True)]))
+    features = np.arange(9, dtype=np.float32).reshape(3, 3)
+    marks = RowMarks(("item",), np.zeros((1, 3), np.int32), np.array([[4, 5, 6]]))
+    sampled = replace(
+        REQUEST, sampled=True, features=features, ids=np.zeros((3, 1), np.int64), row_marks=marks
+    )
+    [rows] = map(decode_served, encode_served([sampled]))
     assert rows.column("position").to_pylist() == [0, 1, None]
     assert rows.column("features").null_count == 0
-    assert rows.column("features").flatten().to_numpy().dtype == np.float32
+    assert rows.column("features").flatten().to_numpy().tolist() == features.reshape(-1).tolist()
+    assert [mark["item"]["row_offset"] for mark in rows.column("row_marks").to_pylist()] == [4, 5, 6]
 
 
 def test_requests_of_one_layout_share_a_message_and_others_do_not() -> None:

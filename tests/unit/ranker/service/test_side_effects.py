@@ -56,7 +56,8 @@ def rows_of(log: LogInMemory) -> list[dict]:
 def test_every_scored_candidate_is_logged_and_only_served_ones_with_features():
     world, log = World(), LogInMemory()
     ids = world.announce(5)
-    world.row("item", "i2", impression_count_total=[4.0])
+    for item in ids:
+        world.row("item", item)
     one = answer(world, ids, limit=2)
     ServedRows(log, PARTITIONS).apply([one])
     rows = {row["item_id"]: row for row in rows_of(log)}
@@ -65,7 +66,7 @@ def test_every_scored_candidate_is_logged_and_only_served_ones_with_features():
     served = [one.outcome.batch.item_ids[place] for place in one.outcome.slate.order.tolist()]
     for item, row in rows.items():
         assert row["position"] == (served.index(item) if item in served else None)
-        assert (row["features"] is not None) == (item in served)
+        assert all((row[read] is not None) == (item in served) for read in ("features", "ids", "row_marks"))
         assert row["propensity"] == (1.0 if item in served else None)
         assert (row["model_version"], row["policy"]) == ("ranker:7", "test/1")
         assert row["published_score"] == row["raw_score"] + row["nudge"]
@@ -74,7 +75,7 @@ def test_every_scored_candidate_is_logged_and_only_served_ones_with_features():
     expected = np.concatenate((features.user[0], features.candidates[place])).tolist()
     assert rows[served[0]]["features"] == expected
     assert rows[served[0]]["ids"] == features.ids[place].tolist()
-    assert rows["i2"]["row_marks"]["item"]["row_offset"] == 3
+    assert rows[served[0]]["row_marks"]["item"]["row_offset"] == 3
 
 
 def test_an_empty_answer_leaves_no_row_and_does_not_replace_the_ready_timeline():

@@ -47,6 +47,7 @@ def served_request(answer: Answer, heads: tuple[str, ...] = ("click",), width: i
     position = np.arange(n, dtype=np.int32)
     position[len(answer.items) :] = NOT_SERVED
     score = np.linspace(1, 0, n)
+    served = len(answer.items)
     return ServedRequest(
         request_id=answer.request,
         user_id=answer.user,
@@ -64,9 +65,9 @@ def served_request(answer: Answer, heads: tuple[str, ...] = ("click",), width: i
         served_time_ms=answer.time_ms,
         finalize_time_ms=answer.time_ms,
         sampled=False,
-        features=np.arange(n * width, dtype=np.float32).reshape(n, width) + answer.time_ms,
-        ids=np.arange(n, dtype=np.int64).reshape(n, 1),
-        row_marks={"item": RowMarks(np.zeros(n, np.int32), np.arange(n, dtype=np.int64))},
+        features=np.arange(served * width, dtype=np.float32).reshape(served, width) + answer.time_ms,
+        ids=np.arange(served, dtype=np.int64).reshape(served, 1),
+        row_marks=RowMarks(("item",), np.zeros((1, served), np.int32), np.arange(served).reshape(1, served)),
     )
 
 
