@@ -26,6 +26,13 @@ class RowFetcher:
     def __init__(self, store: RowReader) -> None:
         self._store = store
 
+    def stored(
+        self, wanted: Mapping[FeatureView, tuple[Sequence[str], Sequence[int] | int]]
+    ) -> dict[FeatureView, list[bytes | None]]:
+        """The rows as they are stored, in the order of the ids; parameters as for :meth:`fetch`."""
+        reads = [RowsOf(view.fingerprint, ids, partitions) for view, (ids, partitions) in wanted.items()]
+        return dict(zip(wanted, self._store.read(reads), strict=True))
+
     def fetch(
         self, wanted: Mapping[FeatureView, tuple[Sequence[str], Sequence[int] | int]]
     ) -> dict[FeatureView, Float64]:
@@ -35,6 +42,4 @@ class RowFetcher:
         ----------
         wanted : view -> ids, and the batch partition of each id (or one for all)
         """
-        reads = [RowsOf(view.fingerprint, ids, partitions) for view, (ids, partitions) in wanted.items()]
-        stored = self._store.read(reads)
-        return {view: decode_rows(view, rows) for view, rows in zip(wanted, stored, strict=True)}
+        return {view: decode_rows(view, rows) for view, rows in self.stored(wanted).items()}

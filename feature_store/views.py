@@ -1,7 +1,7 @@
 """Features as declared data, the rows that hold their state, and the columns that a model reads."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +60,11 @@ class FeatureView:
         """12 hex characters of everything that changes what a row means."""
         definition = (self.name, self.entity, [(f.name, repr(f.source), f.default) for f in self.features])
         return hashlib.blake2b(repr(definition).encode(), digest_size=6).hexdigest()
+
+    @cached_property
+    def layout(self) -> Hashable:
+        """What a row means; views of equal layouts can be finalized together, whatever their entity."""
+        return tuple((f.name, f.source, f.default) for f in self.features)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

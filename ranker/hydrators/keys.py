@@ -80,15 +80,17 @@ class UserTextKeys:
 def distinct_numbers(numbers: Int64, vocabulary: int) -> tuple[Index, Int64]:
     """The distinct numbers except 0, and the place of each of (n, w) among them, their count for 0.
 
-    By marking a table of ``vocabulary`` places, which is quicker than sorting.
+    Each number points to its last occurrence in a table of ``vocabulary`` places of which only those are
+    touched: quicker than sorting, and no dearer for a large vocabulary.
     """
-    occurs = np.zeros(vocabulary, np.bool_)
-    occurs[numbers] = True
-    occurs[0] = False
-    distinct = np.flatnonzero(occurs)
-    place = np.full(vocabulary, len(distinct))
-    place[distinct] = np.arange(len(distinct))
-    return distinct, place[numbers]
+    flat = numbers.reshape(-1)
+    last = np.empty(vocabulary, np.int64)
+    last[flat] = np.arange(len(flat))
+    last_of = last.take(flat)
+    chosen = (last_of == np.arange(len(flat))) & (flat != 0)
+    place = np.cumsum(chosen) - 1
+    distinct = flat[chosen]
+    return distinct, np.where(flat == 0, len(distinct), place.take(last_of)).reshape(numbers.shape)
 
 
 def combined_attribute(entity: str) -> str | None:

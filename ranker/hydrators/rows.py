@@ -7,9 +7,10 @@ import numpy as np
 
 from feature_store.catalog import Catalog
 from feature_store.fetcher import RowFetcher
+from feature_store.online.rows import decode_rows
 from feature_store.schema.ids import partition_of
 from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
-from ranker.hydrators.columns import ViewColumns, gather
+from ranker.hydrators.columns import RowOffsets, Stored, ViewColumns, alike
 from ranker.hydrators.ids import IdColumns, attribute_width
 from ranker.hydrators.keys import Keys, User, combined_attribute, key_maker
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
@@ -69,6 +70,7 @@ class RowHydrator:
             [ViewColumns(catalog.view(view), *zip(*wanted, strict=True)) for view, wanted in by_view.items()]
             for by_view in (_by_view(service.user), _by_view(service.candidate))
         )
+        self._alike = alike(self._views)
         self._keys = [key_maker(columns.view.entity, items) for columns in self._views]
         attributes = _attributes(service.candidate)
         self._attributes = np.array(list(attributes.values()), np.intp)
@@ -85,30 +87,40 @@ class RowHydrator:
         }
         for columns, each in zip(self._views, keys, strict=True):
             wanted[columns.view] = (each.ids, each.partitions.tolist())
-        found = self._fetcher.fetch(wanted)
-        return self._features(query, batch, keys, [found[view] for view in wanted])
+        stored = list(self._fetcher.stored(wanted).values())
+        mine = len(self._user_views)
+        found = [decode_rows(view, rows) for view, rows in zip(self._user_views, stored[:mine], strict=True)]
+        return self._features(query, batch, keys, found, stored[mine:])
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
         """The features of a user and of items to whom nothing has happened."""
         keys = [Keys([], np.zeros((len(batch), 1), np.int64), np.empty(0, np.int32)) for _ in self._keys]
         found = [view.blank_rows(1) for view in self._user_views]
-        found += [columns.view.blank_rows(0) for columns in self._views]
-        return self._features(query, batch, keys, found)
+        return self._features(query, batch, keys, found, [() for _ in self._keys])
 
     def _features(
-        self, query: Query, batch: CandidateBatch, keys: Sequence[Keys], found: Sequence[Float64]
+        self,
+        query: Query,
+        batch: CandidateBatch,
+        keys: Sequence[Keys],
+        user_rows: Sequence[Float64],
+        stored: Sequence[Stored],
     ) -> Features:
-        """From what was read: rows of the user's views, then of the candidates' views."""
-        seen, blocked, *user_rows = found[: len(self._user_views)]
-        rows = found[len(self._user_views) :]
+        """From what was read: one row of each of the user's views, and rows of the candidates' views."""
+        seen, blocked, *rows = user_rows
+        candidates = self._attribute_columns(batch)
+        offsets: RowOffsets = {}
+        index = [each.index for each in keys]
+        for views in self._alike:
+            offsets |= views.fill(candidates, index, stored, query.finalize_time_ms)
         return Features(
-            user=self._user_columns(user_rows, query.finalize_time_ms),
-            candidates=self._candidate_columns(batch, keys, rows, query.finalize_time_ms),
+            user=self._user_columns(rows, query.finalize_time_ms),
+            candidates=candidates,
             ids=self._ids.read(query.user_id, batch),
             seen=_held(seen, self._user_views[0].state_of(SEEN.column), skip=1),
             blocked_creators=_held(blocked, self._user_views[1].state_of(BLOCKED.column), skip=0),
-            rows_read=self._rows_read(query, len(batch), keys, user_rows, rows),
-            age_ms=_age_ms(user_rows, query.finalize_time_ms),
+            rows_read=(*self._user_rows_read(query, len(batch), rows), *self._rows_read(keys, offsets)),
+            age_ms=_age_ms(rows, query.finalize_time_ms),
         )
 
     def _user_of(self, query: Query) -> User:
@@ -120,34 +132,26 @@ class RowHydrator:
             user[:, columns.places] = columns.read(one, now_ms)
         return user
 
-    def _candidate_columns(
-        self, batch: CandidateBatch, keys: Sequence[Keys], rows: Sequence[Float64], now_ms: int
-    ) -> Float32:
+    def _attribute_columns(self, batch: CandidateBatch) -> Float32:
+        """(n, k) with the attributes in their places, the others to be filled."""
         candidates = np.empty((len(batch), len(self._service.candidate)), np.float32)
-        for columns, each, found in zip(self._views, keys, rows, strict=True):
-            values = columns.read(found, now_ms)
-            candidates[:, columns.places] = gather(values, columns.of_none, each.index)
         numbers = self._items.attribute_numbers(batch.rows)
         candidates[:, self._attributes] = np.where(np.isnan(numbers), self._attribute_defaults, numbers)
         return candidates
 
-    def _rows_read(
-        self,
-        query: Query,
-        n: int,
-        keys: Sequence[Keys],
-        user_rows: Sequence[Float64],
-        rows: Sequence[Float64],
-    ) -> tuple[RowsRead, ...]:
-        user = self._user_of(query)
-        mine = Keys([user.user_id], np.zeros((n, 1), np.int64), np.array([user.partition], np.int32))
-        views = [columns.view.name for columns in (*self._user, *self._views)]
-        return tuple(
-            RowsRead(view, each.partitions, found[:, ROW_OFFSET].astype(np.int64), each.index)
-            for view, each, found in zip(
-                views, (*[mine] * len(user_rows), *keys), (*user_rows, *rows), strict=True
-            )
-        )
+    def _user_rows_read(self, query: Query, n: int, rows: Sequence[Float64]) -> list[RowsRead]:
+        partition = np.array([self._user_of(query).partition], np.int32)
+        index = np.zeros((n, 1), np.int64)
+        return [
+            RowsRead(columns.view.name, partition, found[:, ROW_OFFSET].astype(np.int64), index)
+            for columns, found in zip(self._user, rows, strict=True)
+        ]
+
+    def _rows_read(self, keys: Sequence[Keys], offsets: RowOffsets) -> list[RowsRead]:
+        return [
+            RowsRead(columns.view.name, each.partitions, offsets[number], each.index)
+            for number, (columns, each) in enumerate(zip(self._views, keys, strict=True))
+        ]
 
 
 def _by_view(references: Sequence[str]) -> dict[str, list[tuple[str, int]]]:

@@ -13,7 +13,8 @@ _FIRST_CAPACITY = 1024
 class GrowingColumn:
     """A numpy array, (rows,) or (rows, width), that doubles when a row lies beyond its end.
 
-    Readers take :attr:`values` once per request: they see a whole array, the old or the new one.
+    Readers take :attr:`values` once per request: they see a whole array, the old or the new one. Its last
+    row is never set, so that row −1, *none*, reads the fill value.
     """
 
     def __init__(self, dtype: DTypeLike, fill: Any, width: int | None = None) -> None:
@@ -23,7 +24,7 @@ class GrowingColumn:
 
     def put(self, row: int, value: Any) -> None:
         """Set one row; rows never set hold the fill value."""
-        if row >= len(self.values):
+        if row >= len(self.values) - 1:
             more = np.full((max(len(self.values), row + 1), *self._tail), self._fill, self.values.dtype)
             self.values = np.concatenate((self.values, more))
         self.values[row] = value

@@ -24,12 +24,13 @@ class TextColumn:
 
     def numbers_of(self, rows: Index) -> Int64:
         """(n, width) numbers of the items' texts, 0: none; row −1 has none."""
-        return np.where(rows[:, None] >= 0, self._numbers.values[rows], 0)
+        numbers: Int64 = self._numbers.values.take(rows, axis=0)
+        return numbers
 
     def hashes_of(self, rows: Index) -> Int64:
         """(n, width) hashes of the items' texts, 0: none; row −1 has none."""
         numbers = self.numbers_of(rows)
-        return self.vocabulary.hashes[numbers]  # after the numbers: it may have grown meanwhile
+        return self.vocabulary.hashes.take(numbers)  # after the numbers: it may have grown meanwhile
 
     def put(self, row: int, value: AttributeValue | None) -> None:
         """Set one item's texts; further ones than ``width`` are left out."""
@@ -87,7 +88,7 @@ class ItemColumns:
         self, item_ids: list[str], rows: Index, sources: Int32, source_names: tuple[str, ...]
     ) -> CandidateBatch:
         """Candidates from distinct ``item_ids`` at ``rows``; (n,) ``sources`` tell where each came from."""
-        item_hash, partitions = self._item_hash.values[rows], self._partitions.values[rows]
+        item_hash, partitions = self._item_hash.values.take(rows), self._partitions.values.take(rows)
         for place in np.flatnonzero(rows < 0).tolist():
             item_hash[place] = hash53(item_ids[place])
             partitions[place] = partition_of(item_ids[place], self._count)
@@ -103,7 +104,8 @@ class ItemColumns:
 
     def attribute_numbers(self, rows: Index) -> Float64:
         """(n, len(number_names)) numeric attributes, NaN where there is none."""
-        return np.where(rows[:, None] >= 0, self._numbers.values[rows], np.nan)
+        numbers: Float64 = self._numbers.values.take(rows, axis=0)
+        return numbers
 
     def age_ms(self, rows: Index, now_ms: int) -> Float64:
         """(n,) time since each item was announced or last changed, NaN where it is unknown."""

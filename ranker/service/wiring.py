@@ -158,14 +158,16 @@ def make_side_effects(
     metrics: RankerMetrics,
     others: tuple[SideEffect, ...],
 ) -> tuple[SideEffects, ...]:
-    """Ready timelines and ``others`` at once; `rank.served` a little later, many answers together."""
-    prompt: tuple[SideEffect, ...] = (ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s), *others)
+    """Ready timelines and ``others``, and `rank.served`: neither waits for what the other writes to."""
+    behind: tuple[SideEffect, ...] = (ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s), *others)
     served = ServedRows(log, settings.batch_partitions)
-    waiting = settings.side_effects_waiting
-    return (
-        SideEffects(prompt, waiting, metrics.dropped),
-        SideEffects([served], waiting, metrics.dropped, gather_s=settings.served_gather_ms / 1000),
+    run = partial(
+        SideEffects,
+        waiting=settings.side_effects_waiting,
+        on_drop=metrics.dropped,
+        gather_s=settings.side_effects_gather_ms / 1000,
     )
+    return run(behind), run([served])
 
 
 def first_problem(*probes: Callable[[], str | None]) -> Callable[[], str | None]:
