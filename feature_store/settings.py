@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         None, description="MLflow that remembers versions; unset: mlflow.db in the state folder."
     )
     triton_grpc: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint.")
+    triton_http: str = Field("127.0.0.1:8000", description="host:port of Triton's HTTP endpoint.")
     triton_ssl: bool = Field(False, description="Whether to talk TLS to Triton.")
     triton_ssl_ca: Path | None = Field(None, description="PEM file of the authorities trusted for Triton.")
 

@@ -22,6 +22,6 @@ def of_the_stack(settings: S) -> S:
         "redis_url": SecretStr(addresses.redis),
         "inference": addresses.inference,
     }
-    if addresses.triton_grpc is not None:
-        found["triton_grpc"] = addresses.triton_grpc
+    triton = {"triton_grpc": addresses.triton_grpc, "triton_http": addresses.triton_http}
+    found |= {name: address for name, address in triton.items() if address is not None}
     return settings.model_copy(update=found)

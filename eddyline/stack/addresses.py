@@ -11,6 +11,7 @@ class Addresses:
     kafka: str
     redis: str
     triton_grpc: str | None
+    triton_http: str | None
     http: str
     prometheus: str
     alertmanager: str
@@ -24,4 +25,5 @@ class Addresses:
             "EDDYLINE_KAFKA_BOOTSTRAP": self.kafka,
             "EDDYLINE_REDIS_URL": self.redis,
         }
-        return found if self.triton_grpc is None else {**found, "EDDYLINE_TRITON_GRPC": self.triton_grpc}
+        triton = {"EDDYLINE_TRITON_GRPC": self.triton_grpc, "EDDYLINE_TRITON_HTTP": self.triton_http}
+        return found | {name: address for name, address in triton.items() if address is not None}

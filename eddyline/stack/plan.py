@@ -79,6 +79,7 @@ class Plan:
             kafka=f"127.0.0.1:{ports['kafka']}",
             redis=f"redis://127.0.0.1:{ports['redis']}/0",
             triton_grpc=f"127.0.0.1:{ports['triton_grpc']}" if self._with_triton else None,
+            triton_http=f"127.0.0.1:{ports['triton_http']}" if self._with_triton else None,
             http=f"http://127.0.0.1:{ports['ranker-0.http']}",
             prometheus=f"http://127.0.0.1:{ports['prometheus']}",
             alertmanager=f"http://127.0.0.1:{ports['alertmanager']}",

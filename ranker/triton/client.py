@@ -1,23 +1,14 @@
-"""Triton over gRPC: one protobuf message each way, tensors as raw bytes, no object per candidate.
-
-The messages are written directly, without `tritonclient`'s input and output objects, which cost more
-than the copy of the tensors. Protocol: https://github.com/triton-inference-server/server/blob/main/docs/protocol/README.md
-"""
+"""A client of Triton: tensors over HTTP, which is quicker, everything else over gRPC."""
 
 from pathlib import Path
-from typing import Any
 
 import grpc
-import numpy as np
-from numpy.typing import NDArray
-from tritonclient.grpc import service_pb2 as pb
-from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from feature_store.settings import Settings
-from ranker.triton.base import Float32, InferenceError, InferenceTimeout, Int64, Scores
+from ranker.triton.base import Float32, InferenceError, Int64, Scores
 from ranker.triton.repository import TritonRepository
+from ranker.triton.tensors import TensorCalls, open_tensor_calls
 
-_DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64"}
 _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -35,31 +26,31 @@ def open_channel(settings: Settings) -> grpc.Channel:
     )
 
 
+def open_triton(settings: Settings) -> "TritonClient":
+    """A client of the server that the settings name; it connects when it is first asked."""
+    return TritonClient(open_channel(settings), open_tensor_calls(settings))
+
+
 class TritonClient:
-    """An `InferenceClient` over a gRPC channel.
+    """An `InferenceClient` of a Triton server.
 
     Parameters
     ----------
-    channel : closed with this client
+    channel, tensors : of the same server; closed with this client
     """
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, tensors: TensorCalls) -> None:
         self._channel = channel
-        self._stub = GRPCInferenceServiceStub(channel)
+        self._tensors = tensors
         self._repository = TritonRepository(channel)
 
     def infer(
         self, model: str, version: str, user: Float32, candidates: Float32, ids: Int64, timeout_ms: float
     ) -> Scores:
         """See `InferenceClient.infer`."""
-        request = pb.ModelInferRequest(model_name=model, model_version=version)
-        for name, tensor in (("user", user), ("candidates", candidates), ("ids", ids)):
-            request.inputs.add(name=name, datatype=_DATATYPES[tensor.dtype], shape=tensor.shape)
-            request.raw_input_contents.append(tensor.tobytes())
-        try:
-            return _scores(self._stub.ModelInfer(request, timeout=timeout_ms / 1000))
-        except grpc.RpcError as error:
-            raise _explained(error, f"{model}/{version}", timeout_ms) from error
+        return self._tensors.call(
+            model, version, {"user": user, "candidates": candidates, "ids": ids}, timeout_ms
+        )
 
     def prepare(self, model: str, version: str) -> None:
         """See `InferenceClient.prepare`."""
@@ -79,22 +70,8 @@ class TritonClient:
 
     def close(self) -> None:
         """See `InferenceClient.close`."""
+        self._tensors.close()
         self._channel.close()
-
-
-def _scores(response: Any) -> Scores:
-    heads: zip[tuple[Any, bytes]] = zip(response.outputs, response.raw_output_contents, strict=True)
-    return {output.name: _vector(content) for output, content in heads}
-
-
-def _vector(content: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(content, dtype=np.float32)
-
-
-def _explained(error: Any, model: str, timeout_ms: float) -> InferenceError:
-    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return InferenceTimeout(f"model {model} gave no answer within {timeout_ms:g} ms")
-    return InferenceError(f"model {model}: {error.details()} ({error.code().name})")
 
 
 def _credentials(authority: Path | None) -> grpc.ChannelCredentials:

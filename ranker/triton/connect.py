@@ -2,7 +2,7 @@
 
 from feature_store.settings import Settings
 from ranker.triton.base import InferenceClient
-from ranker.triton.client import TritonClient, open_channel
+from ranker.triton.client import open_triton
 
 
 def open_inference(settings: Settings, fingerprint: str) -> InferenceClient:
@@ -13,7 +13,7 @@ def open_inference(settings: Settings, fingerprint: str) -> InferenceClient:
     fingerprint : of the feature service in use
     """
     if settings.inference == "triton":
-        return TritonClient(open_channel(settings))
+        return open_triton(settings)
     from ranker.triton.embedded import EmbeddedClient  # torch is installed only where models run in process
 
     return EmbeddedClient(settings.model_repository, fingerprint)

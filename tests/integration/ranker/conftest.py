@@ -13,6 +13,7 @@ from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
 from ranker.triton.client import TritonClient, open_channel
 from ranker.triton.repository import TritonRepository
+from ranker.triton.tensors import TensorCalls
 from tests.integration.conftest import Triton
 from tests.laws.inference_laws import MODELS, SIGNATURE
 
@@ -31,8 +32,8 @@ def channel(triton: Triton, folders: ModelFolders) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="package")
-def served(channel: grpc.Channel) -> TritonClient:
-    client = TritonClient(channel)
+def served(triton: Triton, channel: grpc.Channel) -> TritonClient:
+    client = TritonClient(channel, TensorCalls(triton.http.removeprefix("http://")))
     for model in MODELS:
         client.prepare(model, "1")
     return client

@@ -10,7 +10,7 @@ from feature_store.settings import Settings
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
 from ranker.triton.base import InferenceClient, InferenceError, InferenceTimeout
-from ranker.triton.client import TritonClient, open_channel
+from ranker.triton.client import TritonClient, open_triton
 from ranker.triton.embedded import EmbeddedClient
 from ranker.triton.repository import TritonRepository
 from tests.integration.conftest import Triton
@@ -83,9 +83,10 @@ def test_an_answer_later_than_allowed_is_a_timeout(served: TritonClient) -> None
 
 
 def test_a_server_out_of_reach_is_an_error_and_not_ready() -> None:
-    with closing(TritonClient(open_channel(Settings(triton_grpc="127.0.0.1:1")))) as client:
+    nowhere = Settings(triton_grpc="127.0.0.1:1", triton_http="127.0.0.1:1")
+    with closing(open_triton(nowhere)) as client:
         assert not client.ready("counters", "1")
-        with pytest.raises(InferenceError, match=r"counters/1.*UNAVAILABLE"):
+        with pytest.raises(InferenceError, match=r"counters/1.*out of reach.*refused"):
             infer(client, "counters", *tensors(1, 1))
 
 

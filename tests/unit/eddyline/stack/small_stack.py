@@ -24,7 +24,7 @@ async def well() -> str | None:
 
 def small_stack(settings: StackSettings) -> Stack:
     """One process with a child of its own, and one that starts after it."""
-    addresses = Addresses("", "", None, "", "", "", "embedded", {})
+    addresses = Addresses("", "", None, None, "", "", "", "embedded", {})
     ports = Ports(settings.home / "ports.json", {}, random.Random())
     processes = [
         Process("parent", lambda: [sys.executable, "-c", PARENT], os.environ, well),

@@ -85,6 +85,7 @@ def test_a_worker_learns_by_its_environment_where_everything_is(tmp_path, parts)
         "EDDYLINE_KAFKA_BOOTSTRAP": made.addresses.kafka,
         "EDDYLINE_REDIS_URL": made.addresses.redis,
         "EDDYLINE_TRITON_GRPC": made.addresses.triton_grpc,
+        "EDDYLINE_TRITON_HTTP": made.addresses.triton_http,
         "EDDYLINE_INSTANCE": "1",
         "EDDYLINE_METRICS_PORT": str(ports["ranker-1.metrics"]),
         "EDDYLINE_HTTP_PORT": str(ports["ranker-1.http"]),

@@ -1,0 +1,156 @@
+"""Tensors to Triton and scores back, over HTTP with binary tensors on a kept-alive connection.
+
+Measured beside gRPC on the same server, a call of 24 candidates takes .5 instead of .8 ms, one of 500 1.5
+instead of 2.0: Python's gRPC hands each call to threads of its own and back. Protocol:
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+"""
+
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_store.settings import Settings
+from ranker.triton.base import InferenceError, InferenceTimeout, Scores
+
+_DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64"}
+_HEADER_LENGTH = "Inference-Header-Content-Length"
+_GONE = (BadStatusLine, ConnectionResetError, BrokenPipeError)
+"""What using a connection raises that the server closed while it was idle."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Sizes(msgspec.Struct):
+    binary_data_size: int
+
+
+class _Output(msgspec.Struct):
+    name: str
+    parameters: _Sizes
+
+
+class _Outputs(msgspec.Struct):
+    outputs: list[_Output]
+
+
+_decode = msgspec.json.Decoder(_Outputs).decode
+
+
+class TensorCalls:
+    """Calls models. Safe to share between threads: a connection serves one call at a time.
+
+    Parameters
+    ----------
+    address : host:port of Triton's HTTP endpoint
+    tls : None: plain HTTP
+    """
+
+    def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
+        self._address = address
+        self._tls = tls
+        self._idle: list[HTTPConnection] = []
+
+    def call(
+        self, model: str, version: str, tensors: Mapping[str, NDArray[Any]], timeout_ms: float
+    ) -> Scores:
+        """Every float32 output of one call.
+
+        Raises
+        ------
+        InferenceTimeout
+            No answer in time.
+        InferenceError
+            The server is out of reach, or says why it does not answer.
+        """
+        path = f"/v2/models/{model}/versions/{version}/infer"
+        try:
+            status, content, header_length = self._post(path, *_request(tensors), timeout_ms / 1000)
+        except TimeoutError as error:
+            late = f"model {model}/{version} gave no answer within {timeout_ms:g} ms"
+            raise InferenceTimeout(late) from error
+        except (OSError, HTTPException) as error:
+            raise InferenceError(f"model {model}/{version}: Triton is out of reach: {error}") from error
+        if status != 200:
+            raise InferenceError(f"model {model}/{version}: {content.decode(errors='replace')}")
+        return _scores(content, header_length)
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _post(
+        self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> tuple[int, bytes, int]:
+        """Status, content and length of the JSON before the tensors."""
+        kept = self._kept()
+        if kept is not None:
+            with suppress(*_GONE):
+                return self._exchange(kept, path, headers, body, timeout_s)
+            self.close()  # the server has restarted: no other connection is worth a try
+        return self._exchange(self._connection(), path, headers, body, timeout_s)
+
+    def _kept(self) -> HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _exchange(
+        self, connection: HTTPConnection, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> tuple[int, bytes, int]:
+        try:
+            connection.timeout = timeout_s
+            if connection.sock is not None:
+                connection.sock.settimeout(timeout_s)
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            answer = response.status, response.read(), int(response.getheader(_HEADER_LENGTH, "0"))
+        except BaseException:
+            connection.close()  # an answer that nobody waits for must not meet the next call
+            raise
+        self._idle.append(connection)
+        return answer
+
+    def _connection(self) -> HTTPConnection:
+        if self._tls is None:
+            return HTTPConnection(self._address)
+        return HTTPSConnection(self._address, context=self._tls)
+
+
+def open_tensor_calls(settings: Settings) -> TensorCalls:
+    """Calls to the server that the settings name, with TLS where they ask for it; nothing connects yet."""
+    if not settings.triton_ssl:
+        return TensorCalls(settings.triton_http)
+    return TensorCalls(settings.triton_http, ssl.create_default_context(cafile=settings.triton_ssl_ca))
+
+
+def _request(tensors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, str], bytes]:
+    inputs = [
+        {
+            "name": name,
+            "shape": tensor.shape,
+            "datatype": _DATATYPES[tensor.dtype],
+            "parameters": _Sizes(tensor.nbytes),
+        }
+        for name, tensor in tensors.items()
+    ]
+    head = _encode({"inputs": inputs, "parameters": {"binary_data_output": True}})
+    body = b"".join((head, *(tensor.tobytes() for tensor in tensors.values())))
+    return {_HEADER_LENGTH: str(len(head))}, body
+
+
+def _scores(content: bytes, header_length: int) -> Scores:
+    scores, start = {}, header_length
+    for output in _decode(content[:header_length]).outputs:
+        size = output.parameters.binary_data_size
+        scores[output.name] = np.frombuffer(content, np.float32, size // 4, start)
+        start += size
+    return scores
