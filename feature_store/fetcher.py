@@ -1,18 +1,18 @@
 """Rows of several views in one batched read, as matrices."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from feature_store.online.base import RowsOf
+from feature_store.online.base import RowReader, RowsOf
 from feature_store.online.rows import decode_rows
 from feature_store.views import FeatureView, Float64
 
-
-class RowReader(Protocol):
-    """The part of an `OnlineStore` that requests need."""
-
-    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
-        """The rows of several views, None where there is no row."""
+Wanted = Mapping[FeatureView, tuple[Sequence[str], Sequence[int] | int]]
+"""view -> ids, and the batch partition of each id, or one for all"""
+StoredRows = dict[FeatureView, list[bytes | None]]
+"""view -> rows as they are stored, in the order of the ids, None where there is no row"""
+AskRows = Callable[[Wanted], Callable[[], StoredRows]]
+"""See :class:`RowReader`."""
 
 
 class RowFetcher:
@@ -26,20 +26,19 @@ class RowFetcher:
     def __init__(self, store: RowReader) -> None:
         self._store = store
 
-    def stored(
-        self, wanted: Mapping[FeatureView, tuple[Sequence[str], Sequence[int] | int]]
-    ) -> dict[FeatureView, list[bytes | None]]:
-        """The rows as they are stored, in the order of the ids; parameters as for :meth:`fetch`."""
-        reads = [RowsOf(view.fingerprint, ids, partitions) for view, (ids, partitions) in wanted.items()]
-        return dict(zip(wanted, self._store.read(reads), strict=True))
+    @contextmanager
+    def asking(self) -> Iterator[AskRows]:
+        """Ask several times before the first answer is waited for."""
+        with self._store.asking() as ask_store:
 
-    def fetch(
-        self, wanted: Mapping[FeatureView, tuple[Sequence[str], Sequence[int] | int]]
-    ) -> dict[FeatureView, Float64]:
-        """(n, view.width) rows of each view, in the order of the ids, blank where there is no row.
+            def ask(wanted: Wanted) -> Callable[[], StoredRows]:
+                answer = ask_store([RowsOf(view.fingerprint, *of_view) for view, of_view in wanted.items()])
+                return lambda: dict(zip(wanted, answer(), strict=True))
 
-        Parameters
-        ----------
-        wanted : view -> ids, and the batch partition of each id (or one for all)
-        """
-        return {view: decode_rows(view, rows) for view, rows in self.stored(wanted).items()}
+            yield ask
+
+    def fetch(self, wanted: Wanted) -> dict[FeatureView, Float64]:
+        """(n, view.width) rows of each view, in the order of the ids, blank where there is no row."""
+        with self.asking() as ask:
+            stored = ask(wanted)()
+        return {view: decode_rows(view, rows) for view, rows in stored.items()}

@@ -1,6 +1,7 @@
 """Reads features again by the ranker's own code, from rows that were folded again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from eddyline.parity.refold import RowVersion
 from feature_store.catalog import Catalog
 from feature_store.clock import SystemClock
 from feature_store.fetcher import RowFetcher
-from feature_store.online.base import RowsOf
+from feature_store.online.base import Ask, RowsOf, Stored, asking_at_once
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import RowHydrator
 from ranker.pipeline.batch import Bool, CandidateBatch, Float32, Int64
@@ -47,11 +48,14 @@ class _Rows:
     """What a request reads; remembers what it was asked for."""
 
     def __init__(self) -> None:
-        self.asked: Sequence[RowsOf] = ()
+        self.asked: list[RowsOf] = []
         self.rows: dict[tuple[str, str], bytes] = {}
 
-    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
-        self.asked = wanted
+    def asking(self) -> AbstractContextManager[Ask]:
+        return asking_at_once(self._read)
+
+    def _read(self, wanted: Sequence[RowsOf]) -> Stored:
+        self.asked += wanted
         return [[self.rows.get((one.view, entity_id)) for entity_id in one.entity_ids] for one in wanted]
 
 
@@ -74,7 +78,7 @@ class Rehydrator:
 
     def needs(self, case: ServedCase) -> list[RowsNeeded]:
         """The rows of each view that the model reads."""
-        self._rows.rows = {}
+        self._rows.rows, self._rows.asked = {}, []
         read = self._hydrate(case).rows_read
         asked = {one.view: one for one in self._rows.asked}
         marked = dict(zip(case.marks.names, case.marks.row_offset, strict=True))

@@ -1,6 +1,7 @@
 """The online store's contract: rows, checkpoints, and the fence that keeps one writer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import msgspec
@@ -72,6 +73,30 @@ class Run(msgspec.Struct, frozen=True):
     ttl_s: int | None = None
 
 
+Stored = list[list[bytes | None]]
+"""The rows of several views as they are stored, None where there is no row."""
+Ask = Callable[[Sequence[RowsOf]], Callable[[], Stored]]
+"""Asks for rows; what it returns waits for them. Answers are waited for in the order of the questions."""
+
+
+class RowReader(Protocol):
+    """The part of an `OnlineStore` that requests need."""
+
+    def asking(self) -> AbstractContextManager[Ask]:
+        """Ask several times before the first answer is needed: the store works while the caller does."""
+
+
+@contextmanager
+def asking_at_once(read: Callable[[Sequence[RowsOf]], Stored]) -> Iterator[Ask]:
+    """For stores that answer each question before the next is asked."""
+
+    def ask(wanted: Sequence[RowsOf]) -> Callable[[], Stored]:
+        found = read(wanted)
+        return lambda: found
+
+    yield ask
+
+
 class OnlineStore(Protocol):
     """Rows of state, written by one owner per (view, partition), read by anyone.
 
@@ -83,8 +108,8 @@ class OnlineStore(Protocol):
     def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         """The rows' bytes in the order of ``keys``; None where there is no row."""
 
-    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
-        """The rows of several views in one round trip; the reading side's hot path."""
+    def read(self, wanted: Sequence[RowsOf]) -> Stored:
+        """The rows of several views in one round trip."""
 
     def claim(self, view: str, partition: int) -> Claim:
         """Become the owner: a fresh epoch, sequence 0; every earlier owner is stale from now on."""

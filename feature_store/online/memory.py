@@ -2,8 +2,20 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
-from feature_store.online.base import Checkpoint, Claim, RolledBack, RowKey, RowsOf, Run, StaleOwner
+from feature_store.online.base import (
+    Ask,
+    Checkpoint,
+    Claim,
+    RolledBack,
+    RowKey,
+    RowsOf,
+    Run,
+    StaleOwner,
+    Stored,
+    asking_at_once,
+)
 
 _Place = tuple[str, int]
 
@@ -19,8 +31,11 @@ class MemoryOnlineStore:
     def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         return [self._rows.get((key.partition, key.view, key.entity_id)) for key in keys]
 
-    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
+    def read(self, wanted: Sequence[RowsOf]) -> Stored:
         return [self._read(rows) for rows in wanted]
+
+    def asking(self) -> AbstractContextManager[Ask]:
+        return asking_at_once(self.read)
 
     def claim(self, view: str, partition: int) -> Claim:
         epoch = secrets.randbits(53)

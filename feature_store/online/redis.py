@@ -1,7 +1,8 @@
 """The online store on Redis, one server or a cluster."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from operator import add
 from pathlib import Path
@@ -13,7 +14,18 @@ from redis import Redis
 from redis.cluster import RedisCluster
 from redis.exceptions import NoScriptError
 
-from feature_store.online.base import Checkpoint, Claim, RolledBack, RowKey, RowsOf, Run, StaleOwner
+from feature_store.online.base import (
+    Ask,
+    Checkpoint,
+    Claim,
+    RolledBack,
+    RowKey,
+    RowsOf,
+    Run,
+    StaleOwner,
+    Stored,
+    asking_at_once,
+)
 from feature_store.online.connection import connect, require_no_eviction
 from feature_store.online.keys import checkpoint_key, fence_key, row_prefix
 from feature_store.settings import Settings
@@ -48,16 +60,36 @@ class RedisOnlineStore:
         names = [self._prefix(key.view, key.partition) + key.entity_id for key in keys]
         return self._get(names, [key.partition for key in keys])
 
-    def read(self, wanted: Sequence[RowsOf]) -> list[list[bytes | None]]:
-        names: list[str] = []
+    def read(self, wanted: Sequence[RowsOf]) -> Stored:
         partitions: list[int] = []
         for rows in wanted:
-            names += self._names(rows)
             n = len(rows.entity_ids)
             partitions += [rows.partitions] * n if isinstance(rows.partitions, int) else rows.partitions
-        found = self._get(names, partitions)
-        ends = list(accumulate(len(rows.entity_ids) for rows in wanted))
-        return [found[end - len(rows.entity_ids) : end] for rows, end in zip(wanted, ends, strict=True)]
+        return _by_view(self._get(self._all_names(wanted), partitions), wanted)
+
+    @contextmanager
+    def asking(self) -> Iterator[Ask]:
+        if self._clustered:
+            with asking_at_once(self.read) as ask:
+                yield ask
+            return
+        unanswered: list[Sequence[RowsOf]] = []
+        with self._connection() as connection:
+
+            def answer() -> Stored:
+                return _by_view(connection.read_response(), unanswered.pop(0))
+
+            def ask(wanted: Sequence[RowsOf]) -> Callable[[], Stored]:
+                names = self._all_names(wanted)
+                if not names:
+                    return lambda: [[] for _ in wanted]
+                connection.send_packed_command([_packed(("MGET", *names))])
+                unanswered.append(wanted)
+                return answer
+
+            yield ask
+            if unanswered:
+                connection.disconnect()
 
     def claim(self, view: str, partition: int) -> Claim:
         epoch = secrets.randbits(53)
@@ -106,6 +138,9 @@ class RedisOnlineStore:
             prefix = self._prefixes[view, partition] = row_prefix(view, partition)
         return prefix
 
+    def _all_names(self, wanted: Sequence[RowsOf]) -> list[str]:
+        return [name for rows in wanted for name in self._names(rows)]
+
     def _names(self, rows: RowsOf) -> list[str]:
         if isinstance(rows.partitions, int):
             prefix = self._prefix(rows.view, rows.partitions)
@@ -141,17 +176,21 @@ class RedisOnlineStore:
 
         The client's own way costs as much again as a read of a thousand rows.
         """
+        with self._connection() as connection:
+            connection.send_packed_command([_packed(tuple(command)) for command in commands])
+            return [connection.read_response() for _ in commands]
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
         pool = self._client.connection_pool
         connection = pool.get_connection()
         try:
-            connection.send_packed_command([_packed(tuple(command)) for command in commands])
-            answers = [connection.read_response() for _ in commands]
+            yield connection
         except BaseException:
             connection.disconnect()  # an answer that nobody waits for must not meet the next question
             raise
         finally:
             pool.release(connection)
-        return answers
 
     def _rows_command(
         self,
@@ -187,6 +226,11 @@ class RedisOnlineStore:
             pipeline.execute_command(*call)
         outcomes: list[int] = pipeline.execute()
         return outcomes
+
+
+def _by_view(found: list[bytes | None], wanted: Sequence[RowsOf]) -> Stored:
+    ends = accumulate(len(rows.entity_ids) for rows in wanted)
+    return [found[end - len(rows.entity_ids) : end] for rows, end in zip(wanted, ends, strict=True)]
 
 
 def _checkpoint_command(

@@ -1,6 +1,8 @@
 """Rows as bytes: little-endian float64, header first."""
 
 from collections.abc import Sequence
+from itertools import repeat
+from operator import is_not
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ def decode_found(width: int, stored: Sequence[bytes | None]) -> tuple[Float64, I
     found = np.frombuffer(b"".join(present), "<f8").reshape(len(present), width)
     if len(present) == len(stored):
         return found, np.arange(len(present))
-    is_stored = np.fromiter((row is not None for row in stored), np.bool_, len(stored))
+    is_stored = np.fromiter(map(is_not, stored, repeat(None)), np.bool_, len(stored))
     return found, np.where(is_stored, np.cumsum(is_stored) - 1, len(present))
 
 

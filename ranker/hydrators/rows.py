@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from feature_store.catalog import Catalog
-from feature_store.fetcher import RowFetcher
+from feature_store.fetcher import RowFetcher, Wanted
 from feature_store.online.rows import decode_rows
 from feature_store.schema.ids import partition_of
-from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
-from ranker.hydrators.columns import RowOffsets, Stored, ViewColumns, alike
+from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, column_ref
+from ranker.hydrators.candidates import CandidateViews
+from ranker.hydrators.columns import ViewColumns
 from ranker.hydrators.ids import IdColumns, attribute_width
-from ranker.hydrators.keys import Keys, User, combined_attribute, key_maker
+from ranker.hydrators.keys import ITEM, User, combined_attribute, key_maker
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
 from ranker.pipeline.features import Features
 from ranker.pipeline.items import ItemColumns
@@ -66,12 +67,18 @@ class RowHydrator:
         self._fetcher = fetcher
         self._partitions = partitions
         self._ids = IdColumns(service.ids, items)
-        self._user, self._views = (
-            [ViewColumns(catalog.view(view), *zip(*wanted, strict=True)) for view, wanted in by_view.items()]
-            for by_view in (_by_view(service.user), _by_view(service.candidate))
+        self._user = _columns(catalog, service.user)
+        views = _columns(catalog, service.candidate)
+        self._own, self._others = (
+            CandidateViews(
+                [
+                    (columns, key_maker(columns.view.entity, items))
+                    for columns in views
+                    if (columns.view.entity == ITEM) == own
+                ]
+            )
+            for own in (True, False)
         )
-        self._alike = alike(self._views)
-        self._keys = [key_maker(columns.view.entity, items) for columns in self._views]
         attributes = _attributes(service.candidate)
         self._attributes = np.array(list(attributes.values()), np.intp)
         self._attribute_defaults = np.array([catalog.attribute(name).default for name in attributes])
@@ -79,49 +86,57 @@ class RowHydrator:
         self._user_views = (*history, *(columns.view for columns in self._user))
 
     def hydrate(self, query: Query, batch: CandidateBatch) -> Features:
-        """Read the rows of the user and of all candidates in one round trip."""
-        user = self._user_of(query)
-        keys = [maker.keys(user, batch) for maker in self._keys]
-        wanted: dict[FeatureView, tuple[Sequence[str], Sequence[int] | int]] = {
-            view: ([user.user_id], user.partition) for view in self._user_views
-        }
-        for columns, each in zip(self._views, keys, strict=True):
-            wanted[columns.view] = (each.ids, each.partitions.tolist())
-        stored = list(self._fetcher.stored(wanted).values())
-        mine = len(self._user_views)
-        found = [decode_rows(view, rows) for view, rows in zip(self._user_views, stored[:mine], strict=True)]
-        return self._features(query, batch, keys, found, stored[mine:])
+        """Read the rows of the user and of all candidates.
+
+        The rows that take no search are asked for first: Redis works on them while the others are named,
+        and on those while the first ones are read.
+        """
+        user, now_ms = self._user_of(query), query.finalize_time_ms
+        with self._fetcher.asking() as ask:
+            own = self._own.keys(user, batch)
+            first = ask({**self._of_user(user), **self._own.wanted(own)})
+            others = self._others.keys(user, batch)
+            second = ask(self._others.wanted(others))
+            candidates, ids = self._attribute_columns(batch), self._ids.read(query.user_id, batch)
+            stored = first()
+            rows_read = self._own.fill(candidates, own, stored, now_ms)
+            rows_read += self._others.fill(candidates, others, second(), now_ms)
+        of_user = [decode_rows(view, stored[view]) for view in self._user_views]
+        return self._features(query, candidates, ids, of_user, rows_read)
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
         """The features of a user and of items to whom nothing has happened."""
-        keys = [Keys([], np.zeros((len(batch), 1), np.int64), np.empty(0, np.int32)) for _ in self._keys]
-        found = [view.blank_rows(1) for view in self._user_views]
-        return self._features(query, batch, keys, found, [() for _ in self._keys])
+        candidates, ids = self._attribute_columns(batch), self._ids.read(query.user_id, batch)
+        rows_read = [
+            rows
+            for views in (self._own, self._others)
+            for rows in views.fill(candidates, views.no_keys(len(batch)), {}, query.finalize_time_ms)
+        ]
+        of_user = [view.blank_rows(1) for view in self._user_views]
+        return self._features(query, candidates, ids, of_user, rows_read)
 
     def _features(
         self,
         query: Query,
-        batch: CandidateBatch,
-        keys: Sequence[Keys],
-        user_rows: Sequence[Float64],
-        stored: Sequence[Stored],
+        candidates: Float32,
+        ids: Int64,
+        of_user: Sequence[Float64],
+        rows_read: Sequence[RowsRead],
     ) -> Features:
-        """From what was read: one row of each of the user's views, and rows of the candidates' views."""
-        seen, blocked, *rows = user_rows
-        candidates = self._attribute_columns(batch)
-        offsets: RowOffsets = {}
-        index = [each.index for each in keys]
-        for views in self._alike:
-            offsets |= views.fill(candidates, index, stored, query.finalize_time_ms)
+        """Together with what the user's rows say; ``of_user``: one row of each of their views."""
+        seen, blocked, *rows = of_user
         return Features(
             user=self._user_columns(rows, query.finalize_time_ms),
             candidates=candidates,
-            ids=self._ids.read(query.user_id, batch),
+            ids=ids,
             seen=_held(seen, self._user_views[0].state_of(SEEN.column), skip=1),
             blocked_creators=_held(blocked, self._user_views[1].state_of(BLOCKED.column), skip=0),
-            rows_read=(*self._user_rows_read(query, len(batch), rows), *self._rows_read(keys, offsets)),
+            rows_read=(*self._user_rows_read(query, len(ids), rows), *rows_read),
             age_ms=_age_ms(rows, query.finalize_time_ms),
         )
+
+    def _of_user(self, user: User) -> Wanted:
+        return {view: ([user.user_id], user.partition) for view in self._user_views}
 
     def _user_of(self, query: Query) -> User:
         return User(query.user_id, partition_of(query.user_id, self._partitions))
@@ -147,11 +162,13 @@ class RowHydrator:
             for columns, found in zip(self._user, rows, strict=True)
         ]
 
-    def _rows_read(self, keys: Sequence[Keys], offsets: RowOffsets) -> list[RowsRead]:
-        return [
-            RowsRead(columns.view.name, each.partitions, offsets[number], each.index)
-            for number, (columns, each) in enumerate(zip(self._views, keys, strict=True))
-        ]
+
+def _columns(catalog: Catalog, references: Sequence[str]) -> list[ViewColumns]:
+    """The columns that a model reads, by view."""
+    return [
+        ViewColumns(catalog.view(view), *zip(*wanted, strict=True))
+        for view, wanted in _by_view(references).items()
+    ]
 
 
 def _by_view(references: Sequence[str]) -> dict[str, list[tuple[str, int]]]:

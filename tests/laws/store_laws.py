@@ -37,6 +37,27 @@ class OnlineStoreLaws:
         ]
         assert store.read(wanted) == [[b"\x03", b"\x00", None], [None], [b"\x02"], []]
 
+    def test_several_questions_are_answered_in_turn(self, store: OnlineStore) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1"), ("v", b"2")])
+        with store.asking() as ask:
+            first = ask([RowsOf(VIEW, ["u", "nobody"], PARTITION)])
+            nothing = ask([RowsOf(VIEW, [], PARTITION)])
+            second = ask([RowsOf(VIEW, ["v"], PARTITION), RowsOf("another-view", ["u"], PARTITION)])
+            assert first() == [[b"1", None]]
+            assert nothing() == [[]]
+            assert second() == [[b"2"], [None]]
+
+    def test_an_answer_that_nobody_waits_for_meets_no_later_question(self, store: OnlineStore) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1"), ("v", b"2")])
+        with store.asking() as ask:
+            ask([RowsOf(VIEW, ["u"], PARTITION)])
+        with pytest.raises(LookupError), store.asking() as ask:
+            ask([RowsOf(VIEW, ["u"], PARTITION)])
+            raise LookupError
+        assert store.read([RowsOf(VIEW, ["v"], PARTITION)]) == [[b"2"]]
+
     def test_the_same_write_twice_changes_nothing(self, store: OnlineStore) -> None:
         epoch = store.claim(VIEW, PARTITION).epoch
         store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"first")])
