@@ -1,7 +1,7 @@
 """The Kafka front door: `rank.requests` → `rank.responses`.
 
-A poll's requests are ranked, their responses flushed, and only then are their offsets committed: a
-ranker that dies answers again, under the same ``request_id``.
+A poll's requests are ranked, their responses flushed, and only then are their offsets committed, those of
+a tenth of a second together: a ranker that dies answers again, under the same ``request_id``.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +26,7 @@ from ranker.side_effects.answer import Answer
 DOOR = "kafka"
 POLL_S = 0.2
 FLUSH_S = 1.0
+COMMIT_EVERY_NS = 100_000_000
 
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger()
@@ -73,6 +74,9 @@ class KafkaDoor:
         self._max_age_ms = max_age_ms
         self._on_failure = on_failure
         self._assigned = False
+        self._answered: dict[int, int] = {}
+        """Partition -> offset behind the last request that was answered and is not committed."""
+        self._committed_ns = clock.monotonic_ns()
         self._stopping = Event()
         self._producer = Producer({**gapless_producer_config(settings), "linger.ms": 0})
         self._consumer = Consumer(_consumer_config(settings))
@@ -80,7 +84,9 @@ class KafkaDoor:
 
     def start(self) -> None:
         """Join the group and begin to answer."""
-        self._consumer.subscribe([RANK_REQUESTS], on_assign=self._on_assign)
+        self._consumer.subscribe(
+            [RANK_REQUESTS], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
         self._thread.start()
 
     def problem(self) -> str | None:
@@ -97,6 +103,7 @@ class KafkaDoor:
             while not self._stopping.is_set():
                 self._heartbeat.beat()
                 self._turn()
+            self._commit()
         except Exception as error:  # noqa: BLE001  (the process ends by it)
             self._on_failure(error)
         finally:
@@ -106,8 +113,10 @@ class KafkaDoor:
         messages = self._read()
         replies = self._rank(messages)
         self._send(replies)
-        if messages:
-            self._commit(messages)
+        for message in messages:
+            self._answered[message.partition() or 0] = (message.offset() or 0) + 1
+        if self._clock.monotonic_ns() - self._committed_ns >= COMMIT_EVERY_NS:
+            self._commit()
         for reply in replies:
             if reply.arrival is not None and reply.answer is not None:
                 self._ranking.sent(reply.arrival, reply.answer, DOOR)
@@ -162,16 +171,21 @@ class KafkaDoor:
         while self._producer.flush(FLUSH_S):
             self._heartbeat.beat()
 
-    def _commit(self, messages: Sequence[Message]) -> None:
-        """Behind the last message of each partition; what is lost of it is answered twice."""
-        ends: dict[int, int] = {}
-        for message in messages:
-            ends[message.partition() or 0] = (message.offset() or 0) + 1
-        offsets = [TopicPartition(RANK_REQUESTS, partition, end) for partition, end in ends.items()]
-        if self._stopping.is_set():
+    def _commit(self) -> None:
+        """Behind the last answered request of each partition; what is lost of it is answered twice."""
+        offsets = [TopicPartition(RANK_REQUESTS, partition, end) for partition, end in self._answered.items()]
+        if offsets and self._stopping.is_set():
             self._consumer.commit(offsets=offsets, asynchronous=False)
-        else:
+        elif offsets:
             self._consumer.commit(offsets=offsets, asynchronous=True)
+        self._answered = {}
+        self._committed_ns = self._clock.monotonic_ns()
+
+    def _on_revoke(self, _: Consumer, __: Sequence[TopicPartition]) -> None:
+        self._commit()
+
+    def _on_lost(self, _: Consumer, __: Sequence[TopicPartition]) -> None:
+        self._answered = {}  # another ranker has them, and may have answered them again
 
     def _on_assign(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._assigned = True

@@ -43,7 +43,7 @@ class RankerSettings(ExperimentSettings):
         1_024, ge=1, description="Answers whose timeline and rank.served rows may wait to be written."
     )
     side_effects_gather_ms: int = Field(
-        50, ge=0, description="How long answers are gathered to write what follows them together, ms."
+        100, ge=0, description="How long answers are gathered to write what follows them together, ms."
     )
     publish_timeout_ms: int = Field(
         10_000, ge=100, description="Time for Kafka to acknowledge an event or rank.served, ms."

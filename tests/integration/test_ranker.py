@@ -120,6 +120,7 @@ def ranker(
             "EDDYLINE_KAFKA_BOOTSTRAP": kafka,
             "EDDYLINE_REDIS_URL": f"redis://127.0.0.1:{ports['ranker-redis']}/0",
             "EDDYLINE_TRITON_GRPC": f"127.0.0.1:{ports['ranker-triton-grpc']}",
+            "EDDYLINE_TRITON_HTTP": f"127.0.0.1:{ports['ranker-triton-http']}",
             "EDDYLINE_HTTP_PORT": str(ports["ranker-http"]),
             "EDDYLINE_SERVED_SAMPLE_RATE": "0.5",
             "EDDYLINE_RANK_DEADLINE_MS": "5000",
