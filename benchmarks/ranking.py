@@ -44,7 +44,10 @@ def measure() -> list[Figure]:
 
 
 def _compare(stack: RunningStack, size: int, suffix: str) -> list[Figure]:
-    with _http_call(stack, size) as (over_http, degraded), _kafka_call(stack, size) as over_kafka:
+    with (
+        http_call(stack, size, BLOCKS * CALLS) as (over_http, degraded),
+        _kafka_call(stack, size) as over_kafka,
+    ):
         calls = {"http": over_http, "bare": _bare_call(stack, size), "kafka": over_kafka}
         times = _in_turn(calls)
     bare = "bare Triton gRPC call"
@@ -93,9 +96,12 @@ def rank_request(size: int, n: int, request_id: str) -> bytes:
 
 
 @contextmanager
-def _http_call(stack: RunningStack, size: int) -> Iterator[tuple[Callable[[int], None], list[bool]]]:
+def http_call(
+    stack: RunningStack, size: int, requests: int
+) -> Iterator[tuple[Callable[[int], None], list[bool]]]:
+    """Sends the n-th of ``requests`` requests over one connection; and which answers were degraded."""
     address = urlparse(stack.http)
-    bodies = [rank_request(size, n, f"http-{size}-{n}") for n in range(BLOCKS * CALLS)]
+    bodies = [rank_request(size, n, f"http-{size}-{n}") for n in range(requests)]
     degraded: list[bool] = []
     connection = socket.create_connection((address.hostname, address.port))
     answers = connection.makefile("rb")

@@ -4,13 +4,23 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import backfill, capacity, footprint, freshness, ranking, throughput, training
+from benchmarks import (
+    backfill,
+    capacity,
+    footprint,
+    freshness,
+    instrumentation,
+    ranking,
+    throughput,
+    training,
+)
 from benchmarks.report import keep, show
 
 SUITES = {
     "throughput": throughput.measure,
     "freshness": freshness.measure,
     "ranking": ranking.measure,
+    "instrumentation": instrumentation.measure,
     "backfill": backfill.measure,
     "capacity": capacity.measure,
     "footprint": footprint.measure,
