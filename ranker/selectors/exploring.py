@@ -9,6 +9,8 @@ stand before it; those from p on move down until the gap that the drawn one has 
 - any other candidate only at the slot, 1/(n−p).
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ranker.pipeline.arms import Exploration
@@ -54,15 +56,23 @@ def explored(base: Index, n: int, exploration: Exploration) -> Index:
 
 def propensities(base: Index, shown: Index, n: int, exploration: Exploration) -> Float64:
     """(s,) probability of each item of ``shown`` at its position."""
-    s = len(base)
+    stays, moves, drawn = _chances(len(base), n, exploration.share, exploration.positions)
+    if shown is base:
+        return stays
+    moved_from = np.concatenate(([-1], base[:-1]))[: len(base)]
+    return np.where(shown == base, stays, np.where(shown == moved_from, moves, drawn))
+
+
+@lru_cache(4_096)
+def _chances(s: int, n: int, share: float, positions: int) -> tuple[Float64, Float64, Float64]:
+    """(s,) each: of b_q at q, of b_(q-1) at q, and of any one other candidate at q."""
     position = np.arange(s)
-    slots = np.arange(min(exploration.positions, s))
-    each = exploration.share / exploration.positions
+    slots = np.arange(min(positions, s))
+    each = share / positions
     before = slots[None, :] < position[:, None]
     stays = np.where(before, (position[:, None] - slots) / (n - slots), 0.0).sum(axis=1)
     moves = before.sum(axis=1) - stays
     drawn = np.where(position < len(slots), 1.0 / (n - position), 0.0)
-    untouched = exploration.positions - before.sum(axis=1) - (position < len(slots))
-    stays_all = (1 - exploration.share) + each * (untouched + drawn + stays)
-    moved_from = np.concatenate(([-1], base[:-1]))[:s]
-    return np.where(shown == base, stays_all, np.where(shown == moved_from, each * moves, each * drawn))
+    untouched = positions - before.sum(axis=1) - (position < len(slots))
+    stays_all = (1 - share) + each * (untouched + drawn + stays)
+    return stays_all, each * moves, each * drawn
