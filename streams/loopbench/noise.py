@@ -18,8 +18,17 @@ class SeededNoise:
     """
 
     def __init__(self, seeds: Iterable[int], shape: tuple[int, int]) -> None:
-        self._generators = [np.random.default_rng(seed) for seed in seeds]
+        self._seeds = tuple(seeds)
+        self._generators = [np.random.default_rng(seed) for seed in self._seeds]
         self.shape = (len(self._generators), *shape)
+
+    def apart(self, number: int) -> "SeededNoise":
+        """Other randomness of the same seeds, for something beside the world; another for each number."""
+        _, *shape = self.shape
+        other = SeededNoise((), (shape[0], shape[1]))
+        other._generators = [np.random.default_rng((seed, number)) for seed in self._seeds]
+        other.shape = self.shape
+        return other
 
     def normal(self) -> Float64:
         return np.stack([rng.standard_normal(self.shape[1:]) for rng in self._generators])
