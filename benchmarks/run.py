@@ -4,7 +4,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import backfill, capacity, footprint, freshness, ranking, throughput, training
+from benchmarks import backfill, capacity, detectors, footprint, freshness, ranking, throughput, training
 from benchmarks.report import keep, show
 
 SUITES = {
@@ -15,6 +15,7 @@ SUITES = {
     "capacity": capacity.measure,
     "footprint": footprint.measure,
     "training": training.measure,
+    "detectors": detectors.measure,
 }
 
 
