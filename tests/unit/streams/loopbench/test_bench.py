@@ -13,10 +13,11 @@ from streams.loopbench.campaign import play
 from streams.loopbench.contenders import everybody
 from streams.loopbench.experiments import EXPERIMENTS
 from streams.loopbench.results import clopper_pearson, row_of
-from streams.loopbench.run import run_worlds
+from streams.loopbench.run import NAMES, run_worlds
 from streams.loopbench.worlds.catalogue import LOOP_FREE, WORLDS
 
-README = Path(__file__).parents[4] / "README.md"
+ROOT = Path(__file__).parents[4]
+README = ROOT / "README.md"
 
 CONTRACT = {
     "world",
@@ -113,6 +114,13 @@ def test_worlds_of_all_detectors_are_on_one_board(tmp_path):
     assert (worlds["retrain_no_echo"]["events"], worlds["retrain_no_echo"]["delta"]) == (80, None)
     text = (tmp_path / "loopbench.md").read_text()
     assert all(f"| {name} |" in text for name in names)
+
+
+def test_the_documentation_names_every_world_and_no_other():
+    tables = [line for line in (ROOT / "docs/loopbench.md").read_text().splitlines() if line.startswith("| `")]
+    named = {name for line in tables for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    detectors = {"feature_path", "total_score", "cross_model", "board", "null", "random"}
+    assert named - detectors == set(NAMES) - detectors
 
 
 def test_a_world_that_there_is_not_is_refused_by_name():
