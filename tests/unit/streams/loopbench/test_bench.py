@@ -117,7 +117,9 @@ def test_worlds_of_all_detectors_are_on_one_board(tmp_path):
 
 
 def test_the_documentation_names_every_world_and_no_other():
-    tables = [line for line in (ROOT / "docs/loopbench.md").read_text().splitlines() if line.startswith("| `")]
+    tables = [
+        line for line in (ROOT / "docs/loopbench.md").read_text().splitlines() if line.startswith("| `")
+    ]
     named = {name for line in tables for name in re.findall(r"`(\w+)`", line.split("|")[1])}
     detectors = {"feature_path", "total_score", "cross_model", "board", "null", "random"}
     assert named - detectors == set(NAMES) - detectors
