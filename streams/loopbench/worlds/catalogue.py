@@ -142,7 +142,7 @@ LOOPED = (
         "click_count_above_budget",
         _with(_drifting, lambda: ClickCount(0.062)),
         sampler=TopK(),
-        scale=Scale(delta=0.05),
+        scale=Scale(delta=0.045),
         allowed_gain={"click_count": 0.01},
         target_power=0.95,
         found_in="click_count",
