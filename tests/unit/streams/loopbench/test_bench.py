@@ -125,6 +125,17 @@ def test_the_documentation_names_every_world_and_no_other():
     assert named - detectors == set(NAMES) - detectors
 
 
+def test_the_last_report_is_of_the_worlds_and_promises_that_there_are():
+    report = max((ROOT / "docs/reports").glob("*-loopbench.json"))
+    worlds = {world["world"]: world for world in json.loads(report.read_text())["worlds"]}
+    specs = {**WORLDS, **EXPERIMENTS}
+    assert set(specs) >= set(worlds) >= {spec.name for spec in LOOP_FREE}
+    for name, world in worlds.items():
+        assert (world["seeds"] >= 500, world["target_power"]) == (True, specs[name].target_power)
+        if name in WORLDS:
+            assert (world["delta"], world["events"]) == (specs[name].scale.delta, specs[name].events)
+
+
 def test_a_world_that_there_is_not_is_refused_by_name():
     answer = CliRunner().invoke(build(), ["loops", "bench", "--world", "flat_earth"])
     assert answer.exit_code == 2
