@@ -7,6 +7,7 @@ from rich.console import Console
 from benchmarks import (
     backfill,
     capacity,
+    detectors,
     footprint,
     freshness,
     instrumentation,
@@ -25,6 +26,7 @@ SUITES = {
     "capacity": capacity.measure,
     "footprint": footprint.measure,
     "training": training.measure,
+    "detectors": detectors.measure,
 }
 
 

@@ -9,7 +9,7 @@ from streams.feedback.nudges import NudgeRecord
 from streams.feedback.response import Response
 
 LAGS = (1, 2, 3, 5, 7, 10)
-LAG_SHARES: Float64 = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+LAG_SHARES: Float64 = np.array([0.7, 0.06, 0.06, 0.06, 0.06, 0.06])
 """How the starting capital is split over the lags: most loops answer in the next epoch."""
 
 _CLIP = 4.0

@@ -185,6 +185,7 @@ def _contradicted(nudge: Float64, counts: Float64) -> Mask:
     # An exposure with the opposite nudge is 2 nudges away.
     apart = np.maximum(squares - 2 * expected * total + expected * expected * logged, 0.0)
     size = np.max(np.abs(expected), axis=-1, keepdims=True, initial=0.0)
-    opposite = (apart / np.maximum(4 * size * size, np.finfo(np.float64).tiny)).sum(axis=-1)
+    unit = 4 * size * size
+    opposite = np.where(unit > 0, apart / np.where(unit > 0, unit, 1.0), apart > 0).sum(axis=-1)
     contradicted: Mask = opposite > MOST_CONFLICTS * np.maximum(logged.sum(axis=-1), 1.0)
     return contradicted

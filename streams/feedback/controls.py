@@ -16,6 +16,7 @@ EXPLAINED = {
     "nudges_unknown": "the nudges of most items were not logged",
     "signs_repeat": "items get the sign of the epoch before again: is the epoch part of the salt?",
     "signs_unbalanced": "nudges go one way more often than coins do",
+    "signs_shared": "models get each other's signs: does each have a salt of its own?",
     "scores_missing": "scores of many items in the catalogue were not logged",
     "scores_missing_by_nudge": "whether a score is logged depends on the nudge: log all items, shown or not",
     "nudge_in_score": "scores know a nudge before it acts: it leaks into the raw score or a feature",
@@ -43,6 +44,8 @@ class Controls:
     Parameters
     ----------
     shape : (*streams, n)
+    apart : whether each subject must have signs of its own, as models must whose nudges are to be told apart;
+        slices of one model's users have the same
 
     Attributes
     ----------
@@ -51,7 +54,8 @@ class Controls:
     broken : (*streams,) the code of what broke the log, for good, or 0
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], *, apart: bool = False) -> None:
+        self._apart = apart
         self.signs = np.zeros(shape)
         self.attrition = BettingMixture((*shape[:-1], 2))
         self.broken = np.zeros(shape[:-1], np.int64)
@@ -70,6 +74,7 @@ class Controls:
             "nudges_unknown": unknown > MOST_UNKNOWN * present,
             "signs_repeat": _too_far(signs * self.signs, known),
             "signs_unbalanced": _too_far(signs, cells.present),
+            "signs_shared": _shared(signs, cells.present) & self._apart,
             "scores_missing": missing.sum(axis=-1) > MOST_MISSING * present,
             "scores_missing_by_nudge": log_mean_exp(self.attrition.log_evidence(), axis=-1) >= _PROVEN,
             "nudge_in_score": leak >= _PROVEN,
@@ -93,6 +98,13 @@ def _too_far(products: Float64, counted: Mask) -> Mask:
     tossed = (np.abs(products) * counted).sum(axis=-1)
     far: Mask = np.abs((products * counted).sum(axis=-1)) > _TOO_FAR_SD * np.sqrt(np.maximum(tossed, 1.0))
     return far
+
+
+def _shared(signs: Float64, present: Mask) -> Mask:
+    """(*streams,) subjects whose signs are those of another, or the opposite."""
+    products = signs[..., :, None, :] * signs[..., None, :, :]
+    alike = _too_far(products, present[..., :, None, :] & present[..., None, :, :])
+    return np.asarray((alike & ~np.eye(signs.shape[-2], dtype=np.bool_)).any(axis=-1))
 
 
 def _worst(refusals: dict[str, Mask], streams: tuple[int, ...]) -> Code:

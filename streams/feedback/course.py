@@ -22,6 +22,10 @@ class Course:
 
     Per item that is, in float64, 6 for each value and 14 besides.
 
+    Parameters
+    ----------
+    apart : whether each subject must have signs of its own
+
     Attributes
     ----------
     epoch, version : of the last epoch
@@ -37,7 +41,7 @@ class Course:
         "controls.broken",
     )
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], *, apart: bool = False) -> None:
         *streams, _, n = shape
         slots = (*streams, n)
         self.epoch = -1
@@ -45,7 +49,7 @@ class Course:
         self.score = np.full(slots, np.nan)
         self.history = History(shape)
         self.nudges = NudgeRecord(max(LAGS), slots)
-        self.controls = Controls(slots)
+        self.controls = Controls(slots, apart=apart)
 
     def follow(self, cells: EpochCells, values: Float64, leak: Float64) -> tuple[Response, Mask, Code]:
         """Take in the next epoch: how values answered, which answers count, why a stream's epoch is refused.

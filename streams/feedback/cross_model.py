@@ -31,11 +31,15 @@ EDGE_LEVEL = 0.01
 class CrossModel(NudgeDetector):
     """Edges between ``models``: row i, column j is the answer of model i to nudges of model j.
 
+    Models with the same signs could not be told apart: it is blind to them.
+
     Parameters
     ----------
     models : at least two names
     budget : of false alarms
     """
+
+    apart = True
 
     def __init__(self, models: Sequence[str], budget: AlarmBudget | None = None) -> None:
         if len(models) < 2:

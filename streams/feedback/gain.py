@@ -6,7 +6,7 @@ from streams.feedback.evidence.betting import Float64
 from streams.feedback.evidence.confidence import AsymptoticSequence, Interval
 from streams.feedback.history import MIN_AGE, History
 from streams.feedback.nudges import NudgeRecord
-from streams.feedback.response import fitted
+from streams.feedback.response import residual
 from streams.feedback.slots import with_room
 
 _KEPT = 4
@@ -53,7 +53,7 @@ class LongRunGain:
         stakes, dose = self.stakes[-1][..., None, :], self.doses[-1][..., None, None]
         target = np.where(answered, self.sum - sum_before - self._lags * before, np.nan)
         design = np.stack([np.ones_like(before), before, fast - before, slow - before], axis=-2)
-        surprise = np.nan_to_num(target - fitted(design, target, answered))
+        surprise = np.nan_to_num(residual(design, target, answered))
         answer = np.sign(stakes) * surprise / np.where(dose > 0, dose, np.inf)
         self.gain.update(answer, np.abs(stakes) * answered)
 

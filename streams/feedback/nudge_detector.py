@@ -32,7 +32,10 @@ Pick = Callable[[EpochCells], Float64]
 
 
 class _Memory:
-    """All that is remembered, for (*runs, k, f, n) values, of which ``width`` a subject may answer."""
+    """All that is remembered, for (*runs, k, f, n) values, of which ``width`` a subject may answer.
+
+    ``apart``: each subject must have signs of its own.
+    """
 
     STATE = (
         *(f"course.{path}" for path in Course.STATE),
@@ -40,8 +43,8 @@ class _Memory:
         *(f"standing.{path}" for path in Standing.STATE),
     )
 
-    def __init__(self, shape: tuple[int, ...], width: int, gain_lags: int) -> None:
-        self.course = Course(shape)
+    def __init__(self, shape: tuple[int, ...], width: int, gain_lags: int, *, apart: bool) -> None:
+        self.course = Course(shape, apart=apart)
         self.answers = Answers((*shape[:-2], width))
         self.standing = Standing(shape[:-2])
         self.gain = LongRunGain(shape, gain_lags) if gain_lags else None
@@ -65,7 +68,13 @@ class NudgeDetector:
     pick : takes the watched values out of the cells
     budget : of false alarms
     gain_lags : epochs over which the long-run gain is estimated; 0 leaves it out, with most of the memory
+
+    Attributes
+    ----------
+    apart : whether it refuses subjects that share their signs
     """
+
+    apart = False
 
     def __init__(
         self, name: str, watched: Watched, pick: Pick, budget: AlarmBudget | None = None, gain_lags: int = 0
@@ -191,7 +200,7 @@ class NudgeDetector:
         return {"lower": float(interval.lower[place]), "upper": float(interval.upper[place])}
 
     def _memory_of(self, shape: tuple[int, ...]) -> _Memory:
-        return _Memory(shape, len(self.watched.values), self._gain_lags)
+        return _Memory(shape, len(self.watched.values), self._gain_lags, apart=self.apart)
 
     def _known(self) -> _Memory:
         if self._memory is None:

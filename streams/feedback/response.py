@@ -25,7 +25,8 @@ class Response:
 
     Attributes
     ----------
-    surprise : (*streams, f, n) residual in score units, centred within its stratum, not clipped
+    surprise : (*streams, f, n) residual in score units, centred within its stratum, not clipped; enlarged by
+        the share of itself that each value is predicted and centred by, or β would come out too small
     outcome : the same as multiples of the stratum's spread, clipped to [−1, 1]
     known : mask of the cells that have one
     """
@@ -45,12 +46,14 @@ def respond(history: History, values: Float64, usable: Mask, stratum_score: Floa
     """
     known = history.ready & usable[..., None, :] & np.isfinite(values)
     target = np.where(known, values - history.last, np.nan)
-    residual = target - fitted(history.predictors(), target, known)
-    return _standardised(residual, known, _Strata(stratum_score, usable))
+    return _standardised(residual(history.predictors(), target, known), known, _Strata(stratum_score, usable))
 
 
-def fitted(predictors: Float64, target: Float64, known: Mask) -> Float64:
-    """(*streams, f, n) prediction by least squares within the epoch, over winsorised targets.
+def residual(predictors: Float64, target: Float64, known: Mask) -> Float64:
+    """(*streams, f, n) what least squares within the epoch, over winsorised targets, leave unexplained.
+
+    Of n values p predictors explain p/n whatever the values are; residuals are enlarged by as much, so that
+    what was added to a value by a coin is found in its residual in full.
 
     Parameters
     ----------
@@ -65,7 +68,12 @@ def fitted(predictors: Float64, target: Float64, known: Mask) -> Float64:
     normal += ridge[..., None, None] * np.eye(normal.shape[-1])
     weights = np.linalg.solve(normal, design @ bounded[..., None])
     prediction: Float64 = (weights.swapaxes(-1, -2) @ design)[..., 0, :]
-    return prediction
+    return (target - prediction) * _unshared(known.sum(axis=-1, keepdims=True), normal.shape[-1])
+
+
+def _unshared(count: Float64, used: int) -> Float64:
+    """n / (n − p); 0 where nothing is left, because everything was predicted by itself."""
+    return np.where(count > used, count / np.maximum(count - used, 1), 0.0)
 
 
 def _winsorised(target: Float64, known: Mask) -> Float64:
@@ -102,15 +110,16 @@ class _Strata:
         return values
 
 
-def _standardised(residual: Float64, known: Mask, strata: _Strata) -> Response:
-    grouped = strata.gather(residual)
+def _standardised(unexplained: Float64, known: Mask, strata: _Strata) -> Response:
+    grouped = strata.gather(unexplained)
     centred = grouped - _median(grouped)
     spread = _spread(centred)
     with np.errstate(divide="ignore", invalid="ignore"):
         outcome = np.where(spread > 0, np.clip(centred / (_CLIP * spread), -1.0, 1.0), 0.0)
+    centred *= _unshared(np.isfinite(centred).sum(axis=-1, keepdims=True), 1)
     return Response(
-        surprise=strata.scatter(np.nan_to_num(centred), residual.shape),
-        outcome=strata.scatter(np.nan_to_num(outcome), residual.shape),
+        surprise=strata.scatter(np.nan_to_num(centred), unexplained.shape),
+        outcome=strata.scatter(np.nan_to_num(outcome), unexplained.shape),
         known=known,
     )
 

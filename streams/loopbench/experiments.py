@@ -1,11 +1,11 @@
 """D3, D4 and D5 in worlds of their own: each needs an experiment other than the nudge.
 
-Exploration, a holdout and jittered deploy times give other records than the cells of nudges, so these
-worlds stand beside the board.
+Exploration, a holdout and jittered deploy times give other records than the cells of nudges: each of these
+worlds is watched by one detector.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,13 +19,12 @@ from streams.feedback.exploration_presentation import PresentationDetector
 from streams.feedback.peak import Peak
 from streams.feedback.retrain_echo import RetrainEchoDetector
 from streams.loopbench.campaign import NEVER, Watch
-from streams.loopbench.results import MOST_FALSE_ALARMS, clopper_pearson
+from streams.loopbench.results import BoardRow, clopper_pearson
 from streams.loopbench.worlds.popularity_arms import ArmsScale, ArmsWorld
 from streams.loopbench.worlds.presentation import PresentationScale, presentation_rows
 from streams.loopbench.worlds.retraining import RetrainScale, retrains
 from streams.loopbench.worlds.selection import SelectionScale, SelectionWorld
 
-BATCH = 50
 _THINNING = 7
 
 
@@ -59,67 +58,27 @@ class Experiment:
     target_power: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentRow:
-    """One experiment's figures: alarms are pages (for D4, which never pages, tickets)."""
-
-    world: str
-    loop: bool
-    strength: str
-    events: int
-    detector: str
-    seeds: int
-    alarms: int
-    power: float
-    power_low: float
-    power_high: float
-    tickets: int
-    target_power: float | None
-    events_to_alarm_p50: float | None
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether what was promised was reached; None where nothing was."""
-        if not self.loop:
-            return self.power_high <= MOST_FALSE_ALARMS
-        return None if self.target_power is None else self.power >= self.target_power
-
-    def to_json(self) -> dict[str, object]:
-        return {**asdict(self), "holds": self.holds}
-
-
-def run_experiment(
-    experiment: Experiment, seeds: Sequence[int], done: Callable[[int], None]
-) -> ExperimentRow:
-    """Its figures over ``seeds``; ``done`` is told how many more are played."""
-    watches = []
-    for start in range(0, len(seeds), BATCH):
-        batch = seeds[start : start + BATCH]
-        watches.append(experiment.play(batch))
-        done(len(batch))
-    tickets = np.concatenate([watch.ticket for watch in watches])
-    pages = np.concatenate([watch.page for watch in watches])
-    return _row(experiment, tickets, pages)
-
-
-def _row(experiment: Experiment, tickets: NDArray[np.int64], pages: NDArray[np.int64]) -> ExperimentRow:
-    alarms = tickets if experiment.detector == ConcentrationDetector.name else pages
+def experiment_row(experiment: Experiment, watch: Watch) -> BoardRow:
+    """The figures of one experiment: alarms are pages (for D4, which never pages, tickets)."""
+    alarms = watch.ticket if experiment.detector == ConcentrationDetector.name else watch.page
     steps = alarms[alarms != NEVER]
     low, high = clopper_pearson(len(steps), len(alarms))
-    return ExperimentRow(
+    return BoardRow(
         world=experiment.name,
         loop=experiment.loop,
+        beta=None,
         strength=experiment.strength,
+        delta=None,
         events=experiment.events,
         detector=experiment.detector,
         seeds=len(alarms),
         alarms=len(steps),
         power=len(steps) / len(alarms),
-        power_low=low,
-        power_high=high,
-        tickets=int((tickets != NEVER).sum()),
         target_power=experiment.target_power,
         events_to_alarm_p50=_events(steps, experiment) if len(steps) else None,
+        power_low=low,
+        power_high=high,
+        warnings=int((watch.ticket != NEVER).sum()),
     )
 
 
@@ -193,7 +152,7 @@ def _first(reached: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, NEVER)
 
 
-_STRONG = "24 % of value lost, exploration {:.0%}"
+_STRONG = "24 % of value lost, exploration {:.0f} %"
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -203,7 +162,7 @@ EXPERIMENTS = {
             120,
             SelectionScale(),
             loop=True,
-            strength=_STRONG.format(0.02),
+            strength=_STRONG.format(2),
             target_power=0.95,
         ),
         _selection(
@@ -211,9 +170,11 @@ EXPERIMENTS = {
             40,
             SelectionScale(exploration=0.05),
             loop=True,
-            strength=_STRONG.format(0.05),
+            strength=_STRONG.format(5),
         ),
-        _selection("random_training", 120, SelectionScale(), loop=False, strength="exploration 2 %"),
+        _selection(
+            "selection_random_training", 120, SelectionScale(), loop=False, strength="exploration 2 %"
+        ),
         _presentation(
             "presentation_by_slot",
             40,
@@ -222,11 +183,15 @@ EXPERIMENTS = {
             strength="clicked 10 % more where chosen, 5 % of slots explored",
         ),
         _presentation(
-            "users_differ", 40, PresentationScale(by_user=True), loop=False, strength="5 % of users explored"
+            "presentation_users_differ",
+            40,
+            PresentationScale(by_user=True),
+            loop=False,
+            strength="5 % of users explored",
         ),
-        _arms("popularity_by_counts", 60, ArmsScale(), loop=True, strength="log count, weight 1"),
+        _arms("concentration_by_counts", 60, ArmsScale(), loop=True, strength="log count, weight 1"),
         _arms(
-            "popularity_by_rates",
+            "concentration_by_rates",
             60,
             ArmsScale(loop=0.0),
             loop=False,

@@ -1,6 +1,7 @@
 """Randomness of many seeds side by side, each with a generator of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,15 @@ class SeededNoise:
     shape : of what one run draws at a time, (k, n)
     """
 
-    def __init__(self, seeds: Iterable[int], shape: tuple[int, int]) -> None:
-        self._generators = [np.random.default_rng(seed) for seed in seeds]
+    def __init__(self, seeds: Iterable[int | Sequence[int]], shape: tuple[int, int]) -> None:
+        self._seeds = [np.atleast_1d(seed).tolist() for seed in seeds]
+        self._generators = [np.random.default_rng(seed) for seed in self._seeds]
         self.shape = (len(self._generators), *shape)
+
+    def apart(self, number: int) -> Self:
+        """Other randomness of the same seeds, for something beside the world; another for each number."""
+        _, k, n = self.shape
+        return type(self)([[*seed, number] for seed in self._seeds], (k, n))
 
     def normal(self) -> Float64:
         return np.stack([rng.standard_normal(self.shape[1:]) for rng in self._generators])

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 
 from streams.loopbench.power_map import MapPoint
-from streams.loopbench.results import MOST_FALSE_ALARMS, WorldRow
+from streams.loopbench.results import MOST_FALSE_ALARMS, BoardRow
 
 matplotlib.use("svg")
 
@@ -17,7 +17,7 @@ matplotlib.rcParams["svg.hashsalt"] = "loopbench"
 _METADATA = {"Date": None}
 
 
-def draw(rows: Sequence[WorldRow], folder: Path) -> None:
+def draw(rows: Sequence[BoardRow], folder: Path) -> None:
     """Write false-alarms.svg and power.svg, as far as there are such worlds."""
     for name, loop in (("false-alarms", False), ("power", True)):
         chosen = [row for row in rows if row.loop is loop]
@@ -25,7 +25,7 @@ def draw(rows: Sequence[WorldRow], folder: Path) -> None:
             _draw_shares(chosen, folder / f"{name}.svg", loop)
 
 
-def _draw_shares(rows: Sequence[WorldRow], path: Path, loop: bool) -> None:
+def _draw_shares(rows: Sequence[BoardRow], path: Path, loop: bool) -> None:
     """Share of alarmed seeds with its interval, a line a world; what is promised as a red mark."""
     figure, axes = plt.subplots(figsize=(7, 0.6 + 0.28 * len(rows)), layout="constrained")
     for place, row in enumerate(reversed(rows)):

@@ -31,19 +31,28 @@ class DetectorRow:
 
 
 @dataclass(frozen=True, slots=True)
-class WorldRow:
-    """One world on the board.
+class BoardRow:
+    """One world on the board, whatever records it gives.
 
-    ``beta`` is β_w, weighted by exposure, of the path that the world is about; ``power`` the share of the
-    seeds in which the fused board said `loop_detected` within ``events``, its bounds Clopper–Pearson at 95 %.
-    ``warnings`` counts seeds that reached the ticket threshold. ``coverage`` is the share of the seeds whose
-    confidence sequence held the true β at every epoch.
+    Attributes
+    ----------
+    beta : β_w of the path that the world is about, weighted by exposure, after the epochs that it takes to
+        answer; None where nobody is nudged
+    strength : of such a loop, in words
+    delta : size of the nudge in score units; None where nobody is nudged
+    events : that a seed has: impressions, or retrains
+    detector : whose alarms these are
+    alarms, power : seeds, and their share, in which it said `loop_detected` within ``events`` (D4, which
+        never says more: `warning`); bounds of the share are Clopper–Pearson at 95 %
+    warnings : seeds that reached the ticket threshold
+    target_power : promised; None: nothing is
     """
 
     world: str
     loop: bool
-    beta: float
-    delta: float
+    beta: float | None
+    strength: str
+    delta: float | None
     events: int
     detector: str
     seeds: int
@@ -54,15 +63,6 @@ class WorldRow:
     power_low: float
     power_high: float
     warnings: int
-    beta_over_items: float
-    beta_as_estimated: float
-    beta_estimate_p50: float
-    beta_close: float | None
-    coverage: float
-    located: dict[str, float]
-    engagement_cost: float
-    cpu_s_per_million_events: float
-    detectors: list[DetectorRow]
 
     @property
     def holds(self) -> bool | None:
@@ -75,17 +75,55 @@ class WorldRow:
         return {**asdict(self), "holds": self.holds}
 
 
+@dataclass(frozen=True, slots=True)
+class WorldRow(BoardRow):
+    """A world in which every item is nudged: ``detector`` is the fused board.
+
+    Attributes
+    ----------
+    answers_after : epochs after which the answer comes that is ``beta``
+    beta_over_items : the same, every item counting the same
+    beta_as_estimated : β after one epoch with the detectors' weights
+    beta_estimate_p50 : median of its estimates
+    beta_close : share of the seeds whose estimate is within ± 20 %
+    coverage : share of the seeds whose confidence sequence held the true β at every epoch
+    gain, gain_estimate_p50, gain_coverage : the same of the long-run gain G; None where it is not estimated
+    located : share of the seeds with an alarm in which the place that was named is right, by kind of place
+    false_edges : share of all seeds in which D2 ever believed an edge that there is not
+    all_edges : share in which it believed all that there are, in the end
+    engagement_cost : share of clicks that the nudges cost
+    """
+
+    answers_after: int
+    beta_over_items: float
+    beta_as_estimated: float
+    beta_estimate_p50: float
+    beta_close: float | None
+    coverage: float
+    gain: float | None
+    gain_estimate_p50: float | None
+    gain_coverage: float | None
+    located: dict[str, float]
+    false_edges: float | None
+    all_edges: float | None
+    engagement_cost: float
+    cpu_s_per_million_events: float
+    detectors: list[DetectorRow]
+
+
 def row_of(spec: WorldSpec, outcome: Outcome) -> WorldRow:
     """The figures of one world."""
     detectors = [_detector_row(name, watch, spec) for name, watch in outcome.watches.items()]
     board = detectors[0]
     found = outcome.watches[BOARD].page != NEVER
+    comparable = spec.loop and spec.answers_after == 1
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.abs(outcome.estimates / outcome.beta - 1)
     return WorldRow(
         world=spec.name,
         loop=spec.loop,
         beta=float(outcome.beta_over_exposure.mean()),
+        strength="",
         delta=spec.scale.delta,
         events=spec.events,
         detector=BOARD,
@@ -97,12 +135,18 @@ def row_of(spec: WorldSpec, outcome: Outcome) -> WorldRow:
         power_low=board.power_low,
         power_high=board.power_high,
         warnings=board.warnings,
+        answers_after=spec.answers_after,
         beta_over_items=float(outcome.beta_over_items.mean()),
         beta_as_estimated=float(outcome.beta.mean()),
         beta_estimate_p50=float(np.median(outcome.estimates)),
-        beta_close=float((off <= CLOSE).mean()) if spec.loop else None,
+        beta_close=float((off <= CLOSE).mean()) if comparable else None,
         coverage=float(outcome.covered.mean()),
+        gain=float(outcome.gain.mean()) if spec.gain_lags else None,
+        gain_estimate_p50=float(np.median(outcome.gain_estimates)) if spec.gain_lags else None,
+        gain_coverage=float(outcome.gain_covered.mean()) if spec.gain_lags else None,
         located={what: float(right[found].mean()) for what, right in outcome.located.items() if found.any()},
+        false_edges=None if outcome.false_edge is None else float(outcome.false_edge.mean()),
+        all_edges=None if outcome.all_edges is None else float(outcome.all_edges.mean()),
         engagement_cost=engagement_cost(spec.sampler, spec.scale.delta),
         cpu_s_per_million_events=outcome.cpu_s / len(outcome.seeds) / spec.events * 1e6,
         detectors=detectors,

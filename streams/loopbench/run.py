@@ -5,15 +5,30 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
+from typing import cast
 
-from streams.loopbench.campaign import Contenders, Outcome, joined, no_contenders, play
-from streams.loopbench.worlds.catalogue import WORLDS, WorldSpec
+from streams.loopbench.campaign import (
+    Contenders,
+    Outcome,
+    Watch,
+    joined,
+    joined_watches,
+    no_contenders,
+    play,
+)
+from streams.loopbench.experiments import EXPERIMENTS, experiment_row
+from streams.loopbench.results import BoardRow, row_of
+from streams.loopbench.worlds.catalogue import WORLDS
+
+NAMES = (*WORLDS, *EXPERIMENTS)
+"""Of all worlds there are."""
 
 BATCH = 20
 """Seeds side by side: arrays large enough for numpy, small enough for a cache."""
 
 Task = tuple[str, Sequence[int]]
-Map = Callable[[Callable[[Task], Outcome], Sequence[Task]], Iterable[Outcome]]
+Played = Outcome | Watch
+Map = Callable[[Callable[[Task], Played], Sequence[Task]], Iterable[Played]]
 
 
 def run_worlds(
@@ -22,8 +37,8 @@ def run_worlds(
     workers: int,
     done: Callable[[str, int], None],
     contenders: Contenders = no_contenders,
-) -> Iterator[tuple[WorldSpec, Outcome]]:
-    """Each world with what its ``seeds`` showed, in the order of ``names``.
+) -> Iterator[BoardRow]:
+    """The figures of each world over its ``seeds``, in the order of ``names``.
 
     ``done`` is called with a world and how many more of its seeds are played. How seeds are spread over
     ``workers`` processes changes no figure, but for CPU seconds.
@@ -34,7 +49,7 @@ def run_worlds(
         When there is no world of a name.
     """
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
-    tasks = [(WORLDS[name].name, batch) for name in names for batch in batches]
+    tasks = [(name, batch) for name in names for batch in batches]
     with _mapping(workers) as mapped:
         played = zip(tasks, mapped(partial(_play, contenders=contenders), tasks), strict=True)
         for name, group in groupby(played, key=lambda pair: pair[0][0]):
@@ -42,12 +57,20 @@ def run_worlds(
             for (_, batch), outcome in group:
                 done(name, len(batch))
                 outcomes.append(outcome)
-            yield WORLDS[name], joined(outcomes)
+            yield _row(name, outcomes)
 
 
-def _play(task: Task, contenders: Contenders) -> Outcome:
+def _play(task: Task, contenders: Contenders) -> Played:
     name, seeds = task
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name].play(seeds)
     return play(WORLDS[name], seeds, contenders)
+
+
+def _row(name: str, played: Sequence[Played]) -> BoardRow:
+    if name in EXPERIMENTS:
+        return experiment_row(EXPERIMENTS[name], joined_watches(cast("Sequence[Watch]", played)))
+    return row_of(WORLDS[name], joined(cast("Sequence[Outcome]", played)))
 
 
 @contextmanager

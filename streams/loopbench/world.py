@@ -51,6 +51,8 @@ class World:
     features : names of what its scores are made of, in the order of the contributions
     truth : what its nudges really did
     noise : where all its randomness comes from
+    epoch : that comes next
+    before : (runs, k, n) exposures of the last one, as logged
     """
 
     def __init__(self, parts: Sequence[Part], sampler: Sampler, scale: Scale, seeds: Sequence[int]) -> None:
@@ -62,8 +64,8 @@ class World:
         self._logged = [row for row, part in enumerate(self._sources) if not part.unlogged]
         self.features = tuple(self._sources[row].feature for row in self._logged)
         self.truth = Truth(self.noise.shape)
-        self._epoch = -scale.settling
-        self._before = np.zeros(self.noise.shape)
+        self.epoch = -scale.settling
+        self.before = np.zeros(self.noise.shape)
         for part in self._parts:
             part.begin(self.noise)
         for _ in range(scale.settling):
@@ -72,15 +74,13 @@ class World:
 
     def step(self) -> EpochCells:
         """One epoch: scores, nudges, what was shown and clicked; then every part learns from it."""
-        fresh = self._replaced()
-        for part in self._parts:
-            part.advance(self._epoch, self.noise)
+        epoch, fresh = self.epoch, self.advance()
         contributions = np.stack([part.contribution() for part in self._sources], axis=-2)
         raw = contributions.sum(axis=-2)
         nudge = self.scale.delta * self.noise.signs()
         logged = self._happen(raw, nudge)
-        cells = EpochCells(
-            epoch=self._epoch,
+        return EpochCells(
+            epoch=epoch,
             version="1",
             present=np.ones(raw.shape, np.bool_),
             fresh=fresh,
@@ -90,8 +90,35 @@ class World:
             exposures=logged.exposures,
             clicks=logged.clicks,
         )
-        self._epoch += 1
-        return cells
+
+    def advance(self) -> Mask:
+        """An epoch begins: whatever happens to items anyway; (runs, k, n) slots that have a new one."""
+        fresh = self._replaced()
+        for part in self._parts:
+            part.advance(self.epoch, self.noise)
+        self.epoch += 1
+        return fresh
+
+    def raw_score(self) -> Float64:
+        """(runs, k, n) as things are."""
+        score: Float64 = np.sum([part.contribution() for part in self._sources], axis=0)
+        return score
+
+    def chances(self, published: Float64) -> Chances:
+        """What people are shown and do, given the scores by which items are shown."""
+        published = published + sum(part.boost() for part in self._parts)
+        appetite = sum(part.appetite(published) for part in self._parts)
+        traffic = np.prod([part.traffic() for part in self._parts])
+        exposures = self.scale.events * traffic * self._sampler.shares(published)
+        return Chances(published, exposures, np.minimum(CLICK_RATE * np.exp(appetite), _SURE))
+
+    def learn(self, shown: Shown) -> Shown:
+        """Every part learns what the log has of it, which is returned."""
+        logged = _logged(self._parts, shown)
+        for part in self._parts:
+            part.observe(logged)
+        self.before = logged.exposures
+        return logged
 
     def _replaced(self) -> Mask:
         fresh = np.zeros(self.noise.shape, np.bool_)
@@ -101,30 +128,21 @@ class World:
         if fresh.any():
             for part in self._parts:
                 part.replace(fresh, self.noise)
-            self._before = np.where(fresh, 0.0, self._before)
+            self.before = np.where(fresh, 0.0, self.before)
         return fresh
 
     def _happen(self, raw: Float64, nudge: Float64) -> Shown:
         """Show, click, log and learn, here and in the twin world where all nudges went the other way."""
-        shown, other_shown = draw_pair(self.noise, self._chances(raw + nudge), self._chances(raw - nudge))
-        others = [part.twin() for part in self._parts]
-        logged, other_logged = _logged(self._parts, shown), _logged(others, other_shown)
+        shown, other_shown = draw_pair(self.noise, self.chances(raw + nudge), self.chances(raw - nudge))
+        before, others = self.before, [part.twin() for part in self._parts]
+        logged, other_logged = self.learn(shown), _logged(others, other_shown)
         change = np.zeros_like(raw)
         for part, other in zip(self._parts, others, strict=True):
-            part.observe(logged)
             other.observe(other_logged)
             if part.feature and part.reacts:
                 change = change + part.contribution() - other.contribution()
-        self.truth.add(np.sign(nudge), change / (2 * self.scale.delta), self._before)
-        self._before = logged.exposures
+        self.truth.add(np.sign(nudge), change / (2 * self.scale.delta), before)
         return logged
-
-    def _chances(self, published: Float64) -> Chances:
-        published = published + sum(part.boost() for part in self._parts)
-        appetite = sum(part.appetite(published) for part in self._parts)
-        traffic = np.prod([part.traffic() for part in self._parts])
-        exposures = self.scale.events * traffic * self._sampler.shares(published)
-        return Chances(published, exposures, np.minimum(CLICK_RATE * np.exp(appetite), _SURE))
 
 
 def _logged(parts: Sequence[Part], shown: Shown) -> Shown:

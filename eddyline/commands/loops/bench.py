@@ -13,7 +13,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.loopbench.results import WorldRow
+    from streams.loopbench.results import BoardRow
 
 app = typer.Typer()
 
@@ -36,12 +36,12 @@ def bench(
 ) -> None:
     """Play worlds with and without feedback loops; print how often, and how soon, the detectors alarm."""
     from streams.loopbench.report import as_table
-    from streams.loopbench.worlds.catalogue import WORLDS
+    from streams.loopbench.run import NAMES
 
-    names = world or list(WORLDS)
-    unknown = sorted(set(names) - set(WORLDS))
+    names = list(dict.fromkeys(world or NAMES))
+    unknown = sorted(set(names) - set(NAMES))
     if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not among {', '.join(WORLDS)}", param_hint="--world")
+        raise typer.BadParameter(f"{', '.join(unknown)}: not among {', '.join(NAMES)}", param_hint="--world")
     rows = _run(names, range(first_seed, first_seed + seeds), workers, baselines, output)
     if as_json:
         typer.echo(json.dumps({"worlds": [row.to_json() for row in rows]}))
@@ -51,13 +51,12 @@ def bench(
 
 def _run(
     names: Sequence[str], seeds: Sequence[int], workers: int, baselines: bool, output: Path | None
-) -> list[WorldRow]:
+) -> list[BoardRow]:
     from streams.loopbench.campaign import no_contenders
     from streams.loopbench.contenders import everybody
-    from streams.loopbench.results import row_of
     from streams.loopbench.run import run_worlds
 
-    rows: list[WorldRow] = []
+    rows: list[BoardRow] = []
     columns = (TextColumn("{task.description}"), *Progress.get_default_columns()[1:2], MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=len(seeds)) for name in names}
@@ -66,14 +65,14 @@ def _run(
         def advance(name: str, count: int) -> None:
             progress.advance(bars[name], count)
 
-        for spec, outcome in run_worlds(names, seeds, workers, advance, contenders):
-            rows.append(row_of(spec, outcome))
+        for row in run_worlds(names, seeds, workers, advance, contenders):
+            rows.append(row)
             if output:
                 _write(output, rows)
     return rows
 
 
-def _write(folder: Path, rows: Sequence[WorldRow]) -> None:
+def _write(folder: Path, rows: Sequence[BoardRow]) -> None:
     from streams.loopbench.plots import draw
     from streams.loopbench.report import as_markdown
 

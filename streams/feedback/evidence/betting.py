@@ -13,6 +13,13 @@ Float64 = NDArray[np.float64]
 BETS: Float64 = np.array([-0.9, -0.3, -0.1, -0.03, 0.03, 0.1, 0.3, 0.9])
 """Fractions of its capital that each of the mixture's gamblers stakes, on either side."""
 
+BET_SHARES: Float64 = np.array([0.05, 0.15, 0.25, 0.05, 0.05, 0.25, 0.15, 0.05])
+"""How the starting capital is split over them: what is only just found is found by the middle ones.
+
+The best stake is about z / (sd · √n) for n outcomes that end z standard deviations from 0; with the sd of a
+clipped, weighted response, .2, an alarm after 7000 to 100 000 of them is earned at .3 to .06.
+"""
+
 _LANES = 128
 """Products that grow side by side."""
 
@@ -22,6 +29,8 @@ _DEEPEST = 256
 
 class BettingMixture:
     """Capital of the gamblers over any shape of streams, in logarithms.
+
+    The mean of :data:`BETS`, weighted by :data:`BET_SHARES`.
 
     Parameters
     ----------
@@ -60,8 +69,8 @@ class BettingMixture:
             self.log_capital[..., gambler] += np.log(factors.prod(axis=-2)).sum(axis=(-1, -2))
 
     def log_evidence(self) -> Float64:
-        """(*streams,) natural logarithm of W, the mean of the gamblers' capitals."""
-        return log_mean_exp(self.log_capital, axis=-1)
+        """(*streams,) natural logarithm of W, the weighted mean of the gamblers' capitals."""
+        return log_mean_exp(self.log_capital, axis=-1, weights=BET_SHARES)
 
 
 def log_mean_exp(logs: Float64, axis: int | tuple[int, ...], weights: Float64 | None = None) -> Float64:

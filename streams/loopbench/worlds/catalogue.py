@@ -42,6 +42,8 @@ class WorldSpec:
     target_power : promised share of the seeds in which the loop is detected, or None
     found_in : feature that closes the loop, "" where none is to be named
     found_at_lag : epochs after which it answers first, 0 where none is to be named
+    answers_after : epochs after which the answer comes that is its β
+    gain_lags : epochs over which the long-run gain is estimated; 0: it is not
     found_among : subjects that are part of it
     edges : (to, from) pairs of subjects
     """
@@ -58,6 +60,8 @@ class WorldSpec:
     target_power: float | None = None
     found_in: str = ""
     found_at_lag: int = 0
+    answers_after: int = 1
+    gain_lags: int = 0
     found_among: tuple[int, ...] = ()
     edges: tuple[tuple[int, int], ...] = ()
 
@@ -118,7 +122,7 @@ LOOP_FREE = (
 LOOPED = (
     WorldSpec(
         "click_count",
-        _with(_drifting, lambda: ClickCount(0.055)),
+        _with(_drifting, lambda: ClickCount(0.052)),
         sampler=TopK(),
         scale=Scale(delta=0.03),
         target_power=0.95,
@@ -127,7 +131,7 @@ LOOPED = (
     ),
     WorldSpec(
         "click_count_softmax",
-        _with(_drifting, lambda: ClickCount(0.035)),
+        _with(_drifting, lambda: ClickCount(0.033)),
         scale=Scale(delta=0.03),
         epochs=120,
         target_power=0.95,
@@ -136,9 +140,9 @@ LOOPED = (
     ),
     WorldSpec(
         "click_count_above_budget",
-        _with(_drifting, lambda: ClickCount(0.065)),
+        _with(_drifting, lambda: ClickCount(0.062)),
         sampler=TopK(),
-        scale=Scale(delta=0.05),
+        scale=Scale(delta=0.045),
         allowed_gain={"click_count": 0.01},
         target_power=0.95,
         found_in="click_count",
@@ -172,15 +176,17 @@ LOOPED = (
         "taste_reinforcement",
         _with(_drifting, Taste, lambda: ClickRate(0.3)),
         found_in="click_rate",
+        answers_after=2,
     ),
     WorldSpec(
         "fatigue",
         _with(_drifting, lambda: Taste(-0.3), lambda: ClickRate(0.3)),
         found_in="click_rate",
+        answers_after=2,
     ),
     WorldSpec(
         "cross_model",
-        _with(_drifting, lambda: ClickCount(0.07, reads=((0, 1), (1, 0)))),
+        _with(_drifting, lambda: ClickCount(0.067, reads=((0, 1), (1, 0)))),
         scale=_TWO,
         subjects=("home", "search"),
         target_power=0.98,
@@ -188,23 +194,41 @@ LOOPED = (
     ),
     WorldSpec(
         "cycle_of_three",
-        _with(_drifting, lambda: ClickCount(0.07, reads=((0, 0, 1), (1, 0, 0), (0, 1, 0)))),
+        _with(_drifting, lambda: ClickCount(0.067, reads=((0, 0, 1), (1, 0, 0), (0, 1, 0)))),
         scale=_THREE,
         subjects=("home", "search", "mail"),
         target_power=0.98,
         edges=((0, 2), (1, 0), (2, 1)),
     ),
     WorldSpec(
+        "lag_1",
+        _with(_drifting, lambda: ClickCount(0.07)),
+        target_power=0.95,
+        found_in="click_count",
+        found_at_lag=1,
+        gain_lags=10,
+    ),
+    WorldSpec(
         "lag_3",
         _with(_drifting, lambda: ClickCount(0.07, delay=3)),
         found_in="click_count",
         found_at_lag=3,
+        answers_after=3,
     ),
     WorldSpec(
         "lag_10",
         _with(_drifting, lambda: ClickCount(0.07, delay=10)),
         found_in="click_count",
         found_at_lag=10,
+        answers_after=10,
+    ),
+    WorldSpec(
+        "slow_feature",
+        _with(_drifting, lambda: ClickCount(0.07, memory=0.9)),
+        epochs=120,
+        found_in="click_count",
+        found_at_lag=1,
+        gain_lags=20,
     ),
     WorldSpec(
         "five_percent_of_users",

@@ -1,11 +1,13 @@
 """D3 on selection: value left lying is found, and nothing is made of items that earn no more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from streams.feedback.base import VerdictKind
 from streams.feedback.exploration import BLIND_AFTER_EPOCHS, ExplorationCells, SelectionDetector
-from streams.loopbench.worlds.selection import SelectionScale, SelectionWorld
+from streams.loopbench.worlds.selection import Learner, SelectionScale, SelectionWorld
 
 SCALE = SelectionScale(exploration=0.05)
 
@@ -87,6 +89,20 @@ def test_items_alike_in_exploration_and_exploitation_hide_the_loop() -> None:
     z = (clicks - expected) / np.sqrt(expected)
     assert (np.abs(z) < 4).all()
     assert (detector.kinds() == VerdictKind.LOOP_DETECTED).sum() >= 18
+
+
+def test_8_a_control_judged_by_the_exploration_rows_that_it_was_trained_on_finds_a_loop_anywhere() -> None:
+    """Without a loop. What is chosen because of lucky clicks must be judged by later ones."""
+    world = SelectionWorld(SelectionScale(), range(20), loop=False)
+    control, ties = Learner((20, 500), 0.1), np.random.default_rng(1).random((20, 500))
+    ours, naive = SelectionDetector(runs=(20,)), SelectionDetector(runs=(20,))
+    for _ in range(40):
+        chosen_before, epoch = control.best(50, ties), world.step()
+        control.learn(epoch.explore_exposures, epoch.explore_clicks)
+        ours.update(replace(epoch, twin_chosen=chosen_before))
+        naive.update(replace(epoch, twin_chosen=control.best(50, ties)))
+    assert np.isin(naive.kinds(), [VerdictKind.WARNING, VerdictKind.LOOP_DETECTED]).mean() > 0.8
+    assert set(ours.kinds()) == {VerdictKind.QUIET}
 
 
 def test_a_seed_gives_the_same_world_whatever_runs_beside_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from streams.feedback.base import VerdictKind
 from streams.feedback.controls import REASONS
+from streams.feedback.cross_model import CrossModel
 from streams.feedback.evidence.betting import BettingMixture
 from streams.feedback.feature_path import feature_path
 from streams.feedback.total_score import total_score
@@ -159,6 +160,35 @@ def test_6_signs_that_repeat_alarm_and_make_ours_blind(quiet):
     assert alarms == 0
     assert set(detector.kinds()) == {VerdictKind.BLIND}
     assert _reasons(detector) == {"signs_repeat"}
+
+
+def _two_models(turned=1.0):
+    """Each counts its own clicks only; the second one's salt is the first one's."""
+    scale = Scale(subjects=2, items=ITEMS, events=25.0 * ITEMS, delta=DELTA)
+    world = World([ClickCount(0.5), Quality(walk=0.1, reversion=0.03)], Softmax(), scale, range(RUNS))
+    toss = world.noise.signs
+    world.noise.signs = lambda: toss()[:, :1] * np.array([[1.0], [turned]])
+    return [world.step() for _ in range(EPOCHS)]
+
+
+@pytest.mark.parametrize("turned", [1.0, -1.0])
+def test_6_a_salt_shared_by_two_models_makes_edges_between_them_and_ours_blind(turned):
+    naive, ours = CrossModel(["home", "search"]), CrossModel(["home", "search"])
+    naive.apart = False
+    for cells in _two_models(turned):
+        naive.update(cells)
+        ours.update(cells)
+    assert naive.edges().any(axis=(-1, -2)).mean() > 0.9
+    assert not ours.edges().any()
+    assert set(ours.kinds()) == {VerdictKind.BLIND}
+    assert _reasons(ours) == {"signs_shared"}
+
+
+def test_6_slices_of_one_model_may_share_their_signs():
+    detector = feature_path(["young", "old"], ["click_count", "quality"])
+    for cells in _two_models():
+        detector.update(cells)
+    assert set(detector.kinds()) == {VerdictKind.LOOP_DETECTED}
 
 
 def test_7_the_smallest_p_over_lags_alarms_where_the_average_of_evidence_does_not():

@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 from eddyline.cli import build
 from streams.loopbench.campaign import play
 from streams.loopbench.contenders import everybody
+from streams.loopbench.experiments import EXPERIMENTS
 from streams.loopbench.results import clopper_pearson, row_of
-from streams.loopbench.run import run_worlds
+from streams.loopbench.run import NAMES, run_worlds
 from streams.loopbench.worlds.catalogue import LOOP_FREE, WORLDS
 
-README = Path(__file__).parents[4] / "README.md"
+ROOT = Path(__file__).parents[4]
+README = ROOT / "README.md"
 
 CONTRACT = {
     "world",
@@ -99,20 +101,69 @@ def test_the_readme_shows_what_the_command_prints(monkeypatch):
     assert [line.rstrip() for line in answer.stdout.splitlines()] == printed.splitlines()
 
 
+def test_worlds_of_all_detectors_are_on_one_board(tmp_path):
+    words = ["loops", "bench", "--seeds", "2", "--output", str(tmp_path), "--json"]
+    names = ["common_shock", "selection_5_percent", "presentation_by_slot", "retrain_no_echo"]
+    answer = CliRunner().invoke(build(), [*words, *(f"--world={name}" for name in names)])
+    assert answer.exit_code == 0, answer.output
+    worlds = {world["world"]: world for world in json.loads(answer.stdout)["worlds"]}
+    assert list(worlds) == names
+    assert all(world.keys() >= CONTRACT for world in worlds.values())
+    assert [world["detector"] for world in worlds.values()] == ["board", "D3", "D3-presentation", "D5"]
+    assert worlds["common_shock"]["false_edges"] == 0.0
+    assert (worlds["retrain_no_echo"]["events"], worlds["retrain_no_echo"]["delta"]) == (80, None)
+    text = (tmp_path / "loopbench.md").read_text()
+    assert all(f"| {name} |" in text for name in names)
+
+
+def test_the_documentation_names_every_world_and_no_other():
+    tables = [
+        line for line in (ROOT / "docs/loopbench.md").read_text().splitlines() if line.startswith("| `")
+    ]
+    named = {name for line in tables for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    detectors = {"feature_path", "total_score", "cross_model", "board", "null", "random"}
+    assert named - detectors == set(NAMES) - detectors
+
+
+def test_the_last_report_is_of_the_worlds_and_promises_that_there_are():
+    report = max((ROOT / "docs/reports").glob("*-loopbench.json"))
+    worlds = {world["world"]: world for world in json.loads(report.read_text())["worlds"]}
+    specs = {**WORLDS, **EXPERIMENTS}
+    assert set(specs) >= set(worlds) >= {spec.name for spec in LOOP_FREE}
+    for name, world in worlds.items():
+        assert (world["seeds"] >= 500, world["target_power"]) == (True, specs[name].target_power)
+        if name in WORLDS:
+            assert (world["delta"], world["events"]) == (specs[name].scale.delta, specs[name].events)
+
+
 def test_a_world_that_there_is_not_is_refused_by_name():
     answer = CliRunner().invoke(build(), ["loops", "bench", "--world", "flat_earth"])
     assert answer.exit_code == 2
     assert "flat_earth" in answer.output
 
 
+def test_what_is_promised_is_what_the_board_lists():
+    promised = {
+        name: spec.target_power for name, spec in {**WORLDS, **EXPERIMENTS}.items() if spec.target_power
+    }
+    assert promised == {
+        "click_count": 0.95,
+        "click_count_softmax": 0.95,
+        "click_count_above_budget": 0.95,
+        "unlogged_path": 0.95,
+        "lag_1": 0.95,
+        "cross_model": 0.98,
+        "cycle_of_three": 0.98,
+        "selection_2_percent": 0.95,
+    }
+
+
 def test_every_seed_is_played_once_and_reported(monkeypatch):
     monkeypatch.setattr("streams.loopbench.run.BATCH", 2)
     seen = []
-    played = run_worlds(["lag_3"], range(3, 6), 1, lambda name, count: seen.append((name, count)))
-    ((spec, outcome),) = played
-    assert spec.name == "lag_3"
-    assert outcome.seeds.tolist() == [3, 4, 5]
-    assert seen == [("lag_3", 2), ("lag_3", 1)]
+    rows = list(run_worlds(["lag_3", "retrain_echo"], range(3, 6), 1, lambda *done: seen.append(done)))
+    assert [(row.world, row.seeds) for row in rows] == [("lag_3", 3), ("retrain_echo", 3)]
+    assert seen == [("lag_3", 2), ("lag_3", 1), ("retrain_echo", 2), ("retrain_echo", 1)]
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 500), (3, 20), (20, 20)])

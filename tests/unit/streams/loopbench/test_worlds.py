@@ -87,7 +87,11 @@ def test_top_k_shows_the_share_that_it_promises():
     assert (users > threshold).mean() == pytest.approx(TOP_SHARE, abs=0.002)
 
 
-def test_small_nudges_cost_what_is_promised():
-    assert engagement_cost(TopK(), 0.03) <= 0.001
-    assert engagement_cost(TopK(), 0.05) <= 0.0026
+@pytest.mark.parametrize(("world", "most"), [("click_count", 0.001), ("click_count_above_budget", 0.0025)])
+def test_small_nudges_cost_what_is_promised(world, most):
+    spec = WORLDS[world]
+    assert 0 < engagement_cost(spec.sampler, spec.scale.delta) <= most
+
+
+def test_nudges_cost_nothing_where_items_are_drawn():
     assert engagement_cost(Softmax(), 0.2) == 0.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from streams.feedback.evidence.betting import BETS, BettingMixture, log_mean_exp
+from streams.feedback.evidence.betting import BET_SHARES, BETS, BettingMixture, log_mean_exp
 
 responses = arrays(np.float64, st.integers(1, 7), elements=st.floats(-1, 1))
 
@@ -34,15 +34,21 @@ def test_betting_in_two_parts_is_betting_at_once(outcomes, cut):
 
 
 @given(arrays(np.float64, 30, elements=st.floats(-1, 1)))
-def test_it_is_the_mean_of_the_gamblers_products(outcomes):
-    naive = np.mean([np.prod(1 + stake * outcomes) for stake in BETS])
+def test_it_is_the_weighted_mean_of_the_gamblers_products(outcomes):
+    naive = np.average([np.prod(1 + stake * outcomes) for stake in BETS], weights=BET_SHARES)
     assert np.exp(_evidence(outcomes)) == pytest.approx(naive, rel=1e-9)
+
+
+def test_shares_are_all_of_the_capital_and_favour_no_side():
+    assert BET_SHARES.sum() == pytest.approx(1.0)
+    np.testing.assert_array_equal(BET_SHARES, BET_SHARES[::-1])
+    np.testing.assert_array_equal(BETS, -BETS[::-1])
 
 
 def test_a_million_lost_bets_neither_overflow_nor_vanish():
     process = BettingMixture(())
     process.update(np.full(1_000_000, 1.0))
-    assert process.log_evidence() == pytest.approx(1e6 * np.log(1.9) - np.log(8))
+    assert process.log_evidence() == pytest.approx(1e6 * np.log(1.9) + np.log(BET_SHARES[-1]))
 
 
 @pytest.mark.parametrize("wrong", [1.5, -1.01, np.nan, np.inf])
