@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 import tritonclient.grpc as triton
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from numpy.typing import NDArray
 
 from benchmarks.paced import paced_producer
@@ -19,6 +19,7 @@ from benchmarks.stack import RunningStack, running_stack
 from benchmarks.throughput import wait_until_covered
 from benchmarks.workload import Workload, produce
 from feature_store.catalog import load_catalog
+from feature_store.schema.topics import RANK_RESPONSES
 from feature_store.settings import Settings
 
 SIZES = (24, 100, 500)
@@ -140,16 +141,19 @@ def _kafka_call(stack: RunningStack, size: int) -> Iterator[Callable[[int], None
     consumer = Consumer(
         {
             "bootstrap.servers": stack.kafka,
-            "group.id": f"bench-{size}-{time.monotonic_ns()}",
-            "auto.offset.reset": "latest",
+            "group.id": "bench",
+            "enable.auto.commit": False,
             "log_level": 0,
             "fetch.wait.max.ms": 5,
         }
     )
-    ready: list[object] = []
-    consumer.subscribe(["rank.responses"], on_assign=lambda _, partitions: ready.extend(partitions))
-    while not ready:
-        consumer.poll(0.1)
+    partitions = consumer.list_topics(RANK_RESPONSES).topics[RANK_RESPONSES].partitions
+    consumer.assign(  # to offsets, as "latest" is wherever the log ends by the time that somebody looks
+        [
+            TopicPartition(RANK_RESPONSES, number, _end(consumer, TopicPartition(RANK_RESPONSES, number)))
+            for number in partitions
+        ]
+    )
     bodies = [rank_request(size, n, f"kafka-{size}-{n}") for n in range(BLOCKS * CALLS)]
 
     def call(n: int) -> None:
@@ -164,6 +168,11 @@ def _kafka_call(stack: RunningStack, size: int) -> Iterator[Callable[[int], None
     yield call
     producer.flush()
     consumer.close()
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    _, end = consumer.get_watermark_offsets(partition)
+    return int(end)
 
 
 def _bare_call(stack: RunningStack, size: int) -> Callable[[int], None]:
