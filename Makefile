@@ -1,13 +1,17 @@
 # Every target works from a clean clone: `setup` brings what is missing.
 PYTHON_ENV := .venv/bin
 
-.PHONY: setup test check format demo bench clean
+.PHONY: setup test campaign check format demo bench clean
 
 setup:
 	@deploy/local/setup.sh
 
 test: setup
-	$(PYTHON_ENV)/python -m pytest $(PYTEST_ARGS)
+	$(PYTHON_ENV)/python -m pytest -n 2 -m "not integration and not campaign"
+	$(PYTHON_ENV)/python -m pytest -m "integration and not campaign"
+
+campaign: setup
+	$(PYTHON_ENV)/python -m pytest -m campaign
 
 check: setup
 	$(PYTHON_ENV)/ruff format --check .

@@ -1,5 +1,6 @@
 """A log replayed through a whole stack, and the README's examples, by the command line alone."""
 
+import gzip
 import json
 import os
 import re
@@ -24,6 +25,7 @@ EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 RANKLENS = ROOT.parent / "shared" / "data" / "ranklens" / "events.jsonl.gz"
 ITEMS = [f"film-{number}" for number in range(6)]
 RANKINGS = 40
+CUT = 800
 
 
 class Stack:
@@ -130,7 +132,30 @@ def test_without_a_stack_a_replay_says_how_to_start_one(tmp_path: Path) -> None:
     assert "eddyline up --detach" in done.stderr
 
 
-@pytest.mark.skipif(not RANKLENS.exists(), reason="needs the RankLens events in ../shared/data/ranklens")
+needs_ranklens = pytest.mark.skipif(
+    not RANKLENS.exists(), reason="needs the RankLens events in ../shared/data/ranklens"
+)
+
+
+@needs_ranklens
+def test_real_choices_are_ranked_better_than_they_were_displayed(stack: Stack, tmp_path: Path) -> None:
+    """The first rankings of RankLens; all of them are a campaign."""
+    path, rankings = tmp_path / "beginning.jsonl", 0
+    with gzip.open(RANKLENS, "rb") as whole, path.open("wb") as beginning:
+        for line in whole:
+            rankings += b'"event":"ranking"' in line.replace(b" ", b"")
+            if rankings > CUT:
+                break
+            beginning.write(line)
+    report = stack.replay(path, "--no-free-running", "--namespace", "beginning.")
+    quality = report["quality"]
+    assert report["passes"]["answers_at_that_moment"]["requests"] == CUT
+    assert quality["answers_at_that_moment"]["ndcg_all"] > quality["displayed"]["ndcg_all"] + 0.1
+    assert (report["duplicates"], report["dead_letters"]) == (0, {})
+
+
+@pytest.mark.campaign
+@needs_ranklens
 def test_counters_rank_ranklens_as_well_as_counting_in_the_file(stack: Stack) -> None:
     report = stack.replay(RANKLENS, "--no-free-running", "--namespace", "whole.")
     answered = report["quality"]["answers_at_that_moment"]

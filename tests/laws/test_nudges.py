@@ -40,7 +40,7 @@ def test_raw_scores_heads_and_features_do_not_know_of_nudges(epoch):
 def test_every_candidate_has_its_nudge_in_rank_served_shown_or_not(epoch):
     query, outcome = ranked(World(nudger=Nudges(b"salt", DELTA)), epoch)
     rows = served_request(Answer(query, outcome, b"", NOW_MS, SERVICE.fingerprint))
-    assert len(rows) == 13
+    assert len(rows.item_ids) == len(rows.nudge) == 13
     assert np.array_equal(rows.nudge, DELTA * signs(b"salt", epoch, rows.item_ids))
     assert np.array_equal(rows.published_score, rows.raw_score + rows.nudge)
 

@@ -70,11 +70,15 @@ class Workers:
         self._supervisor = supervisor
 
     def signal(self, name: str, number: signal.Signals) -> bool:
-        """Send a signal; False when the worker is down."""
+        """Send a signal; False when the worker is down, whether or not its supervisor knows yet."""
         pid = self._status(name).pid
-        if pid is not None:
+        if pid is None:
+            return False
+        try:
             os.kill(pid, number)
-        return pid is not None
+        except ProcessLookupError:
+            return False
+        return True
 
     def kill(self, name: str) -> bool:
         """SIGKILL a worker; False when it is down already."""
