@@ -180,7 +180,8 @@ class CellBuilder:
 
 def _contradicted(nudge: Float64, counts: Float64) -> Mask:
     """(subjects,) whether exposures were nudged otherwise than the panel says, as when a salt was changed."""
-    _, _, logged, total, squares = counts
+    # Of items that the panel leaves out nothing is known, so nothing contradicts it.
+    _, _, logged, total, squares = counts * np.isfinite(nudge)
     expected = np.nan_to_num(nudge)
     # An exposure with the opposite nudge is 2 nudges away.
     apart = np.maximum(squares - 2 * expected * total + expected * expected * logged, 0.0)

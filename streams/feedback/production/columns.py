@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.panel import PanelRows
 from streams.feedback.cell_builder import ExposureColumns, PanelColumns
 
 _CLICK = "click"
+_NUDGES = "nudges"
+_MOST_DIGITS = 19
 
 Dropped = dict[str, int]
 """Reason -> exposures that say nothing about a model's scores."""
@@ -44,11 +47,33 @@ def exposure_columns(rows: pa.RecordBatch, model: str, epoch_ms: int) -> tuple[E
     columns = ExposureColumns(
         item_id=chosen.column("item_id"),
         subject=np.zeros(n, np.int64),
-        epoch=served_ms // epoch_ms,
+        epoch=_drawn_epochs(chosen.column("assignments"), served_ms // epoch_ms),
         nudge=chosen.column("nudge").to_numpy(zero_copy_only=False).astype(np.float64),
         clicked=_clicked(chosen.column("outcomes")),
     )
     return columns, dropped
+
+
+def _drawn_epochs(assignments: pa.ListArray, served: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) epoch whose nudge each exposure got, as its log says; else the one it was ``served`` in.
+
+    A request that an epoch's end overtakes is served in the next one.
+    """
+    epochs = served.copy()
+    entries, rows = assignments.flatten(), pc.list_parent_indices(assignments)
+    drawn = pc.equal(entries.field("experiment"), _NUDGES)
+    variants = entries.field("variant").filter(drawn).cast(pa.string()).dictionary_encode()
+    known = np.array([_epoch_of(variant) for variant in variants.dictionary.to_pylist()], np.int64)
+    found = known[variants.indices.to_numpy()]
+    taken = found >= 0
+    epochs[rows.filter(drawn).to_numpy()[taken]] = found[taken]
+    return epochs
+
+
+def _epoch_of(variant: str) -> int:
+    """Of `<salt id>/<epoch>`; −1 of anything else."""
+    digits = variant.rpartition("/")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MOST_DIGITS else -1
 
 
 def panel_columns(parts: Sequence[PanelRows], features: int) -> PanelColumns:

@@ -196,3 +196,17 @@ def test_a_million_items_fit_into_what_is_promised():
     detector.update(cells)
     held = sum(array.nbytes for array in detector.state().values())
     assert held <= 8 * n * (6 + 14) + 10_000
+
+
+def test_items_that_the_panel_leaves_out_contradict_no_nudge():
+    builder, nudge = CellBuilder(1, 1, first_epoch=0), np.array([0.2, -0.2])
+    shown = pa.array(["a", "b", *(f"outside-{number}" for number in range(20))])
+    n = len(shown)
+    builder.add(
+        ExposureColumns(
+            shown, np.zeros(n, np.int64), np.zeros(n, np.int64), np.r_[nudge, np.full(20, 0.2)], np.zeros(n)
+        )
+    )
+    panel = PanelColumns(pa.array(["a", "b"]), np.zeros(2, np.int64), np.zeros(2), np.zeros((2, 1)), nudge)
+    cells = builder.close("1", panel)
+    assert cells.nudge[0][cells.present[0]].tolist() == [0.2, -0.2]

@@ -1,0 +1,46 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from feature_store.schema.exposures import decode_exposures
+from streams.feedback.production.columns import exposure_columns
+from tests.unit.streams.feedback.production.loop_log import exposures_message
+
+EPOCH_MS = 4_000
+SERVED_MS = 1_000 * EPOCH_MS + 20
+
+
+def epochs(*assigned: list[tuple[str, str]] | None) -> list[int]:
+    """Of exposures of epoch 1000 that were ``assigned`` (experiment, variant)s."""
+    n = len(assigned)
+    message = exposures_message(
+        [f"i{number}" for number in range(n)],
+        served_time_ms=SERVED_MS,
+        raw=np.zeros(n),
+        nudge=np.zeros(n),
+        clicked=np.zeros(n, np.bool_),
+    )
+    rows = decode_exposures(message)
+    place = rows.schema.get_field_index("assignments")
+    logged = [
+        None if each is None else [{"experiment": e, "variant": v, "propensity": 1.0} for e, v in each]
+        for each in assigned
+    ]
+    rows = rows.set_column(place, rows.schema.field(place), pa.array(logged, rows.schema.field(place).type))
+    columns, dropped = exposure_columns(rows, "timeline_ranker", EPOCH_MS)
+    assert not any(dropped.values())
+    return columns.epoch.tolist()
+
+
+def test_an_answer_that_an_epochs_end_overtook_belongs_to_the_epoch_whose_nudge_it_got() -> None:
+    before, now = [("holdout", "x"), ("nudges", "salt/999")], [("nudges", "salt/1000")]
+    assert epochs(before, now, before) == [999, 1000, 999]
+
+
+@pytest.mark.parametrize("variant", ["salt", "salt/", "salt/-3", "salt/two", "salt/" + "9" * 40])
+def test_what_names_no_epoch_belongs_to_the_one_it_was_served_in(variant: str) -> None:
+    assert epochs([("nudges", variant)]) == [1000]
+
+
+def test_without_nudges_exposures_belong_to_the_epoch_they_were_served_in() -> None:
+    assert epochs(None, [], [("exploration", "none/7")]) == [1000, 1000, 1000]
