@@ -84,7 +84,7 @@ def test_a_signal_ends_everything_and_leaves_no_state(tmp_path, start, number):
     members = stack.members()
     stack.supervisor.send_signal(number)
     assert stack.supervisor.wait(DEADLINE_S) == 0
-    assert gone(members)
+    wait_until(lambda: gone(members))
     assert read_state(tmp_path) is None
 
 
@@ -97,7 +97,7 @@ def test_a_killed_supervisor_takes_its_processes_with_it_and_the_sweep_takes_the
     wait_until(lambda: gone(direct))
     assert not stack.state.supervised
     sweep(tmp_path)
-    assert gone(members)
+    wait_until(lambda: gone(members))
     assert read_state(tmp_path) is None
 
 
@@ -107,7 +107,7 @@ def test_a_new_stack_clears_away_what_a_killed_one_left(tmp_path, start):
     first.supervisor.kill()
     first.supervisor.wait()
     second = start(tmp_path)
-    assert gone(members)
+    wait_until(lambda: gone(members))
     assert second.state.supervisor_pid != first.supervisor.pid
 
 
@@ -115,7 +115,7 @@ def test_stopping_from_outside_ends_everything(tmp_path, start):
     stack = start(tmp_path)
     members = stack.members()
     assert stop_stack(tmp_path, DEADLINE_S)
-    assert gone(members)
+    wait_until(lambda: gone(members))
     assert not stop_stack(tmp_path, DEADLINE_S)
 
 
@@ -124,7 +124,7 @@ def test_a_supervisor_that_does_not_stop_is_killed_with_all_it_runs(tmp_path, st
     members = stack.members()
     stack.supervisor.send_signal(signal.SIGSTOP)
     assert stop_stack(tmp_path, deadline_s=0.1)
-    assert gone(members)
+    wait_until(lambda: gone(members))
 
 
 def test_two_stacks_run_side_by_side_and_end_apart(tmp_path, start):
