@@ -11,22 +11,22 @@ import msgspec
 from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryError
 
 METADATA = "metadata.json"
-GATE = "gate.json"
 
 
 class ModelFolders:
-    """Versions on disk. A version appears whole or not at all, and its files never change; only what the
-    gate says of it is added later.
+    """Versions on disk. A version appears whole or not at all, and its files never change.
 
     Parameters
     ----------
     models : Triton's model repository. Versions that need no longer be served lie, whole, in
-        `retired-models` beside it.
+        `retired-models` beside it, what the gate found of each in `model-checks`: Triton starts a version
+        anew when anything in its folder has changed.
     """
 
     def __init__(self, models: Path) -> None:
         self._models = models
         self._retired = models.parent / "retired-models"
+        self._checks = models.parent / "model-checks"
 
     def add(self, metadata: ModelMetadata, files: Mapping[str, bytes]) -> ModelMetadata:
         """Write the next version of ``metadata.name``; returns the metadata with its number."""
@@ -72,14 +72,15 @@ class ModelFolders:
 
     def write_checks(self, model: ModelId, checks: Sequence[Check]) -> None:
         """Keep what the gate found."""
-        path = self.path(model) / GATE
+        path = self._checks_path(model)
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(checks), indent=2))
         temporary.replace(path)
 
     def checks(self, model: ModelId) -> tuple[Check, ...] | None:
-        """What the gate found; None of a version that never came to it. Raises as :meth:`path`."""
-        path = self.path(model) / GATE
+        """What the gate found; None of a version that never came to it."""
+        path = self._checks_path(model)
         return msgspec.json.decode(path.read_bytes(), type=tuple[Check, ...]) if path.is_file() else None
 
     def retire(self, model: ModelId) -> None:
@@ -108,6 +109,9 @@ class ModelFolders:
 
     def _retired_path(self, model: ModelId) -> Path:
         return self._retired / model.name / model.version
+
+    def _checks_path(self, model: ModelId) -> Path:
+        return self._checks / model.name / f"{model.version}.json"
 
     def _next_version(self, name: str) -> str:
         (self._models / name).mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,12 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from feature_store.settings import Settings
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelId, ModelMetadata
+from ranker.registry.models import Check, ModelId, ModelMetadata
 from ranker.triton.base import InferenceClient, InferenceError, InferenceTimeout
 from ranker.triton.client import TritonClient, open_triton
 from ranker.triton.embedded import EmbeddedClient
@@ -60,6 +61,17 @@ def test_versions_come_and_go_without_a_failed_request(
     assert answered.count > 0
 
 
+def test_what_the_gate_finds_makes_triton_start_nothing_anew(
+    served: TritonClient, triton: Triton, repository: TritonRepository, folders: ModelFolders
+) -> None:
+    model = Path(triton.model_repository) / "counters"
+    before = stubs_of(model)
+    folders.write_checks(ModelId("counters", "1"), [Check("figures", True, "seen")])
+    repository.reload("counters")
+    assert stubs_of(model) == before != set()
+    assert repository.versions("counters") == ("1",)
+
+
 def test_a_version_for_other_features_is_refused_with_both_fingerprints(
     served: TritonClient, repository: TritonRepository, folders: ModelFolders
 ) -> None:
@@ -88,6 +100,18 @@ def test_a_server_out_of_reach_is_an_error_and_not_ready() -> None:
         assert not client.ready("counters", "1")
         with pytest.raises(InferenceError, match=r"counters/1.*out of reach.*refused"):
             infer(client, "counters", *tensors(1, 1))
+
+
+def stubs_of(model: Path) -> set[int]:
+    """The processes in which Triton runs the versions in a model's folder."""
+    commands = {
+        process.pid: " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    }
+    return {
+        pid
+        for pid, command in commands.items()
+        if "python_backend_stub" in command and f"{model}/" in command
+    }
 
 
 def copy_of(folders: ModelFolders, model: ModelId, **changes: str) -> ModelMetadata:
