@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eddyline.stack.child import Child
+from eddyline.stack.patience import Patience
 from eddyline.stack.process import Policy, Probe, Process, Status
+from feature_store.clock import SystemClock
 
 _TAIL_CHARACTERS = 2000
 
@@ -92,14 +94,16 @@ class Keeper:
         """Follow readiness and liveness; kill a child that does not start or whose loop is stuck."""
         if self.process.ready is None:
             return
-        reason, stuck, well_at = None, None, self._began
-        while time.monotonic() - well_at <= self._patience_s:
+        patience = Patience(SystemClock(), self._policy.probe_every_s, self._policy.longest_turn_s)
+        overslept_s = 0.0
+        while True:
             reason, stuck = await self.process.ready(), await _ask(self.process.alive)
             self._note(reason, time.monotonic() - self._began)
-            if self._has_been_ready and stuck is None:
-                well_at = time.monotonic()
+            well = self._has_been_ready and stuck is None
+            if patience.turn(well, overslept_s) > self._patience_s:
+                break
             bound_log(self.log, self._policy.log_max_bytes)
-            await asyncio.sleep(self._interval_s)
+            overslept_s = await _oversleep(self._interval_s)
         with self.log.open("a") as log:
             log.write(f"killed by its supervisor: {stuck or reason}\n")
         child.kill()
@@ -144,3 +148,10 @@ def bound_log(log: Path, max_bytes: int) -> None:
 
 async def _ask(probe: Probe | None) -> str | None:
     return None if probe is None else await probe()
+
+
+async def _oversleep(interval_s: float) -> float:
+    """Sleep; seconds by which it took longer than asked for."""
+    began = time.monotonic()
+    await asyncio.sleep(interval_s)
+    return time.monotonic() - began - interval_s

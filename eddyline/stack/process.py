@@ -68,3 +68,4 @@ class Policy:
     start_within_s: float = 120.0
     stuck_after_s: float = 20.0
     log_max_bytes: int = field(default=64 * 1024 * 1024)
+    longest_turn_s: float = 6.0

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -278,3 +279,26 @@ def test_a_log_is_moved_aside_when_it_is_too_large(tmp_path):
     log.write_text("short")
     bound_log(log, 10)
     assert log.read_text() == "short"
+
+
+def test_a_supervisor_that_was_not_scheduled_kills_nobody_for_it(tmp_path):
+    async def scenario():
+        policy = Policy(0.01, 0.05, 30.0, 0.01, 0.01, stuck_after_s=0.05)
+        asked = 0
+        again = asyncio.Event()
+
+        async def alive() -> str | None:
+            nonlocal asked
+            asked += 1
+            if asked == 5:
+                time.sleep(0.2)  # holds up the supervisor itself, far beyond its patience
+            if asked == 15:
+                again.set()
+            return None
+
+        run = Run([sleeper("a", alive=alive)], tmp_path, policy)
+        await again.wait()
+        assert run["a"].restarts == 0
+        await run.end()
+
+    asyncio.run(scenario())
