@@ -61,16 +61,6 @@ def kafka(stack_settings: StackSettings, parts: Parts, ports: Ports, stack_home:
         yield f"127.0.0.1:{port}"
 
 
-@pytest.fixture(scope="module")
-def empty_kafka(kafka: str) -> str:
-    """The broker without any topic, for modules whose processes know topics by their own names."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-    left = [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
-    for gone in admin.delete_topics(left).values() if left else ():
-        gone.result()
-    return kafka
-
-
 @pytest.fixture(scope="session")
 def make_topics(kafka: str) -> Callable[..., list[str]]:
     """Creates topics with names of their own: ``make_topics("events")`` -> ``["events-1a2b3c4d"]``."""

@@ -33,9 +33,9 @@ ITEMS = tuple(f"i{n}" for n in range(8))
 
 
 @pytest.fixture(scope="module")
-def topics(empty_kafka: str) -> Iterator[None]:
+def topics(kafka: str) -> Iterator[None]:
     """The join's topics under their own names, made anew."""
-    admin = AdminClient({"bootstrap.servers": empty_kafka})
+    admin = AdminClient({"bootstrap.servers": kafka})
     names = [FEEDBACK, RANK_SERVED, EXPOSURES]
     config = {"message.timestamp.type": "LogAppendTime"}
     for made in admin.create_topics([NewTopic(n, PARTITIONS, 1, config=config) for n in names]).values():

@@ -45,15 +45,15 @@ def world() -> LoopWorld:
 
 
 @pytest.fixture(scope="module")
-def topics(empty_kafka: str, world: LoopWorld) -> Iterator[None]:
+def topics(kafka: str, world: LoopWorld) -> Iterator[None]:
     """The detectors' topics, which take the world's times for the log's."""
-    admin = AdminClient({"bootstrap.servers": empty_kafka})
+    admin = AdminClient({"bootstrap.servers": kafka})
     counts = {EXPOSURES: world.partitions, SCORE_PANEL: world.partitions, FINDINGS: 1}
     config = {"message.timestamp.type": "CreateTime"}
     made = admin.create_topics([NewTopic(name, n, 1, config=config) for name, n in counts.items()])
     for each in made.values():
         each.result()
-    producer = Producer({"bootstrap.servers": empty_kafka})
+    producer = Producer({"bootstrap.servers": kafka})
     for topic, partition, stamp_ms, payload in world.messages():
         producer.produce(topic, payload, partition=partition, timestamp=stamp_ms)
     assert producer.flush(30) == 0

@@ -94,14 +94,14 @@ class Ranker:
 
 @pytest.fixture(scope="module")
 def ranker(
-    empty_kafka: str,
+    kafka: str,
     stack_settings: StackSettings,
     parts: Parts,
     ports: Ports,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Ranker]:
     home = tmp_path_factory.mktemp("ranker")
-    settings = Settings(home=home, kafka_bootstrap=empty_kafka)
+    settings = Settings(home=home, kafka_bootstrap=kafka)
     ensure_topics(settings)
     bootstrap(ModelFolders(settings.model_repository), default_signature(), SystemClock())
     redis = redis_process(stack_settings, parts, home / "redis", ports["ranker-redis"])
@@ -117,7 +117,7 @@ def ranker(
         environment = {
             **os.environ,
             "EDDYLINE_HOME": str(home),
-            "EDDYLINE_KAFKA_BOOTSTRAP": empty_kafka,
+            "EDDYLINE_KAFKA_BOOTSTRAP": kafka,
             "EDDYLINE_REDIS_URL": f"redis://127.0.0.1:{ports['ranker-redis']}/0",
             "EDDYLINE_TRITON_GRPC": f"127.0.0.1:{ports['ranker-triton-grpc']}",
             "EDDYLINE_TRITON_HTTP": f"127.0.0.1:{ports['ranker-triton-http']}",
@@ -132,7 +132,7 @@ def ranker(
             environment,
             home / "ranker.log",
             f"http://127.0.0.1:{ports['ranker-http']}",
-            empty_kafka,
+            kafka,
             supervisor,
         )
         try:
