@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.feedback.answers import LAGS, Answers
+from streams.feedback.cells import Mask
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.multiple_testing import e_bh
 
@@ -32,12 +33,19 @@ class Location:
     subjects: NDArray[np.bool_]
 
 
-def locate(answers: Answers) -> Location:
-    """Where (*runs, k, f) ``answers`` have their evidence."""
-    by_value = answers.log_by_value()
+def locate(answers: Answers, counts: Mask) -> Location:
+    """Where (*runs, k, f) ``answers`` have their evidence.
+
+    Parameters
+    ----------
+    counts : (*runs, k, f) values above what is allowed of them: of the others, however certain their answer,
+        only something is said where no value counts
+    """
+    counts = counts | ~counts.any(axis=(-2, -1), keepdims=True)
+    by_value = np.where(counts, answers.log_by_value(), -np.inf)
     *runs, k, f = by_value.shape
     strongest = by_value.reshape(*runs, k * f).argmax(axis=-1)
-    by_lag = log_mean_exp(answers.log_by_lag(), axis=(-2, -3))
+    by_lag = log_mean_exp(np.where(counts[..., None], answers.log_by_lag(), -np.inf), axis=(-2, -3))
     return Location(
         subject=strongest // f,
         value=strongest % f,

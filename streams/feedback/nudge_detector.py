@@ -112,9 +112,7 @@ class NudgeDetector:
 
         A declared path counts as nothing until its gain is above what is allowed.
         """
-        answers = self._known().answers
-        counted = answers.beta.lower_bound() >= self.watched.allowed()
-        by_value = np.where(counted, answers.log_by_value(), -np.inf)
+        by_value = np.where(self._counted(), self._known().answers.log_by_value(), -np.inf)
         return log_mean_exp(by_value, axis=(-1, -2))
 
     def kinds(self) -> NDArray[np.str_]:
@@ -123,7 +121,7 @@ class NudgeDetector:
 
     def location(self) -> Location:
         """Where the evidence is, over runs."""
-        return locate(self._known().answers)
+        return locate(self._known().answers, self._counted())
 
     def beta(self) -> Interval:
         """(*runs, k, f) effect of one unit of nudge on each value in the next epoch."""
@@ -167,6 +165,11 @@ class NudgeDetector:
         if state:
             self._memory = self._memory_of(state["course.history.columns"].shape[1:])
             reinstate(self._memory, self._memory.paths(), state)
+
+    def _counted(self) -> Mask:
+        """(*runs, k, f) values whose gain is above what is allowed of them."""
+        counted: Mask = self._known().answers.beta.lower_bound() >= self.watched.allowed()
+        return counted
 
     def _check(self, values: Float64) -> None:
         expected = len(self.watched.subjects), len(self.watched.values)

@@ -19,14 +19,18 @@ FEATURES = ("item.click_count_total", "item.age_s")
 
 @dataclass(frozen=True)
 class LoopWorld:
-    """Items whose click feature answers to their own published score.
+    """Items of which one feature answers to their own published score.
 
     Parameters
     ----------
     gain : β of the loop, 0: there is none
+    feature : that answers
+    noise : how far it moves by itself in an epoch
     """
 
     gain: float
+    feature: str = FEATURES[0]
+    noise: float = 0.02
     delta: float = 0.2
     items: int = 120
     epochs: int = 40
@@ -47,7 +51,7 @@ class LoopWorld:
         feature, nudge = rng.normal(size=self.items), np.zeros(self.items)
         base = rng.normal(size=self.items)
         for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
-            feature = feature * 0.5 + self.gain * nudge + rng.normal(size=self.items) * 0.02
+            feature = feature * 0.5 + self.gain * nudge + rng.normal(size=self.items) * self.noise
             nudge = self.delta * signs(b"salt", epoch, self.ids).astype(np.float64)
             raw = base + feature
             begins_ms = epoch * self.epoch_ms
@@ -55,7 +59,8 @@ class LoopWorld:
             yield from self._exposures(epoch, raw + nudge, raw, nudge, rng, begins_ms + self.epoch_ms + 500)
 
     def _panel(self, epoch, raw, feature, nudge, stamp_ms):
-        header = PanelHeader(epoch, self.epoch_ms, MODEL, FEATURES, self.items, 1)
+        features = (self.feature, FEATURES[1])
+        header = PanelHeader(epoch, self.epoch_ms, MODEL, features, self.items, 1)
         contributions = np.stack([feature, np.zeros(self.items)], axis=1)
         rows = PanelRows(header, pa.array(self.ids), raw, contributions, nudge)
         partitions = partition_column(self.ids, self.partitions)

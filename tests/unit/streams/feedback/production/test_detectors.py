@@ -67,6 +67,14 @@ def test_without_a_loop_nothing_is_found():
     assert detectors.value("eddyline_loop_verdict", **labels) == 1
 
 
+def test_what_is_allowed_of_features_is_allowed_of_no_attribute():
+    """An item's producer does not know our scores: where an attribute answers to them, somebody leaks them."""
+    small = {"gain": 0.008, "noise": 0.002}
+    assert detected(LoopWorld(**small))[1].findings == []
+    finding = detected(LoopWorld(**small, feature="attribute.popularity"))[1].findings[-1]
+    assert (finding.verdict, finding.evidence["value"]) == ("loop_detected", "attribute.popularity")
+
+
 def test_without_nudges_the_detectors_say_that_they_are_blind():
     detectors, logs = detected(LoopWorld(gain=0.5, delta=0.0))
     assert logs.findings == []
