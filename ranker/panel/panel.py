@@ -23,7 +23,6 @@ from ranker.registry.models import ServedModel
 NOBODY = "panel:nobody"
 """A user to whom nothing has happened: stands in while nobody else is known."""
 
-_ATTRIBUTES = "attribute."
 _READ_AT_ONCE = 500
 """Items: a longer read would keep rank requests waiting."""
 
@@ -154,8 +153,7 @@ def panel_query(user: str, now_ms: int, clock: Clock) -> Query:
 
 
 def watched_columns(columns: Sequence[str], hydrator: Hydrator, items: ItemColumns, clock: Clock) -> Watched:
-    """Every candidate column that events feed; attributes of items are no answer to anything shown."""
+    """Every candidate column, attributes of items too: somebody may make them of what we publish."""
     nothing = items.batch([NOBODY], np.array([-1], np.intp), np.zeros(1, np.int32), ("panel",))
     blank = hydrator.blank(panel_query(NOBODY, clock.now_ms(), clock), nothing).candidates[0]
-    places = [place for place, name in enumerate(columns) if not name.startswith(_ATTRIBUTES)]
-    return Watched(tuple(columns[place] for place in places), np.array(places, np.int64), blank[places])
+    return Watched(tuple(columns), np.arange(len(columns)), blank)

@@ -11,7 +11,7 @@ from ranker.panel.panel import EpochMissed, Panel, watched_columns
 from ranker.panel.sample import sampled_items, sampled_users
 from ranker.panel.scoring import PanelScorer
 from ranker.policies.value_model import ValueModel
-from tests.unit.ranker.world import MODEL, NOW_MS, SERVICE, World
+from tests.unit.ranker.world import CATALOG, MODEL, NOW_MS, SERVICE, World
 
 EPOCH_MS = 60_000
 EPOCH = NOW_MS // EPOCH_MS + 1
@@ -96,10 +96,11 @@ def test_a_contribution_is_the_score_minus_that_with_the_feature_at_its_referenc
             assert published[item][1][number] == pytest.approx((as_is - without)[n], abs=1e-12)
 
 
-def test_attributes_of_items_are_not_watched():
+def test_attributes_of_items_are_watched_like_what_events_feed():
     watched = Panels().watched
-    assert "item.click_count_total" in watched.names
-    assert not any(name.startswith("attribute.") for name in watched.names)
+    assert watched.names == SERVICE.candidate
+    popularity = watched.names.index("attribute.popularity")
+    assert watched.reference[popularity] == CATALOG.attribute("popularity").default
 
 
 def test_an_epoch_whose_rows_are_read_too_late_is_missed():
