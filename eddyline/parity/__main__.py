@@ -1,6 +1,5 @@
 """Checks a trickle of what is served: `python -m eddyline.parity`."""
 
-import os
 import signal
 from contextlib import ExitStack, closing
 from threading import Event
@@ -19,14 +18,12 @@ from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
 
 _STUCK_AFTER_S = 60.0
-_NICENESS = 10
 
 
 def run(catalog: Catalog) -> None:
     """Check until SIGTERM or SIGINT."""
     settings, stop = ParitySettings(), Event()
     configure_logging(f"parity-{settings.instance}", settings.log_level)
-    os.nice(_NICENESS)  # serving comes first
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     heartbeat = Heartbeat(SystemClock(), _STUCK_AFTER_S)

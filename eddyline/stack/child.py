@@ -14,6 +14,8 @@ import psutil
 from eddyline.stack.process import Process
 
 _PR_SET_PDEATHSIG = 1
+_AUTOGROUP = Path("/proc/self/autogroup")
+"""Niceness of this session (sched(7), "The autogroup feature"); absent where the kernel has none."""
 
 
 class Child:
@@ -36,7 +38,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=_prepared(process.niceness),
             )
         return cls(process, handle)
 
@@ -87,16 +89,26 @@ def _start_time(pid: int) -> float | None:
     return None
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """What a child runs before its program: have the kernel kill it when the supervisor dies."""
+def _prepared(niceness: int) -> Callable[[], None]:
+    """What a child runs before its program."""
     if sys.platform != "linux":
-        return None
+        return lambda: _yield_to_others(niceness)
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     supervisor = os.getpid()
 
-    def ask_kernel() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    def prepare() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it dies with its supervisor
         if os.getppid() != supervisor:
             os._exit(1)
+        _yield_to_others(niceness)
 
-    return ask_kernel
+    return prepare
+
+
+def _yield_to_others(niceness: int) -> None:
+    """Be as nice within this session as, where the kernel shares out processor time by session, beside others."""
+    if niceness == 0:
+        return
+    os.nice(niceness)
+    with contextlib.suppress(OSError):
+        _AUTOGROUP.write_text(str(niceness))

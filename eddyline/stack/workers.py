@@ -17,22 +17,24 @@ class WorkerKind:
     name : its processes are ``<name>-<instance>``
     module : what ``python -m`` runs
     after : names of the processes that it starts after
+    niceness : of its processes; rankings come first, then what they are made of
     """
 
     name: str
     module: str
     after: tuple[str, ...]
+    niceness: int = 0
 
 
 KINDS = (
-    WorkerKind("ingest", "streams.ingest", ("topics",)),
-    WorkerKind("features", "streams.apps.features", ("topics", "redis")),
-    WorkerKind("join", "streams.apps.join", ("topics", "redis")),
+    WorkerKind("ingest", "streams.ingest", ("topics",), 5),
+    WorkerKind("features", "streams.apps.features", ("topics", "redis"), 5),
+    WorkerKind("join", "streams.apps.join", ("topics", "redis"), 10),
     WorkerKind("ranker", "ranker.service", ("topics", "redis", "models", "triton")),
-    WorkerKind("panel", "ranker.panel", ("topics", "redis", "models", "triton")),
-    WorkerKind("detectors", "streams.apps.detectors", ("topics", "redis")),
-    WorkerKind("parity", "eddyline.parity", ("topics",)),
-    WorkerKind("trainer", "ranker.training", ("topics", "redis", "models", "triton")),
+    WorkerKind("panel", "ranker.panel", ("topics", "redis", "models", "triton"), 10),
+    WorkerKind("detectors", "streams.apps.detectors", ("topics", "redis"), 10),
+    WorkerKind("parity", "eddyline.parity", ("topics",), 15),
+    WorkerKind("trainer", "ranker.training", ("topics", "redis", "models", "triton"), 15),
 )
 
 
@@ -60,4 +62,5 @@ def worker(
         alive=http_ok(f"http://127.0.0.1:{metrics_port}/healthz"),
         after=after,
         stop_grace_s=stop_grace_s,
+        niceness=kind.niceness,
     )

@@ -76,6 +76,21 @@ class Run:
         return self._task.exception()
 
 
+def test_what_can_wait_yields_within_its_session_and_beside_others(tmp_path):
+    async def scenario():
+        run = Run([sleeper("first"), sleeper("last", niceness=7)], tmp_path)
+        await run.until(lambda: run["first"].ready and run["last"].ready)
+        first, last = (psutil.Process(run[name].pid) for name in ("first", "last"))
+        assert last.nice() == min(first.nice() + 7, 19)
+        sessions = Path(f"/proc/{last.pid}/autogroup")
+        if sessions.exists():
+            assert sessions.read_text().endswith("nice 7\n")
+            assert Path(f"/proc/{first.pid}/autogroup").read_text().endswith("nice 0\n")
+        await run.end()
+
+    asyncio.run(scenario())
+
+
 def test_a_killed_process_is_started_again_and_counted(tmp_path):
     async def scenario():
         run = Run([sleeper("a")], tmp_path)
