@@ -15,6 +15,7 @@ from eddyline.clients.events import NotDelivered
 from eddyline.clients.running import connect
 from eddyline.commands._terminal import print_addresses
 from eddyline.demo.home import FolderInUse, fresh_home
+from eddyline.demo.loop import SETTINGS
 from eddyline.demo.recorded import RecordedShow
 from eddyline.demo.stage import stage
 from eddyline.demo.training import TrainingFailed
@@ -66,7 +67,7 @@ def run_demo(events: Path | None, seed: int, console: Console) -> None:
             console.print(
                 f"starting Kafka, Redis, Triton, Prometheus and our workers in {home}", highlight=False
             )
-            state = start_detached(home, Progress(console))
+            state = start_detached(home, Progress(console), {} if events else SETTINGS)
             console.print(f"ready after {time.monotonic() - began:.1f} s", highlight=False)
             with stage(connect(home, state.addresses), console, SystemClock()) as on:
                 show = UserShow(on, seed, Scale()) if events is None else RecordedShow(on, events, _SETTLE_S)

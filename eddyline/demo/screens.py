@@ -6,14 +6,20 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from eddyline.demo.detectors import Look
 from eddyline.demo.tally import Tally
 from feature_store.schema.requests import RankedItem, RankResponse
 from streams.deadletters import DeadLetter
 from streams.simulator import World
 
+_BAR = 20
+_SPREAD = "_spread"
 
-def live(phase: str, seconds: float, tally: Tally, lag: int, dead_letters: int) -> Panel:
-    """The state of things, redrawn while traffic runs."""
+
+def live(
+    phase: str, seconds: float, tally: Tally, lag: int, dead_letters: int, more: Sequence[tuple[str, str]]
+) -> Panel:
+    """The state of things, redrawn while traffic runs; ``more``: what this phase is about."""
     latency = tally.latency_recent()
     table = Table.grid(padding=(0, 3))
     table.add_row(
@@ -25,6 +31,8 @@ def live(phase: str, seconds: float, tally: Tally, lag: int, dead_letters: int) 
     table.add_row(
         "latency p50", f"{latency.p50:.1f} ms", "p95", f"{latency.p95:.1f} ms", "p99", f"{latency.p99:.1f} ms"
     )
+    if more:
+        table.add_row(*(text for pair in more for text in pair))
     return Panel(table, title=f"{phase}  {seconds:.0f} s", title_align="left")
 
 
@@ -78,6 +86,24 @@ def models(tally: Tally) -> Table:
     return table
 
 
+def evidence(looks: Sequence[Look], planted_s: float) -> Table:
+    """How evidence for a loop grew, before it was planted and after."""
+    table = _table("evidence for a loop", ["s", "", "verdict", "W", ""])
+    for look in looks:
+        bar = "█" * round(_BAR * min(max(look.evidence, 0.0) / max(look.page, 1.0), 2.0))
+        when = "planted" if look.seconds >= planted_s else "control"
+        table.add_row(
+            f"{look.seconds - planted_s:+.0f}",
+            when,
+            look.verdict,
+            f"10^{look.evidence:.1f}",
+            f"[red]{bar}[/]",
+        )
+    table.caption = f"a page at {'█' * _BAR}"
+    table.caption_justify = "left"
+    return table
+
+
 def _timeline(title: str, response: RankResponse, more: Sequence[str]) -> Table:
     table = _table(title, ["", "score", "heads", "source", *more])
     table.caption = (
@@ -90,7 +116,14 @@ def _timeline(title: str, response: RankResponse, more: Sequence[str]) -> Table:
 
 
 def _reason(ranked: RankedItem) -> tuple[str, str, str, str]:
-    heads = " ".join(f"{head} {value:.3f}" for head, value in ranked.heads.items())
+    spread = {
+        head.removesuffix(_SPREAD): value for head, value in ranked.heads.items() if head.endswith(_SPREAD)
+    }
+    heads = " ".join(
+        f"{head} {value:.2f}" + (f"±{spread[head]:.2f}" if head in spread else "")
+        for head, value in ranked.heads.items()
+        if not head.endswith(_SPREAD)
+    )
     return str(ranked.position), f"{ranked.score:.3f}", heads, ranked.source
 
 

@@ -1,7 +1,7 @@
 """What every demo does in front of its audience: watch traffic, train, swap the model in."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from rich.console import Console
@@ -60,13 +60,25 @@ class Stage:
         """Print a line."""
         self.console.print(text, highlight=False)
 
-    def watch(self, phase: str, traffic: Traffic, done: Callable[[], bool]) -> None:
-        """Show the state of things until ``done()``; raises what ended the traffic, if anything did."""
+    def watch(
+        self,
+        phase: str,
+        traffic: Traffic,
+        done: Callable[[], bool],
+        more: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    ) -> None:
+        """Show the state of things, and what ``more()`` says, until ``done()``.
+
+        Raises
+        ------
+        Exception
+            What ended the traffic, if anything did.
+        """
         with Live(console=self.console, auto_refresh=False) as display:
             while not done():
                 traffic.check()
                 self.dead_letters.look(0.0)
-                display.update(self._panel(phase), refresh=True)
+                display.update(self._panel(phase, more()), refresh=True)
                 time.sleep(_REDRAW_S)
         if not self.console.is_terminal:
             self.console.print()
@@ -111,10 +123,10 @@ class Stage:
         finally:
             training.stop()
 
-    def _panel(self, phase: str) -> Panel:
+    def _panel(self, phase: str, more: Sequence[tuple[str, str]]) -> Panel:
         seconds = (self.clock.monotonic_ns() - self._began_ns) / 1e9
         refused = sum(self.dead_letters.by_reason.values())
-        return screens.live(phase, seconds, self.tally, self.drained.lag(), refused)
+        return screens.live(phase, seconds, self.tally, self.drained.lag(), refused, more)
 
 
 @contextmanager

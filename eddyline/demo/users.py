@@ -1,4 +1,4 @@
-"""The demo with simulated users: history, traffic, a model, and what changed."""
+"""The demo with simulated users: history, traffic, a model, what changed, and a loop that is found."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from itertools import count
 from eddyline.clients.events import EventPublisher
 from eddyline.clients.progress import event_progress
 from eddyline.demo import screens
+from eddyline.demo.loop import LoopShow
 from eddyline.demo.stage import Stage
 from eddyline.demo.traffic import WAVE, Traffic, UserWave
 from feature_store.schema.requests import RankRequest
@@ -31,8 +32,8 @@ class Scale:
     history: int = 60_000
     history_ms: int = 3 * _DAY_MS
     visits_per_s: float = 40.0
-    before_s: float = 30.0
-    after_s: float = 20.0
+    before_s: float = 25.0
+    after_s: float = 12.0
 
 
 class UserShow:
@@ -52,10 +53,12 @@ class UserShow:
         self._world = World(seed)
         self._crowd = Crowd(self._world, seed)
         self._publisher = EventPublisher(stage.stack.settings)
+        self._loop = LoopShow(stage, self._world)
         self._looks = count()
 
     def play(self, gone: Callable[[], bool]) -> None:
         """The whole show; then users keep coming until ``gone()``."""
+        self._loop.hold_nudges()
         self._play_history()
         stage, scale = self._stage, self._scale
         with Traffic(self._wave(), scale.visits_per_s / WAVE, stage.clock) as traffic:
@@ -67,6 +70,7 @@ class UserShow:
             stage.watch("users meet the trained model", traffic, stage.for_seconds(scale.after_s))
             self._show_timeline("the same user after")
             stage.console.print(screens.models(stage.tally))
+            self._loop.play(traffic)
             stage.say_outcome()
             stage.watch("users keep coming", traffic, gone)
         self._publisher.flush()

@@ -106,7 +106,7 @@ def _prepared(niceness: int) -> Callable[[], None]:
 
 
 def _yield_to_others(niceness: int) -> None:
-    """Be as nice within this session as, where the kernel shares out processor time by session, beside others."""
+    """Be nice within this session and, where the kernel shares processors out by session, beside others."""
     if niceness == 0:
         return
     os.nice(niceness)

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from eddyline.stack.process import Status
 from eddyline.stack.run import NotReadyError, logs_folder
@@ -18,8 +19,14 @@ _LOOK_EVERY_S = 0.1
 _TAIL_CHARACTERS = 2000
 
 
-def start_detached(home: Path, changed: Callable[[Sequence[Status]], None]) -> State:
+def start_detached(
+    home: Path, changed: Callable[[Sequence[Status]], None], own: Mapping[str, str] = MappingProxyType({})
+) -> State:
     """Start the stack of ``home`` with this process's settings; its state, once it is ready.
+
+    Parameters
+    ----------
+    own : variables of the environment that only this stack has
 
     Raises
     ------
@@ -34,7 +41,7 @@ def start_detached(home: Path, changed: Callable[[Sequence[Status]], None]) -> S
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "eddyline.cli", "up"],
-            env={**os.environ, "EDDYLINE_HOME": str(home)},
+            env={**os.environ, **own, "EDDYLINE_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -26,7 +26,8 @@ _NOUNS = ("Harbour", "Winter", "Letter", "Orchard", "Station", "Promise", "River
 _BASE_LOGIT = -2.2
 _LOVED, _DISLIKED = 2.6, -2.2
 _FAVOURITE_CREATOR = 1.2
-_QUALITY = 0.5
+_QUALITY = 0.7
+_POPULARITY_NOISE = 0.3
 _HOUR_MS = 3_600_000
 
 Float = NDArray[np.float64]
@@ -53,7 +54,7 @@ class World:
         self.taste = _tastes(rng, users)
         self.favourites = rng.random((users, creators)) < 3 / creators
         self.activity = _activity(rng, users)
-        self.popularity = np.exp(self.quality + rng.normal(size=items))
+        self.popularity = np.exp(self.quality + rng.normal(0, _POPULARITY_NOISE, items))
 
     @cached_property
     def click_logit(self) -> Float:
@@ -66,17 +67,22 @@ class World:
     def item_events(self, now_ms: int) -> Iterator[ItemEvent]:
         """The events that announce all items, each made some hours before ``now_ms``."""
         for number, item_id in enumerate(self.item_ids):
-            yield ItemEvent(
-                event_id=f"made-{item_id}",
-                event_time_ms=now_ms - number % 48 * _HOUR_MS,
-                item_id=item_id,
-                creator_id=f"creator-{self.creator_of_item[number]}",
-                attributes={
-                    "title": self.title_of(number),
-                    "genres": self.genres(number),
-                    "popularity": round(float(self.popularity[number]), 3),
-                },
-            )
+            made_ms = now_ms - number % 48 * _HOUR_MS
+            yield self.item_event(number, f"made-{item_id}", made_ms, float(self.popularity[number]))
+
+    def item_event(self, item: int, event_id: str, at_ms: int, popularity: float) -> ItemEvent:
+        """What its producer says of an item: everything, as each such event replaces the one before."""
+        return ItemEvent(
+            event_id=event_id,
+            event_time_ms=at_ms,
+            item_id=self.item_ids[item],
+            creator_id=f"creator-{self.creator_of_item[item]}",
+            attributes={
+                "title": self.title_of(item),
+                "genres": self.genres(item),
+                "popularity": round(popularity, 3),
+            },
+        )
 
     @cached_property
     def outsider(self) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from math import e, log10
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from eddyline.commands.loops._deployment import clear_errors, find, settings_of_deployment
+from eddyline.commands.loops._explanation import beta_of, explanation, state_of
 
 if TYPE_CHECKING:
     from eddyline.clients.loops import Measured
@@ -67,7 +66,10 @@ def explain(finding: FindingId, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(_plain(state)))
         return
-    _explain(Console(), state)
+    console = Console()
+    for line in explanation(state):
+        console.print(escape(line), highlight=False, soft_wrap=True)
+    console.print_json(json.dumps(state.finding.evidence))
 
 
 @app.command()
@@ -112,8 +114,8 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
             found.subject,
             found.verdict,
             str(found.evidence.get("value", "")),
-            _beta(state),
-            _state(state),
+            beta_of(state),
+            state_of(state),
         )
     console.print(table)
     if any(state.holds for state in states.values()):
@@ -154,49 +156,9 @@ def _show_experiments(console: Console, samples: list[Measured], off: dict[str, 
     console.print(table if table.rows else "no experiments are asked for")
 
 
-def _explain(console: Console, state: FindingState) -> None:
-    found = state.finding
-    feature, lag = found.evidence.get("value", "?"), found.evidence.get("lag_epochs", "?")
-    lines = (
-        f"{found.finding_id}: {found.verdict} on {found.subject}, {_state(state)}",
-        f"  evidence   10^{found.statistic * log10(e):.1f}, needed 10^{found.threshold * log10(e):.1f}:"
-        " without a loop it ever gets there once in so many lives of a detector",
-        f"  where      {feature}, most clearly {lag} epochs after the nudge,"
-        f" seen by {found.evidence.get('found_by')}",
-        f"  size       one unit of published score changes it by β = {_beta(state)} in the next epoch",
-        f"  opened     {_time(found.opened_time_ms)}, last {_time(found.updated_time_ms)}",
-        f"  runbook    {found.runbook}",
-    )
-    for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
-    said = state.acknowledgement
-    if said is not None:
-        console.print(escape(f"  said       {said.by}, {_time(said.time_ms)}: {said.note}"), highlight=False)
-    console.print_json(json.dumps(found.evidence))
-
-
 def _plain(state: FindingState) -> dict[str, object]:
     import msgspec
 
     plain: dict[str, object] = msgspec.to_builtins(state.finding)
     said = None if state.acknowledgement is None else msgspec.to_builtins(state.acknowledgement)
     return {**plain, "acknowledgement": said, "closed_time_ms": state.closed_time_ms, "holds": state.holds}
-
-
-def _state(state: FindingState) -> str:
-    if not state.open:
-        return "closed"
-    return "open" if state.acknowledgement is None else f"acknowledged by {state.acknowledgement.by}"
-
-
-def _beta(state: FindingState) -> str:
-    beta = state.finding.beta
-    if beta is None or beta.value is None:
-        return "unknown"
-    if beta.lower is None or beta.upper is None:
-        return f"{beta.value:.3f}"
-    return f"{beta.value:.3f} ({beta.lower:.3f} to {beta.upper:.3f})"
-
-
-def _time(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

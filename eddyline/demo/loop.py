@@ -1,0 +1,141 @@
+"""A feedback loop is planted while traffic runs: the detectors find it, and on-call hears of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+
+from rich.markup import escape
+
+from eddyline.clients.alerts import Alert, firing
+from eddyline.clients.events import EventPublisher
+from eddyline.commands.loops._explanation import explanation
+from eddyline.demo import screens
+from eddyline.demo.detectors import DetectorWatch
+from eddyline.demo.partner import GROUP, PopularityJob
+from eddyline.demo.stage import Stage
+from eddyline.demo.traffic import Traffic
+from eddyline.lineage import declared_lineage
+from feature_store.findings_log import read_findings
+from feature_store.online.switches import Switch, open_switches
+from streams.feedback.lineage import undeclared_consumers
+from streams.feedback.lineage_broker import consumer_groups
+from streams.simulator import World
+
+EPOCH_S, DELTA = 3, 0.2
+
+SETTINGS: Mapping[str, str] = {
+    "EDDYLINE_NUDGE_DELTA": str(DELTA),
+    "EDDYLINE_NUDGE_EPOCH_S": str(EPOCH_S),
+    "EDDYLINE_NUDGE_SALT": "the demo's, which is no secret",
+    "EDDYLINE_EXPERIMENTS_COST_MAX": "1",
+    "EDDYLINE_PANEL_USERS": "1",
+    "EDDYLINE_PANEL_ITEMS": "150",
+    "EDDYLINE_PANEL_LEAD_S": "0.5",
+    "EDDYLINE_JOIN_WINDOW_S": "4",
+    "EDDYLINE_PROMETHEUS_SCRAPE_INTERVAL_S": "2",
+}
+"""Of the stack: strong nudges, short epochs, as there are minutes, not days. Thresholds stay as they are."""
+
+_NUDGES = "nudges"
+_ALERT = "EddylineLoopDetected"
+_CONTROL_S, _CONTROL_WITHIN_S, _FOUND_WITHIN_S = 24.0, 60.0, 75.0
+
+
+class LoopShow:
+    """Nudges without a loop, as a control; then with one.
+
+    Parameters
+    ----------
+    stage : where
+    world : whose items the planted job announces
+    """
+
+    def __init__(self, stage: Stage, world: World) -> None:
+        self._stage = stage
+        self._world = world
+        self._switches = open_switches(stage.stack.settings)
+        self._detectors = DetectorWatch(stage.stack, stage.clock)
+        self._alerts: list[Alert] = []
+
+    def hold_nudges(self) -> None:
+        """Leave scores alone until the show."""
+        now_ms = self._stage.clock.now_ms()
+        self._switches.switch_off(_NUDGES, Switch("the demo nudges later", now_ms))
+
+    def play(self, traffic: Traffic) -> None:
+        """The whole show; the loop is gone afterwards, and nudges are off."""
+        stage = self._stage
+        stage.say(
+            f"\nnow each item's score is nudged by ±{DELTA}, by a coin every {EPOCH_S} s, and detectors look"
+            " whether scores answer; thresholds are those of production: W ≥ 100 is a ticket, 1000 a page"
+        )
+        with self._nudged():
+            self._watch("scores are nudged, no loop is there", traffic, self._control_over())
+            control = self._detectors.look()
+            if control.verdict != "quiet":
+                stage.say(
+                    f"the detectors are {control.verdict or 'silent'}, no loop is planted;"
+                    f" epochs and exposures so far: {self._detectors.counts()}"
+                )
+                return
+            stage.say(
+                "a loop is planted: a partner's job reads the scores that we publish, and announces their"
+                " mean as the items' popularity, which the model reads"
+            )
+            with self._planted():
+                self._watch("a loop is planted", traffic, self._found())
+                self._show(control.seconds)
+
+    def _show(self, planted_s: float) -> None:
+        stage = self._stage
+        stage.console.print(screens.evidence(self._detectors.changes, planted_s))
+        for state in read_findings(stage.stack.settings).values():
+            for line in explanation(state):
+                stage.say(escape(line))
+        for alert in self._alerts:
+            stage.say(f"alert {alert.name} ({alert.severity}): {escape(alert.summary)}; {alert.runbook}")
+        observed = consumer_groups(stage.stack.settings)
+        for consumer in undeclared_consumers(declared_lineage(None), observed):
+            if consumer.group == GROUP:
+                stage.say(f"undeclared: group {consumer.group} reads {consumer.topic}, a model's output")
+        stage.say(
+            "while it is open no model is trained or promoted; the runbook says how to make it safe, and"
+            " ends with eddyline loops acknowledge FINDING --close"
+        )
+
+    @contextmanager
+    def _nudged(self) -> Iterator[None]:
+        self._switches.switch_on(_NUDGES)
+        try:
+            yield
+        finally:
+            self.hold_nudges()
+
+    @contextmanager
+    def _planted(self) -> Iterator[None]:
+        settings, clock = self._stage.stack.settings, self._stage.clock
+        publisher = EventPublisher(settings)
+        with (
+            closing(PopularityJob(settings, self._world, publisher, clock)) as job,
+            Traffic(job, 1.0, clock) as running,
+        ):
+            yield
+            running.check()
+        publisher.flush()
+
+    def _watch(self, phase: str, traffic: Traffic, done: Callable[[], bool]) -> None:
+        self._stage.watch(phase, traffic, done, self._detectors.words)
+
+    def _control_over(self) -> Callable[[], bool]:
+        begun, late = self._stage.for_seconds(_CONTROL_S), self._stage.for_seconds(_CONTROL_WITHIN_S)
+        return lambda: (begun() and self._detectors.look().verdict == "quiet") or late()
+
+    def _found(self) -> Callable[[], bool]:
+        late = self._stage.for_seconds(_FOUND_WITHIN_S)
+
+        def found() -> bool:
+            if self._detectors.look().verdict == "loop_detected":
+                alerts = firing(self._stage.stack.addresses.alertmanager)
+                self._alerts = [alert for alert in alerts if alert.name == _ALERT]
+            return bool(self._alerts) or late()
+
+        return found

@@ -1,0 +1,68 @@
+"""The loop that the demo plants: a partner's job makes items' popularity of the scores that we publish."""
+
+from collections import Counter
+from itertools import count
+
+from confluent_kafka import Consumer
+
+from eddyline.clients.events import EventPublisher
+from eddyline.clients.kafka import quiet_client_config
+from feature_store.clock import Clock
+from feature_store.schema.served import decode_served
+from feature_store.schema.topics import RANK_SERVED
+from feature_store.settings import Settings
+from streams.simulator import World
+
+GROUP = "partner-popularity"
+"""The job's consumer group, which no lineage declares."""
+
+_POPULARITY_OF_SCORE = 30.0
+_MESSAGES, _WAIT_S = 500, 0.05
+
+
+class PopularityJob:
+    """Reads what was scored since it last looked, and announces each item with its mean score as popularity.
+
+    Parameters
+    ----------
+    settings : where Kafka is
+    world : the items
+    publisher : of the item events
+    clock : gives the events their times
+    """
+
+    def __init__(self, settings: Settings, world: World, publisher: EventPublisher, clock: Clock) -> None:
+        self._world = world
+        self._publisher = publisher
+        self._clock = clock
+        self._announced = count()
+        self._consumer = Consumer(
+            {**quiet_client_config(settings), "group.id": GROUP, "auto.offset.reset": "latest"}
+        )
+        self._consumer.subscribe([RANK_SERVED])
+
+    def __call__(self) -> None:
+        """One run of the job."""
+        total: Counter[str] = Counter()
+        rows: Counter[str] = Counter()
+        while messages := self._consumer.consume(_MESSAGES, _WAIT_S):
+            for payload in (message.value() for message in messages if message.error() is None):
+                served = decode_served(payload or b"")
+                items = served.column("item_id").to_pylist()
+                rows.update(items)
+                for item, score in zip(items, served.column("published_score").to_pylist(), strict=True):
+                    total[item] += score
+        now_ms = self._clock.now_ms()
+        self._publisher.publish(
+            self._world.item_event(
+                self._world.index_of_item[item],
+                f"popularity-{next(self._announced)}",
+                now_ms,
+                _POPULARITY_OF_SCORE * max(0.0, total[item] / rows[item]),
+            )
+            for item in rows
+        )
+
+    def close(self) -> None:
+        """Leave the consumer group."""
+        self._consumer.close()
