@@ -11,7 +11,7 @@ from eddyline.parity.refold import RowVersion
 from feature_store.catalog import Catalog
 from feature_store.clock import SystemClock
 from feature_store.fetcher import RowFetcher
-from feature_store.online.base import Ask, RowsOf, Stored, asking_at_once
+from feature_store.online.base import Ask, RowsFound, RowsOf, asking_at_once
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import RowHydrator
 from ranker.pipeline.batch import Bool, CandidateBatch, Float32, Int64
@@ -54,7 +54,7 @@ class _Rows:
     def asking(self) -> AbstractContextManager[Ask]:
         return asking_at_once(self._read)
 
-    def _read(self, wanted: Sequence[RowsOf]) -> Stored:
+    def _read(self, wanted: Sequence[RowsOf]) -> RowsFound:
         self.asked += wanted
         return [[self.rows.get((one.view, entity_id)) for entity_id in one.entity_ids] for one in wanted]
 

@@ -46,6 +46,14 @@ class Child:
         """Wait for its end; the exit status, negative for a signal."""
         return await self._handle.wait()
 
+    @property
+    def used_s(self) -> float:
+        """Processor time that it has used so far, seconds; 0 once it is gone."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = psutil.Process(self.pid).cpu_times()
+            return float(times.user + times.system)
+        return 0.0
+
     def kill(self) -> None:
         """Kill it and everything that it started."""
         kill_group(self.pid)

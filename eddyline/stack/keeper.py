@@ -94,18 +94,19 @@ class Keeper:
         """Follow readiness and liveness; kill a child that does not start or whose loop is stuck."""
         if self.process.ready is None:
             return
-        patience = Patience(SystemClock(), self._policy.probe_every_s, self._policy.longest_turn_s)
+        policy = self._policy
+        patience = Patience(SystemClock(), policy.probe_every_s, policy.longest_turn_s, policy.silent_share)
         overslept_s = 0.0
         while True:
             reason, stuck = await self.process.ready(), await _ask(self.process.alive)
             self._note(reason, time.monotonic() - self._began)
-            well = self._has_been_ready and stuck is None
-            if patience.turn(well, overslept_s) > self._patience_s:
+            problem = stuck if self._has_been_ready else reason
+            if patience.turn(problem, child.used_s, overslept_s) > self._patience_s:
                 break
-            bound_log(self.log, self._policy.log_max_bytes)
+            bound_log(self.log, policy.log_max_bytes)
             overslept_s = await _oversleep(self._interval_s)
         with self.log.open("a") as log:
-            log.write(f"killed by its supervisor: {stuck or reason}\n")
+            log.write(f"killed by its supervisor: {problem}\n")
         child.kill()
 
     @property

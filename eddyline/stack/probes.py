@@ -1,4 +1,4 @@
-"""Probes of the real parts and of our workers; each says None or the reason why not."""
+"""Probes of the real parts and of our workers; each says None, the reason why not, or `NoAnswer`."""
 
 import asyncio
 import functools
@@ -7,7 +7,7 @@ import httpx
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from eddyline.stack.process import Probe
+from eddyline.stack.process import NoAnswer, Probe
 
 TIMEOUT_S = 2.0
 
@@ -26,7 +26,7 @@ def http_ok(url: str) -> Probe:
         try:
             answer = await client.get(url)
         except httpx.HTTPError as error:
-            return f"{url}: {type(error).__name__}"
+            return NoAnswer(f"{url}: {type(error).__name__}")
         return None if answer.is_success else f"{url}: {answer.status_code} {answer.text[:200].strip()}"
 
     return probe
@@ -39,7 +39,7 @@ def redis_answers(port: int) -> Probe:
         try:
             answer = await asyncio.wait_for(_exchange(port, b"PING\r\n"), TIMEOUT_S)
         except (OSError, TimeoutError) as error:
-            return f"redis: {type(error).__name__}"
+            return NoAnswer(f"redis: {type(error).__name__}")
         return None if answer == b"+PONG\r\n" else answer.decode(errors="replace").strip()
 
     return probe
@@ -57,13 +57,13 @@ def kafka_answers(bootstrap: str) -> Probe:
         try:
             return None if client().list_topics(timeout=TIMEOUT_S).brokers else "kafka: no broker registered"
         except KafkaException as error:
-            return f"kafka: {error}"
+            return NoAnswer(f"kafka: {error}")
 
     async def probe() -> str | None:
         try:
             _, writer = await asyncio.open_connection(host, int(port))
         except OSError as error:
-            return f"kafka: {type(error).__name__}"
+            return NoAnswer(f"kafka: {type(error).__name__}")
         writer.close()
         return await asyncio.to_thread(ask)
 

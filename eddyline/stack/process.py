@@ -4,6 +4,11 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+
+class NoAnswer(str):
+    """The reason of a probe that got no answer: the process itself said nothing."""
+
+
 Probe = Callable[[], Awaitable[str | None]]
 """Asks a process how it is: None when well, else the reason why not. Never raises."""
 
@@ -71,3 +76,4 @@ class Policy:
     stuck_after_s: float = 20.0
     log_max_bytes: int = field(default=64 * 1024 * 1024)
     longest_turn_s: float = 6.0
+    silent_share: float = 0.2

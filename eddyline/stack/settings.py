@@ -68,7 +68,9 @@ class StackSettings(Settings):
         180.0, gt=0, description="Time that the stack has to become ready, seconds."
     )
     drain_within_s: float = Field(15.0, gt=0, description="Time that a worker has to drain, seconds.")
-    stuck_after_s: float = Field(20.0, gt=0, description="A worker not alive for longer is killed, seconds.")
+    stuck_after_s: float = Field(
+        20.0, gt=0, description="A worker whose loop is stuck for longer is killed, seconds."
+    )
     log_max_mb: int = Field(64, ge=1, description="Size at which a log is moved to <log>.1, MB.")
     min_free_disk_gb: float = Field(5.0, ge=0, description="Free disk that `doctor` asks for, GB.")
     min_free_memory_gb: float = Field(4.0, ge=0, description="Available memory that `doctor` asks for, GB.")

@@ -73,9 +73,9 @@ class Run(msgspec.Struct, frozen=True):
     ttl_s: int | None = None
 
 
-Stored = list[list[bytes | None]]
+RowsFound = list[list[bytes | None]]
 """The rows of several views as they are stored, None where there is no row."""
-Ask = Callable[[Sequence[RowsOf]], Callable[[], Stored]]
+Ask = Callable[[Sequence[RowsOf]], Callable[[], RowsFound]]
 """Asks for rows; what it returns waits for them. Answers are waited for in the order of the questions."""
 
 
@@ -83,14 +83,20 @@ class RowReader(Protocol):
     """The part of an `OnlineStore` that requests need."""
 
     def asking(self) -> AbstractContextManager[Ask]:
-        """Ask several times before the first answer is needed: the store works while the caller does."""
+        """Ask several times before the first answer is needed: the store works while the caller does.
+
+        Raises
+        ------
+        TimeoutError
+            The store did not answer in time.
+        """
 
 
 @contextmanager
-def asking_at_once(read: Callable[[Sequence[RowsOf]], Stored]) -> Iterator[Ask]:
+def asking_at_once(read: Callable[[Sequence[RowsOf]], RowsFound]) -> Iterator[Ask]:
     """For stores that answer each question before the next is asked."""
 
-    def ask(wanted: Sequence[RowsOf]) -> Callable[[], Stored]:
+    def ask(wanted: Sequence[RowsOf]) -> Callable[[], RowsFound]:
         found = read(wanted)
         return lambda: found
 
@@ -108,8 +114,8 @@ class OnlineStore(Protocol):
     def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         """The rows' bytes in the order of ``keys``; None where there is no row."""
 
-    def read(self, wanted: Sequence[RowsOf]) -> Stored:
-        """The rows of several views in one round trip."""
+    def read(self, wanted: Sequence[RowsOf]) -> RowsFound:
+        """The rows of several views in one round trip; raises as `RowReader.asking`."""
 
     def claim(self, view: str, partition: int) -> Claim:
         """Become the owner: a fresh epoch, sequence 0; every earlier owner is stale from now on."""

@@ -10,10 +10,10 @@ from feature_store.online.base import (
     Claim,
     RolledBack,
     RowKey,
+    RowsFound,
     RowsOf,
     Run,
     StaleOwner,
-    Stored,
     asking_at_once,
 )
 
@@ -31,7 +31,7 @@ class MemoryOnlineStore:
     def multi_get(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         return [self._rows.get((key.partition, key.view, key.entity_id)) for key in keys]
 
-    def read(self, wanted: Sequence[RowsOf]) -> Stored:
+    def read(self, wanted: Sequence[RowsOf]) -> RowsFound:
         return [self._read(rows) for rows in wanted]
 
     def asking(self) -> AbstractContextManager[Ask]:

@@ -13,6 +13,7 @@ import msgspec
 from redis import Redis
 from redis.cluster import RedisCluster
 from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from feature_store.online.base import (
     Ask,
@@ -20,10 +21,10 @@ from feature_store.online.base import (
     Claim,
     RolledBack,
     RowKey,
+    RowsFound,
     RowsOf,
     Run,
     StaleOwner,
-    Stored,
     asking_at_once,
 )
 from feature_store.online.connection import connect, require_no_eviction
@@ -60,7 +61,7 @@ class RedisOnlineStore:
         names = [self._prefix(key.view, key.partition) + key.entity_id for key in keys]
         return self._get(names, [key.partition for key in keys])
 
-    def read(self, wanted: Sequence[RowsOf]) -> Stored:
+    def read(self, wanted: Sequence[RowsOf]) -> RowsFound:
         partitions: list[int] = []
         for rows in wanted:
             n = len(rows.entity_ids)
@@ -76,10 +77,10 @@ class RedisOnlineStore:
         unanswered: list[Sequence[RowsOf]] = []
         with self._connection() as connection:
 
-            def answer() -> Stored:
+            def answer() -> RowsFound:
                 return _by_view(connection.read_response(), unanswered.pop(0))
 
-            def ask(wanted: Sequence[RowsOf]) -> Callable[[], Stored]:
+            def ask(wanted: Sequence[RowsOf]) -> Callable[[], RowsFound]:
                 names = self._all_names(wanted)
                 if not names:
                     return lambda: [[] for _ in wanted]
@@ -157,11 +158,9 @@ class RedisOnlineStore:
         places: dict[int, list[int]] = {}
         for at, partition in enumerate(partitions):
             places.setdefault(partition, []).append(at)
-        pipeline = self._client.pipeline()
-        for ats in places.values():
-            pipeline.execute_command("MGET", *(names[at] for at in ats))
+        answers = self._pipelined([("MGET", *(names[at] for at in ats)) for ats in places.values()])
         found: list[bytes | None] = [None] * len(names)
-        for ats, values in zip(places.values(), pipeline.execute(), strict=True):
+        for ats, values in zip(places.values(), answers, strict=True):
             for at, value in zip(ats, values, strict=True):
                 found[at] = value
         return found
@@ -183,14 +182,24 @@ class RedisOnlineStore:
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         pool = self._client.connection_pool
-        connection = pool.get_connection()
-        try:
-            yield connection
-        except BaseException:
-            connection.disconnect()  # an answer that nobody waits for must not meet the next question
-            raise
-        finally:
-            pool.release(connection)
+        with _timing_out():
+            connection = pool.get_connection()
+            try:
+                yield connection
+            except BaseException:
+                connection.disconnect()  # an answer that nobody waits for must not meet the next question
+                raise
+            finally:
+                pool.release(connection)
+
+    def _pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """The answers to commands, each from the node of a cluster that knows."""
+        pipeline = self._client.pipeline()
+        for command in commands:
+            pipeline.execute_command(*command)
+        with _timing_out():
+            answers: list[Any] = pipeline.execute()
+        return answers
 
     def _rows_command(
         self,
@@ -219,16 +228,19 @@ class RedisOnlineStore:
     def _run(self, commands: Sequence[list[Any]]) -> list[int]:
         self._sha = self._sha or self._client.script_load(_FENCE)
         calls = [("EVALSHA", self._sha, *command) for command in commands]
-        if not self._clustered:
-            return self._exchange(calls)
-        pipeline = self._client.pipeline()
-        for call in calls:
-            pipeline.execute_command(*call)
-        outcomes: list[int] = pipeline.execute()
-        return outcomes
+        return self._pipelined(calls) if self._clustered else self._exchange(calls)
 
 
-def _by_view(found: list[bytes | None], wanted: Sequence[RowsOf]) -> Stored:
+@contextmanager
+def _timing_out() -> Iterator[None]:
+    """redis-py's own error for a timeout is no `TimeoutError`; callers know nothing of Redis."""
+    try:
+        yield
+    except RedisTimeoutError as error:
+        raise TimeoutError(str(error)) from error
+
+
+def _by_view(found: list[bytes | None], wanted: Sequence[RowsOf]) -> RowsFound:
     ends = accumulate(len(rows.entity_ids) for rows in wanted)
     return [found[end - len(rows.entity_ids) : end] for rows, end in zip(wanted, ends, strict=True)]
 

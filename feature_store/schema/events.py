@@ -23,6 +23,8 @@ MAX_ATTRIBUTE_VALUES = 64
 MAX_ATTRIBUTES_BYTES = 64 * 1024
 MAX_EVENT_BYTES = 11 * 1024 * 1024
 """Larger ones are refused: they would not fit a dead letter."""
+MAX_NUMBER = 1e18
+"""Models read float32, up to 3.4e38: sums of 2^53 such numbers fit, and so do their squares."""
 
 _LATEST_TIME_MS = 253_402_300_799_999
 _MAX_MESSAGE_CHARACTERS = 500
@@ -49,7 +51,8 @@ Action = Annotated[
     ),
 ]
 AttributeName = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
-AttributeValue = float | str | Annotated[list[str], Meta(max_length=MAX_ATTRIBUTE_VALUES)]
+Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+AttributeValue = Number | str | Annotated[list[str], Meta(max_length=MAX_ATTRIBUTE_VALUES)]
 Attributes = Annotated[
     dict[AttributeName, AttributeValue],
     Meta(max_length=MAX_ATTRIBUTES, description="At most 64 kB as compact JSON."),
@@ -127,7 +130,7 @@ class InteractionEvent(_Event, tag="interaction"):
     item_id: Id
     action: Action
     request_id: Id | None = None
-    value: float = 1.0
+    value: Number = 1.0
 
 
 Event = ItemEvent | ItemRemovedEvent | UserEvent | ImpressionEvent | InteractionEvent

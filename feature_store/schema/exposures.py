@@ -51,6 +51,9 @@ EXPOSURE_FIELDS: tuple[pa.Field, ...] = SERVED_FIELDS + JOINED_FIELDS
 """All columns, in order. Those of `rank.served` are null for an organic or orphan impression, except
 ``user_id``, ``item_id`` and, for an orphan, ``request_id``; types that depend on the model are null then."""
 
+_PER_SERVICE = ("features", "ids")
+"""Columns whose size is that of the feature service."""
+
 _IDENTITY = ["user_id", "request_id", "item_id", "impression_time_ms"]
 
 
@@ -75,18 +78,26 @@ def decode_exposures(payload: bytes) -> pa.RecordBatch:
 def latest_exposures(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     """The latest revision of each exposure, in the order of their first rows.
 
-    Batches of different models are laid over one another: heads of either, null where absent.
-
-    Raises
-    ------
-    pyarrow.ArrowInvalid, pyarrow.ArrowTypeError
-        When two batches have features of different widths.
+    Batches of different models are laid over one another: heads of either, null where absent. Features
+    and ids are lists of a fixed size only where all were served with as many.
     """
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     if not tables:
         return pa.schema(EXPOSURE_FIELDS).empty_table()
+    for name in _PER_SERVICE:
+        tables = _of_any_width(tables, name)
     table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
     return table.take(_latest_rows(table))
+
+
+def _of_any_width(tables: list[pa.Table], name: str) -> list[pa.Table]:
+    """The tables with a column as lists of any size, if its size is not the same in all of them."""
+    kinds = {table.schema.field(name).type for table in tables} - {pa.null()}
+    if len(kinds) < 2:
+        return tables
+    place = tables[0].column_names.index(name)
+    lists = pa.list_(next(iter(kinds)).value_type)
+    return [table.set_column(place, name, table.column(name).cast(lists)) for table in tables]
 
 
 def _latest_rows(table: pa.Table) -> pa.Array:

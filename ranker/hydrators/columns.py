@@ -8,7 +8,7 @@ from feature_store.online.rows import decode_found
 from feature_store.views import ROW_OFFSET, FeatureView
 from ranker.pipeline.batch import Float32, Float64, Index, Int64
 
-Stored = Sequence[bytes | None]
+ViewRows = Sequence[bytes | None]
 """The rows of one view as they are stored."""
 RowOffsets = dict[int, Int64]
 """Number of a view -> (r,) offset of the batch that each of its rows was last folded with."""
@@ -56,7 +56,7 @@ class AlikeColumns:
         """Values of an entity that nothing has happened to, which are the same at any time."""
 
     def fill(
-        self, into: Float32, index: Sequence[Int64], stored: Sequence[Stored], now_ms: int
+        self, into: Float32, index: Sequence[Int64], stored: Sequence[ViewRows], now_ms: int
     ) -> RowOffsets:
         """Write the columns of every member into the model's (n, k) columns.
 

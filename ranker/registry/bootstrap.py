@@ -1,8 +1,8 @@
 """`python -m ranker.registry.bootstrap`: the models that need no training, for the features in use.
 
 Runs before Triton starts and touches no alias: a champion that was never set *is* the counter model.
-Run again it changes nothing, unless the feature service or a model's code has changed: then it adds
-versions made for the new features, and sets aside those that Triton would refuse.
+Run again it changes nothing, unless the feature service or a model's code has changed: then it sets aside
+the versions that Triton would refuse, and brings back those that were made for these features, or adds some.
 """
 
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from feature_store.clock import Clock, SystemClock
 from feature_store.settings import Settings
 from feature_store.telemetry.logs import configure_logging
+from ranker.registry.configure import configure
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
 from ranker.registry.signature import default_signature
@@ -21,8 +22,9 @@ _log = structlog.get_logger()
 
 
 def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None:
-    """Write `counters` and `reference` for ``signature``, and set aside versions for other features."""
+    """Have `counters` and `reference` for ``signature``, no version for other features, and its own back."""
     retire_foreign(folders, signature)
+    restore_own(folders, signature)
     built_in = {
         "counters": (counters.build(signature), counters.HEADS),
         "reference": (reference.build(signature), reference.HEADS),
@@ -43,6 +45,17 @@ def retire_foreign(folders: ModelFolders, signature: Signature) -> None:
                 _log.warning(
                     "model_set_aside", model=str(model), made_for=made_for, served=signature.fingerprint
                 )
+
+
+def restore_own(folders: ModelFolders, signature: Signature) -> None:
+    """Bring back models all of whose versions were set aside while other features were served."""
+    gone = {model.name for model in folders.retired()} - set(folders.names())
+    for model in folders.retired():
+        if model.name in gone and folders.metadata(model).fingerprint == signature.fingerprint:
+            folders.restore(model)
+            _log.info("model_restored", model=str(model), fingerprint=signature.fingerprint)
+    for name in gone & set(folders.names()):
+        configure(folders, name, signature)
 
 
 def _metadata(name: str, signature: Signature, heads: tuple[str, ...], clock: Clock) -> ModelMetadata:

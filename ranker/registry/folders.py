@@ -52,6 +52,15 @@ class ModelFolders:
             return ()
         return tuple(sorted(path.name for path in self._models.iterdir() if self.versions(path.name)))
 
+    def retired(self) -> tuple[ModelId, ...]:
+        """Every version that was moved out of Triton's sight, by name, oldest first."""
+        names = sorted(path.name for path in self._retired.iterdir()) if self._retired.is_dir() else []
+        return tuple(
+            ModelId(name, version)
+            for name in names
+            for version in sorted(_numbers(self._retired / name), key=int)
+        )
+
     def path(self, model: ModelId) -> Path:
         """Folder of a version, also of a retired one.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ranker.registry.configure import configure
 from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.training_data import TrainingData
@@ -11,7 +12,7 @@ from ranker.training.errors import TrainingError
 from ranker.training.hold import Held, never_held
 from ranker.training.rows import Rows
 from ranker.triton.base import InferenceClient, Scores
-from triton_models.signature import Signature, config_pbtxt
+from triton_models.signature import Signature
 
 VERSIONS_KEPT = 2
 """Newest versions that stay loaded, besides those that an alias points to."""
@@ -47,7 +48,7 @@ class Publisher:
             It does not load; it is set aside.
         """
         registered = self.registry.register(metadata, files)
-        self._configure(registered.name)
+        configure(self.registry.folders, registered.name, self.signature)
         try:
             self.inference.prepare(registered.name, registered.version)
         except RuntimeError:
@@ -91,14 +92,6 @@ class Publisher:
 
     def _newest(self, name: str) -> list[ModelId]:
         return [ModelId(name, version) for version in self.registry.folders.versions(name)[-VERSIONS_KEPT:]]
-
-    def _configure(self, name: str) -> None:
-        """One configuration for all versions of the model: the heads of any of them."""
-        heads: dict[str, None] = {}
-        for version in self.registry.folders.versions(name):
-            metadata = self.registry.folders.metadata(ModelId(name, version))
-            heads.update(dict.fromkeys(metadata.heads))
-        self.registry.folders.write_config(name, config_pbtxt(name, self.signature, tuple(heads)))
 
 
 def champion(registry: ModelRegistry) -> ModelMetadata:

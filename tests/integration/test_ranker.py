@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from eddyline.stack.background import running
 from eddyline.stack.parts import Parts
@@ -221,6 +221,28 @@ def test_requests_by_topic_are_answered_with_their_headers_and_errors_name_the_f
         assert found[key][0]["error"]["code"] == "malformed"
 
 
+def test_no_candidates_and_far_too_many_are_answered_and_the_topic_goes_on(ranker: Ranker) -> None:
+    none, many, after = (uuid.uuid4().hex for _ in range(3))
+    candidates = {none: [], many: [f"i{n}" for n in range(100_000)], after: ["a"]}
+    requests = [
+        ("u1", json.dumps({"request_id": each, "user_id": "u1", "candidates": ids}).encode(), [])
+        for each, ids in candidates.items()
+    ]
+    found: dict[str, dict] = {}
+    with reading(ranker.bootstrap, RANK_RESPONSES) as responses:
+        produce(ranker.bootstrap, RANK_REQUESTS, *requests)
+        while len(found) < 3:
+            found |= {answer["request_id"]: answer for answer in map(as_json, responses())}
+    assert (found[none]["items"], found[none]["degraded"]) == ([], [])
+    error = found[many]["error"]
+    assert (error["code"], error["field"]) == ("too_many_candidates", "candidates")
+    assert [item["item_id"] for item in found[after]["items"]] == ["a"]
+
+
+def as_json(message: Message) -> dict:
+    return json.loads(message.value())
+
+
 def test_events_over_http_reach_kafka_before_they_are_acknowledged(ranker: Ranker) -> None:
     event_id = uuid.uuid4().hex
     event = {
@@ -300,6 +322,13 @@ def test_a_ranker_that_is_killed_or_told_to_end_leaves_no_request_unanswered(ran
         while answered < {each.encode() for each in requests}:
             answered |= {each.key() for each in responses() if b'"items"' in each.value()}
             assert time.monotonic() < deadline, len(answered)
+
+
+def test_a_model_that_runs_in_the_process_itself_is_said_in_every_answer(ranker: Ranker) -> None:
+    assert ranker.stop(signal.SIGTERM) == 0
+    ranker.start(EDDYLINE_INFERENCE="embedded", EDDYLINE_TRITON_GRPC="127.0.0.1:1", EDDYLINE_TRITON_HTTP="")
+    answer = ranker.rank()
+    assert (answer["model"]["name"], answer["degraded"]) == ("counters", ["embedded_inference"])
 
 
 def test_requests_that_waited_too_long_in_the_topic_are_shed_with_an_answer(ranker: Ranker) -> None:

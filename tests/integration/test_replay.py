@@ -1,12 +1,14 @@
-"""A log replayed through a whole stack, and the README's examples, by the command line alone."""
+"""A log replayed through a whole stack, and what README and docs show, by the command line alone."""
 
 import gzip
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+from feature_store.exposure_log import read_exposures
+from feature_store.settings import Settings
 from tests.unit.eddyline.replay.logs import as_lines, click, item, ranking
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
@@ -34,19 +38,19 @@ class Stack:
     def __init__(self, home: Path) -> None:
         self._environment = {**os.environ, "EDDYLINE_HOME": str(home)}
 
-    def run(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             argv,
             env={**self._environment, **environment},
-            cwd=ROOT,
+            cwd=cwd,
             capture_output=True,
             text=True,
             timeout=1500,
             check=False,
         )
 
-    def output(self, *argv: str, **environment: str) -> str:
-        done = self.run(*argv, **environment)
+    def output(self, *argv: str, cwd: Path = ROOT, **environment: str) -> str:
+        done = self.run(*argv, cwd=cwd, **environment)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
@@ -200,3 +204,86 @@ def _wait_for_ann(http: str) -> None:
         assert time.monotonic() < deadline, counts
         features = httpx.get(f"{http}/v1/features/user/ann", timeout=30).json()["features"]
         counts = (features["impression_count_total"], features["click_count_total"])
+
+
+TASTES = ("drama", "comedy", "horror", "western")
+SHOWN, WATCHED = 8, 200
+
+
+def _log_of_tastes(path: Path) -> None:
+    """Each viewer loves one genre and clicks little else: something that a model can learn."""
+    rng = random.Random(1)
+    genres = {f"film-{n}": TASTES[n % len(TASTES)] for n in range(40)}
+    events = [item(film, title=film, popularity=1.0, genres=[genre]) for film, genre in genres.items()]
+    for number in range(WATCHED):
+        name, viewer, at = f"evening-{number}", number % 12, number * 60
+        shown = rng.sample(sorted(genres), SHOWN)
+        events.append(ranking(name, f"viewer-{viewer}", at, shown))
+        loved = TASTES[viewer % len(TASTES)]
+        clicked = [film for film in shown if rng.random() < (0.8 if genres[film] == loved else 0.03)]
+        events += [click(name, f"viewer-{viewer}", at + 5, film) for film in clicked]
+    path.write_bytes(gzip.compress(as_lines(events)))
+
+
+def _walk_through(page: str) -> list[str]:
+    """The commands of a page's walk-through, block by block."""
+    text = (ROOT / "docs" / page).read_text()
+    (section,) = re.findall(r"^## Walk through it\n(.*?)^## ", text, re.M | re.S)
+    return [textwrap.dedent(code) for code in re.findall(r"^ *```sh\n(.*?)^ *```", section, re.M | re.S)]
+
+
+class Terminal:
+    """Where somebody follows a page: a folder, and what was exported before."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        commands = f"{Path(EDDYLINE).parent}:{os.environ['PATH']}"
+        self._exported = {"PATH": commands, "COLUMNS": "160"}
+
+    def type(self, *blocks: str) -> str:
+        """Run commands; what they printed."""
+        return self._stack.output(
+            "bash", "-c", "\n".join(("set -eu", *blocks)), cwd=self._folder, **self._exported
+        )
+
+    def export(self, **variables: str) -> None:
+        self._exported |= variables
+
+
+def test_a_new_feature_comes_to_be_served_learned_from_promoted_and_rolled_back(
+    stack: Stack, tmp_path: Path
+) -> None:
+    _log_of_tastes(tmp_path / "events.jsonl.gz")
+    terminal = Terminal(stack, tmp_path)
+    printed = terminal.type(*_walk_through("features.md"))
+    (fingerprint,) = re.findall(r"service timeline_v1: 65 columns, fingerprint (\w+)", printed)
+    assert printed.count("│ new model ") == 2
+    assert "item: caught up" in printed
+    assert f"features timeline_v1 {fingerprint}" in printed
+    assert "rows expire in 86400 s" in printed
+
+    terminal.export(EDDYLINE_DEFINITIONS="my-definitions")
+    played, trained, promoted, rolled_back = _walk_through("models.md")
+    terminal.type(played)
+    _wait_for_exposures(stack.status()["kafka"], fingerprint, WATCHED * SHOWN)
+    assert "timeline_ranker/1 is loaded" in terminal.type(trained)
+    assert "timeline_ranker/1 is the champion now" in terminal.type(promoted)
+    _wait_for_model(stack.status()["http"], "timeline_ranker")
+    assert "is the champion again" in terminal.type(rolled_back)
+    _wait_for_model(stack.status()["http"], "counters")
+
+
+def _wait_for_exposures(kafka: str, fingerprint: str, rows: int) -> None:
+    deadline, found = time.monotonic() + 120, 0
+    while found < rows:
+        assert time.monotonic() < deadline, found
+        exposures = read_exposures(Settings(kafka_bootstrap=kafka)).exposures
+        found = exposures["fingerprint"].to_pylist().count(fingerprint)
+
+
+def _wait_for_model(http: str, name: str) -> None:
+    deadline = time.monotonic() + 60
+    request = {"request_id": "walk-through", "user_id": "somebody", "candidates": ["film-1"]}
+    while (model := httpx.post(f"{http}/v1/rank", json=request, timeout=30).json()["model"])["name"] != name:
+        assert time.monotonic() < deadline, model

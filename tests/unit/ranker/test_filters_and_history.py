@@ -2,11 +2,15 @@
 
 import numpy as np
 
+from feature_store.fetcher import RowFetcher
+from feature_store.online import RedisOnlineStore
 from feature_store.schema.events import ItemRemovedEvent
 from feature_store.schema.ids import hash53
 from ranker.filters.unknown_item import UnknownItem
+from ranker.hydrators.rows import RowHydrator
 from ranker.pipeline.fakes import FailingHydrator
-from tests.unit.ranker.world import NOW_MS, World, answered
+from tests.unit.feature_store.online.silent_redis import silent_redis
+from tests.unit.ranker.world import CATALOG, NOW_MS, PARTITIONS, SERVICE, World, answered
 
 
 def test_an_item_on_the_screen_before_is_not_shown_again_and_the_outcome_says_why():
@@ -73,6 +77,17 @@ def test_history_that_cannot_be_read_removes_nothing_but_is_said():
     outcome = world.pipeline().rank(world.query(ids))
     assert answered(outcome) == ids
     assert outcome.degraded == ("features_unavailable", "scored_by_input_order")
+
+
+def test_a_redis_that_does_not_answer_in_time_is_said_to_be_late():
+    world = World()
+    ids = world.announce(2)
+    with silent_redis() as client:
+        fetcher = RowFetcher(RedisOnlineStore(client))
+        world.hydrator = RowHydrator(CATALOG, SERVICE, world.items, fetcher, PARTITIONS)
+        outcome = world.pipeline().rank(world.query(ids))
+    assert answered(outcome) == ids
+    assert outcome.degraded == ("features_late", "scored_by_input_order")
 
 
 def test_hundreds_of_candidates_of_many_creators_each_keep_their_own_columns():

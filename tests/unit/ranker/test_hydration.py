@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from feature_store.schema.events import MAX_NUMBER
 from feature_store.schema.ids import hash53, partition_of
 from ranker.pipeline.marks import row_marks
 from tests.unit.ranker.world import NOW_MS, PARTITIONS, SERVICE, World
@@ -47,6 +48,16 @@ def test_item_attributes_come_from_memory_and_fall_back_to_their_defaults():
     features = hydrated(world, ["a", "unknown"])
     assert column(features, "attribute.popularity") == [9.5, 0.0]
     assert column(features, "attribute.runtime") == [0.0, 0.0]
+
+
+def test_the_largest_numbers_that_events_may_hold_reach_a_model_as_numbers():
+    world = World()
+    world.item("a", attributes={"popularity": MAX_NUMBER, "budget": -MAX_NUMBER})
+    world.row("item", "a", impressions_1h=[2.0**53 * MAX_NUMBER])
+    features = hydrated(world, ["a"])
+    assert column(features, "attribute.popularity") == [np.float32(MAX_NUMBER)]
+    assert np.isfinite(features.candidates).all()
+    assert world.pipeline().rank(world.query(["a"])).degraded == ()
 
 
 def test_ids_are_hashes_and_zero_where_there_is_none():

@@ -1,4 +1,4 @@
-"""What docs/features.md shows can be done as it says."""
+"""What docs/features.md and docs/models.md show can be done; an integration test walks through them."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,10 @@ from feature_store.catalog import read_catalog
 from feature_store.definition_files import SOURCES
 from ranker.training.datasets.foreign import Mapping
 
-PAGE = (Path(__file__).parents[4] / "docs/features.md").read_text()
-README = (Path(__file__).parents[4] / "README.md").read_text()
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs/features.md").read_text()
+MODELS = (ROOT / "docs/models.md").read_text()
+README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -34,7 +36,7 @@ def test_every_aggregator_that_files_may_name_is_explained() -> None:
 
 
 def test_every_command_that_is_shown_exists() -> None:
-    shown = re.findall(r"eddyline (features|datasets|verify) (\w+)", PAGE + README)
+    shown = re.findall(r"eddyline (features|datasets|verify|models) (\w+)", PAGE + MODELS + README)
     groups = get_command(build()).commands
     assert len(shown) > 10
     assert [words for words in shown if words[1] not in groups[words[0]].commands] == []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from eddyline.stack.probes import http_ok, kafka_answers, redis_answers
+from eddyline.stack.process import NoAnswer
 
 
 @pytest.fixture
@@ -69,6 +70,17 @@ def test_nobody_listening_is_a_reason_not_an_error(nobody):
     assert "ConnectError" in asyncio.run(http_ok(f"http://127.0.0.1:{nobody}/")())
     assert "Refused" in asyncio.run(redis_answers(nobody)())
     assert "Refused" in asyncio.run(kafka_answers(f"127.0.0.1:{nobody}")())
+
+
+def test_no_answer_is_told_from_a_bad_one(nobody, answering):
+    port = answering(http("503 Service Unavailable"))
+    assert not isinstance(asyncio.run(http_ok(f"http://127.0.0.1:{port}/")()), NoAnswer)
+    for probe in (
+        http_ok(f"http://127.0.0.1:{nobody}/"),
+        redis_answers(nobody),
+        kafka_answers(f"127.0.0.1:{nobody}"),
+    ):
+        assert isinstance(asyncio.run(probe()), NoAnswer)
 
 
 def test_redis_is_well_when_it_answers_a_ping(answering):

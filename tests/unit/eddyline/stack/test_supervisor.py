@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import sys
 import time
@@ -12,8 +13,12 @@ import psutil
 import pytest
 
 from eddyline.stack.keeper import TaskFailedError, bound_log
-from eddyline.stack.process import Policy, Process, Status
+from eddyline.stack.ports import Ports
+from eddyline.stack.process import NoAnswer, Policy, Process, Status
 from eddyline.stack.supervisor import Supervisor
+from eddyline.stack.workers import WorkerKind, worker
+
+ROOT = Path(__file__).parents[4]
 
 QUICK = Policy(
     first_backoff_s=0.01, longest_backoff_s=0.05, probe_every_s=0.01, probe_while_starting_every_s=0.01
@@ -175,6 +180,67 @@ def test_a_process_whose_loop_is_stuck_is_killed_and_started_again(tmp_path, rea
 
     asyncio.run(scenario())
     assert "killed by its supervisor: never" in (tmp_path / "a.log").read_text()
+
+
+def test_a_worker_whose_loop_stands_still_is_started_again_by_what_it_says_of_itself(tmp_path):
+    kind = WorkerKind("stuck", "tests.unit.eddyline.stack.stuck_worker", ())
+    port = Ports(tmp_path / "ports.json", {}, random.Random())["stuck"]
+    process = worker(kind, 0, {**os.environ, "PYTHONPATH": str(ROOT)}, port, after=(), stop_grace_s=1.0)
+
+    async def scenario():
+        run = Run([process], tmp_path, Policy(0.01, 0.05, 30.0, 0.01, 0.01, stuck_after_s=0.05))
+        await run.until(lambda: run["stuck-0"].restarts == 1)
+        assert ("stuck-0", "ready") in run.history
+        await run.end()
+
+    asyncio.run(scenario())
+    killed = (tmp_path / "stuck-0.log").read_text()
+    assert "killed by its supervisor" in killed and "main loop has not turned" in killed
+
+
+def silent_when_up(tmp_path, name: str, then: str, asked: Callable[[], None] = lambda: None) -> Process:
+    """A process that says so when it is up, goes on with ``then``, and answers no probe from there on."""
+
+    async def up() -> str | None:
+        return None if (tmp_path / f"{name}.log").read_text() else "not up"
+
+    async def silent() -> str | None:
+        asked()
+        return NoAnswer("no answer") if (tmp_path / f"{name}.log").read_text() else None
+
+    return python(name, f"print('up', flush=True)\n{then}", ready=up, alive=silent)
+
+
+NO_SHARE = Policy(0.01, 0.05, 30.0, 0.01, 0.01, stuck_after_s=0.1, silent_share=0.0)
+
+
+def test_a_silent_process_that_runs_is_killed_and_started_again(tmp_path):
+    async def scenario():
+        run = Run([silent_when_up(tmp_path, "a", "while True: pass")], tmp_path, NO_SHARE)
+        await run.until(lambda: run["a"].restarts == 1)
+        await run.end()
+
+    asyncio.run(scenario())
+    assert "killed by its supervisor: no answer" in (tmp_path / "a.log").read_text()
+
+
+def test_a_silent_process_that_gets_no_processor_time_is_left_alone(tmp_path):
+    times_asked = 0
+    enough = asyncio.Event()
+
+    def asked() -> None:
+        nonlocal times_asked
+        times_asked += 1
+        if times_asked == 50:
+            enough.set()
+
+    async def scenario():
+        run = Run([silent_when_up(tmp_path, "a", "import time; time.sleep(600)", asked)], tmp_path, NO_SHARE)
+        await enough.wait()
+        assert run["a"].restarts == 0
+        await run.end()
+
+    asyncio.run(scenario())
 
 
 def test_a_process_that_is_unready_but_alive_is_left_alone(tmp_path):

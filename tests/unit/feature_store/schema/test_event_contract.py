@@ -1,14 +1,17 @@
 """The contract of `events`: what is accepted, and a reason that a producer can act on for all else."""
 
 import json
+import math
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store.schema.events import (
     MAX_EVENT_BYTES,
+    MAX_NUMBER,
     Event,
     ImpressionEvent,
     InteractionEvent,
@@ -82,6 +85,9 @@ REFUSED = [
     (b'{"type":"user","event_id":"\\ud800"}', Reason.MALFORMED, ""),
     (b'{"type":"user","event_id":"e","event_time_ms":1,"user_id":"\xed\xa0\x80"}', Reason.MALFORMED, ""),
     (b'{"type":"interaction","value":NaN}', Reason.MALFORMED, ""),
+    (b'{"type":"interaction","value":-Infinity}', Reason.MALFORMED, ""),
+    (json.dumps({**ITEM, "attributes": {"x": math.nan}}).encode(), Reason.MALFORMED, ""),
+    (json.dumps({**ITEM, "attributes": {"x": math.inf}}).encode(), Reason.MALFORMED, ""),
     (b" " * (MAX_EVENT_BYTES + 1), Reason.TOO_LARGE, ""),
     (json.dumps({**USER, "x": "y" * MAX_EVENT_BYTES}).encode(), Reason.TOO_LARGE, ""),
 ]
@@ -115,11 +121,18 @@ def test_what_is_no_event_is_refused(payload: bytes, reason: Reason, field: str)
         ({**IMPRESSION, "position": -1}, Reason.OUT_OF_RANGE, "position"),
         ({**IMPRESSION, "propensity": 0}, Reason.OUT_OF_RANGE, "propensity"),
         ({**IMPRESSION, "propensity": 1.5}, Reason.OUT_OF_RANGE, "propensity"),
+        ({**INTERACTION, "value": 1e39}, Reason.OUT_OF_RANGE, "value"),
+        ({**INTERACTION, "value": -1e39}, Reason.OUT_OF_RANGE, "value"),
+        ({**INTERACTION, "value": 10**39}, Reason.OUT_OF_RANGE, "value"),
+        ({**INTERACTION, "value": "NaN"}, Reason.WRONG_TYPE, "value"),
         ({**INTERACTION, "action": "Click"}, Reason.BAD_ACTION, "action"),
         ({**INTERACTION, "action": ""}, Reason.BAD_ACTION, "action"),
         ({**INTERACTION, "action": "a" * 33}, Reason.BAD_ACTION, "action"),
         ({**INTERACTION, "action": "click\n"}, Reason.BAD_ACTION, "action"),
         ({**ITEM, "attributes": {"x": None}}, Reason.BAD_ATTRIBUTES, "attributes"),
+        ({**ITEM, "attributes": {"x": 1e39}}, Reason.BAD_ATTRIBUTES, "attributes"),
+        ({**USER, "attributes": {"x": -1e39}}, Reason.BAD_ATTRIBUTES, "attributes"),
+        ({**USER, "attributes": {"x": 10**39}}, Reason.BAD_ATTRIBUTES, "attributes"),
         ({**ITEM, "attributes": {"x": True}}, Reason.BAD_ATTRIBUTES, "attributes"),
         ({**ITEM, "attributes": {"x": [1]}}, Reason.BAD_ATTRIBUTES, "attributes"),
         ({**ITEM, "attributes": {"x": ["a"] * 65}}, Reason.BAD_ATTRIBUTES, "attributes"),
@@ -139,6 +152,19 @@ def test_a_number_out_of_range_is_refused() -> None:
     refusal = parse_event(payload)
     assert isinstance(refusal, Refusal)
     assert (refusal.reason, refusal.field) == (Reason.OUT_OF_RANGE, "value")
+
+
+def test_the_largest_numbers_that_are_accepted_stay_float32_when_all_are_summed() -> None:
+    event = parse({**INTERACTION, "value": -MAX_NUMBER})
+    assert isinstance(event, InteractionEvent)
+    assert np.isfinite(np.float32(2.0**53 * event.value))
+
+
+@given(st.floats() | st.integers())
+def test_a_number_is_accepted_exactly_if_it_is_small_enough(number: float) -> None:
+    fits = abs(float(number)) <= MAX_NUMBER
+    assert isinstance(parse({**INTERACTION, "value": number}), Refusal) != fits
+    assert isinstance(parse({**ITEM, "attributes": {"x": number}}), Refusal) != fits
 
 
 def test_unusual_characters_are_allowed_in_ids() -> None:

@@ -81,6 +81,17 @@ def test_exposures_of_different_models_lie_over_one_another() -> None:
     assert table.column("features").null_count == 1
 
 
+def test_exposures_served_before_and_after_a_feature_was_added_lie_over_one_another() -> None:
+    before, after, organic = exposures("r"), exposures("s"), exposures(None)
+    place = after.schema.names.index("features")
+    wider = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 3.0, 4.0, 5.0], pa.float32()), 5)
+    table = latest_exposures([before, after.set_column(place, "features", wider), organic])
+    old, new, none = table.column("features").to_pylist()
+    assert (old, new, none) == (before.column("features").to_pylist()[0], [1.0, 2.0, 3.0, 4.0, 5.0], None)
+    assert len(old) != 5
+    assert table.column("ids").type == before.schema.field("ids").type
+
+
 def test_no_exposures_are_an_empty_table_with_the_columns() -> None:
     table = latest_exposures([])
     assert table.num_rows == 0

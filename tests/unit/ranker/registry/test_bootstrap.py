@@ -10,7 +10,7 @@ import pytest
 from feature_store.clock import ManualClock
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelId
+from ranker.registry.models import ModelId, ModelMetadata
 from ranker.registry.signature import default_signature
 from ranker.triton.embedded import EmbeddedClient
 from triton_models import reference
@@ -48,6 +48,26 @@ def test_other_features_get_versions_of_their_own_and_set_aside_the_rest(folders
     assert folders.versions("counters") == folders.versions("reference") == ("2",)
     assert folders.metadata(ModelId("counters", "2")).fingerprint == "def"
     assert folders.metadata(ModelId("counters", "1")).fingerprint == "abc"
+
+
+def test_features_that_are_served_again_have_their_models_back(folders: ModelFolders, tmp_path: Path) -> None:
+    learned = ModelMetadata(
+        name="timeline_ranker",
+        service=SIGNATURE.service,
+        fingerprint=SIGNATURE.fingerprint,
+        user_columns=SIGNATURE.user,
+        candidate_columns=SIGNATURE.candidate,
+        id_columns=SIGNATURE.ids,
+        heads=("click", "dwell"),
+    )
+    added = folders.add(learned, {"model.pt": b"weights"})
+    bootstrap(folders, replace(SIGNATURE, fingerprint="def"), ManualClock())
+    assert folders.names() == ("counters", "reference")
+    bootstrap(folders, SIGNATURE, ManualClock())
+    assert folders.versions("timeline_ranker") == (added.version,)
+    assert folders.versions("counters") == folders.versions("reference") == ("1",)
+    config = (tmp_path / "models/timeline_ranker/config.pbtxt").read_text()
+    assert all(text in config for text in ("abc", "click", "dwell"))
 
 
 def test_the_configuration_is_what_the_feature_service_needs(folders: ModelFolders, tmp_path: Path) -> None:

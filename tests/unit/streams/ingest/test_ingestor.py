@@ -59,6 +59,19 @@ def test_an_entity_takes_only_the_events_that_its_views_name() -> None:
     ]
 
 
+def test_a_number_that_no_model_could_read_is_refused_by_name_and_the_stream_goes_on() -> None:
+    too_large = (
+        item("e0", attributes={"popularity": 1e39}),
+        click("e1", value=-1e39),
+        click("e2", value=math.inf),
+    )
+    output = ingestor().ingest([run(*too_large, click("e3", value=2.5))])
+    refused = [(headers["reason"], headers["field"]) for _, headers in dead_letters(output)]
+    assert refused == [(b"bad_attributes", b"attributes"), (b"out_of_range", b"value"), (b"malformed", b"")]
+    assert [value for value, _ in dead_letters(output)] == list(too_large)
+    assert [(row.event, row.value) for row in rows(output, "item")] == [("interaction/click", 2.5)]
+
+
 def test_rows_lie_in_the_partition_of_their_first_part_in_log_order() -> None:
     events = [impression(f"e{i}", user_id=f"u{i % 7}", item_id=f"i{i % 5}") for i in range(60)]
     output = ingestor().ingest([run(*events[:30]), run(*events[30:], partition=2)])
