@@ -27,14 +27,14 @@ class WorkerKind:
 
 
 KINDS = (
-    WorkerKind("ingest", "streams.ingest", ("topics",), 5),
-    WorkerKind("features", "streams.apps.features", ("topics", "redis"), 5),
-    WorkerKind("join", "streams.apps.join", ("topics", "redis"), 5),
+    WorkerKind("ingest", "streams.ingest", ("topics",)),
+    WorkerKind("features", "streams.apps.features", ("topics", "redis")),
+    WorkerKind("join", "streams.apps.join", ("topics", "redis")),
     WorkerKind("ranker", "ranker.service", ("topics", "redis", "models", "triton")),
     WorkerKind("panel", "ranker.panel", ("topics", "redis", "models", "triton")),
-    WorkerKind("detectors", "streams.apps.detectors", ("topics", "redis"), 5),
+    WorkerKind("detectors", "streams.apps.detectors", ("topics", "redis")),
     WorkerKind("parity", "eddyline.parity", ("topics",), 15),
-    WorkerKind("trainer", "ranker.training", ("topics", "redis", "models", "triton"), 15),
+    WorkerKind("trainer", "ranker.training", ("topics", "redis", "models", "triton"), 5),
 )
 
 
