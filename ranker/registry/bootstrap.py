@@ -12,16 +12,17 @@ from feature_store.settings import Settings
 from feature_store.telemetry.logs import configure_logging
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
+from ranker.registry.servers import write_server
 from ranker.registry.signature import default_signature
 from triton_models import counters, reference
 from triton_models.export import module_files
-from triton_models.signature import Signature, config_pbtxt
+from triton_models.signature import Signature
 
 _log = structlog.get_logger()
 
 
 def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None:
-    """Write `counters` and `reference` for ``signature``, and set aside versions for other features."""
+    """Write `counters`, `reference` and what serves each model, and set aside versions for other features."""
     retire_foreign(folders, signature)
     built_in = {
         "counters": (counters.build(signature), counters.HEADS),
@@ -31,7 +32,8 @@ def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None
         if not folders.versions(name):
             added = folders.add(_metadata(name, signature, heads, clock), module_files(net))
             _log.info("model_written", model=str(added.id), fingerprint=signature.fingerprint)
-        folders.write_config(name, config_pbtxt(name, signature, heads))
+    for name in folders.names():
+        write_server(folders, name, signature)
 
 
 def retire_foreign(folders: ModelFolders, signature: Signature) -> None:

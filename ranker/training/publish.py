@@ -6,12 +6,13 @@ import numpy as np
 
 from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
+from ranker.registry.servers import write_server
 from ranker.registry.training_data import TrainingData
 from ranker.training.errors import TrainingError
 from ranker.training.hold import Held, never_held
 from ranker.training.rows import Rows
 from ranker.triton.base import InferenceClient, Scores
-from triton_models.signature import Signature, config_pbtxt
+from triton_models.signature import Signature
 
 VERSIONS_KEPT = 2
 """Newest versions that stay loaded, besides those that an alias points to."""
@@ -47,7 +48,7 @@ class Publisher:
             It does not load; it is set aside.
         """
         registered = self.registry.register(metadata, files)
-        self._configure(registered.name)
+        write_server(self.registry.folders, registered.name, self.signature)
         try:
             self.inference.prepare(registered.name, registered.version)
         except RuntimeError:
@@ -80,25 +81,15 @@ class Publisher:
                 )
 
     def tidy(self, name: str) -> tuple[ModelId, ...]:
-        """Unload versions older than the last two that no alias points to; returns them."""
+        """Set aside versions older than the last two that no alias points to; returns them."""
         kept = {*self.registry.aliased(), *self._newest(name)}
         retired = [m for v in self.registry.folders.versions(name) if (m := ModelId(name, v)) not in kept]
         for model in retired:
             self.registry.folders.retire(model)
-        for model in retired:
-            self.inference.release(model.name, model.version)
         return tuple(retired)
 
     def _newest(self, name: str) -> list[ModelId]:
         return [ModelId(name, version) for version in self.registry.folders.versions(name)[-VERSIONS_KEPT:]]
-
-    def _configure(self, name: str) -> None:
-        """One configuration for all versions of the model: the heads of any of them."""
-        heads: dict[str, None] = {}
-        for version in self.registry.folders.versions(name):
-            metadata = self.registry.folders.metadata(ModelId(name, version))
-            heads.update(dict.fromkeys(metadata.heads))
-        self.registry.folders.write_config(name, config_pbtxt(name, self.signature, tuple(heads)))
 
 
 def champion(registry: ModelRegistry) -> ModelMetadata:
