@@ -53,11 +53,9 @@ def triton(
 
 
 def _environment(parts: Parts) -> dict[str, str]:
-    """The parts, our interpreter; and no compiled files, which would make a model look changed."""
     environment = Path(sys.prefix)
     return {
         **os.environ,
-        "PYTHONDONTWRITEBYTECODE": "1",
         "LD_LIBRARY_PATH": str(parts.triton_libraries),
         "VIRTUAL_ENV": str(environment),
         "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
