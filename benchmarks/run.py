@@ -11,6 +11,7 @@ from benchmarks import (
     footprint,
     freshness,
     instrumentation,
+    learning,
     ranking,
     throughput,
     training,
@@ -26,6 +27,7 @@ SUITES = {
     "capacity": capacity.measure,
     "footprint": footprint.measure,
     "training": training.measure,
+    "learning": learning.measure,
     "detectors": detectors.measure,
 }
 

@@ -23,6 +23,10 @@ class RunningStack:
     status: dict[str, Any]
     startup_s: float
 
+    def command(self, *words: str) -> str:
+        """What `eddyline WORDS` prints of this stack."""
+        return _command({**os.environ, "EDDYLINE_HOME": str(self.home)}, *words)
+
     @property
     def kafka(self) -> str:
         return str(self.status["kafka"])

@@ -80,8 +80,13 @@ class Settings(BaseSettings):
 
     @property
     def model_repository(self) -> Path:
-        """Folder of model versions, as Triton reads it."""
+        """Folder of model versions."""
         return self.home / "models"
+
+    @property
+    def model_servers(self) -> Path:
+        """Triton's model repository: for each model what serves its versions."""
+        return self.home / "model-servers"
 
 
 def kafka_client_config(settings: Settings) -> dict[str, str | int | bool]:

@@ -16,7 +16,6 @@ output [
 {outputs}
 ]
 instance_group [ {{ kind: KIND_CPU count: {instances} }} ]
-version_policy {{ all {{}} }}
 parameters {{ key: "fingerprint" value {{ string_value: "{fingerprint}" }} }}
 """
 
@@ -40,7 +39,7 @@ class Signature:
 
 
 def config_pbtxt(name: str, signature: Signature, heads: tuple[str, ...], instances: int = 1) -> str:
-    """Triton's configuration of a model: every version folder is served, one output (-1) per head."""
+    """Triton's configuration of a model: one output (-1) per head of any of its versions."""
     return _CONFIG.format(
         name=name,
         service=signature.service,

@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # NVIDIA's Triton with the torch that our models are exported with. From the root of the repository:
 #   docker build -f deploy/images/triton.Dockerfile -t eddyline/triton .
-# The models are data: mount the model repository at /var/lib/eddyline/models. Rankers say what to load.
+# The models are data: mount the state folder at /var/lib/eddyline. Rankers say what to load.
 ARG TRITON=nvcr.io/nvidia/tritonserver:25.06-py3
 
 FROM ${TRITON}
@@ -16,5 +16,5 @@ WORKDIR /var/lib/eddyline
 EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as web; web.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=4)"]
-CMD ["tritonserver", "--model-repository=/var/lib/eddyline/models", "--model-control-mode=explicit", \
+CMD ["tritonserver", "--model-repository=/var/lib/eddyline/model-servers", "--model-control-mode=explicit", \
      "--exit-on-error=false", "--http-port=8000", "--grpc-port=8001", "--metrics-port=8002"]

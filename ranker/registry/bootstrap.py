@@ -10,19 +10,19 @@ import structlog
 from feature_store.clock import Clock, SystemClock
 from feature_store.settings import Settings
 from feature_store.telemetry.logs import configure_logging
-from ranker.registry.configure import configure
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
+from ranker.registry.servers import write_server
 from ranker.registry.signature import default_signature
 from triton_models import counters, reference
 from triton_models.export import module_files
-from triton_models.signature import Signature, config_pbtxt
+from triton_models.signature import Signature
 
 _log = structlog.get_logger()
 
 
 def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None:
-    """Have `counters` and `reference` for ``signature``, no version for other features, and its own back."""
+    """Write `counters`, `reference` and what serves each model, for no other features than ``signature``."""
     retire_foreign(folders, signature)
     restore_own(folders, signature)
     built_in = {
@@ -33,7 +33,8 @@ def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None
         if not folders.versions(name):
             added = folders.add(_metadata(name, signature, heads, clock), module_files(net))
             _log.info("model_written", model=str(added.id), fingerprint=signature.fingerprint)
-        folders.write_config(name, config_pbtxt(name, signature, heads))
+    for name in folders.names():
+        write_server(folders, name, signature)
 
 
 def retire_foreign(folders: ModelFolders, signature: Signature) -> None:
@@ -54,8 +55,6 @@ def restore_own(folders: ModelFolders, signature: Signature) -> None:
         if model.name in gone and folders.metadata(model).fingerprint == signature.fingerprint:
             folders.restore(model)
             _log.info("model_restored", model=str(model), fingerprint=signature.fingerprint)
-    for name in gone & set(folders.names()):
-        configure(folders, name, signature)
 
 
 def _metadata(name: str, signature: Signature, heads: tuple[str, ...], clock: Clock) -> ModelMetadata:

@@ -1,4 +1,4 @@
-"""Version folders: `<models>/<name>/<version>/`, which is also how Triton reads them."""
+"""Version folders, `<models>/<name>/<version>/`, and beside them what serves them."""
 
 import os
 import shutil
@@ -18,15 +18,15 @@ class ModelFolders:
 
     Parameters
     ----------
-    models : Triton's model repository. Versions that need no longer be served lie, whole, in
-        `retired-models` beside it, what the gate found of each in `model-checks`: Triton starts a version
-        anew when anything in its folder has changed.
+    models : versions that may be served. Beside it lie `retired-models`, those that need no longer be;
+        `model-checks`, what the gate found of each; `model-servers`, which is Triton's model repository
     """
 
     def __init__(self, models: Path) -> None:
         self._models = models
         self._retired = models.parent / "retired-models"
         self._checks = models.parent / "model-checks"
+        self._servers = models.parent / "model-servers"
 
     def add(self, metadata: ModelMetadata, files: Mapping[str, bytes]) -> ModelMetadata:
         """Write the next version of ``metadata.name``; returns the metadata with its number."""
@@ -43,11 +43,11 @@ class ModelFolders:
                     raise  # a real failure; otherwise somebody else took the number: take the next one
 
     def versions(self, name: str) -> tuple[str, ...]:
-        """Versions that Triton may serve, oldest first."""
+        """Versions that may be served, oldest first."""
         return tuple(sorted(_numbers(self._models / name), key=int))
 
     def names(self) -> tuple[str, ...]:
-        """Models with at least one version that Triton may serve."""
+        """Models with at least one version that may be served."""
         if not self._models.is_dir():
             return ()
         return tuple(sorted(path.name for path in self._models.iterdir() if self.versions(path.name)))
@@ -83,9 +83,7 @@ class ModelFolders:
         """Keep what the gate found."""
         path = self._checks_path(model)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(checks), indent=2))
-        temporary.replace(path)
+        _replace(path, msgspec.json.format(msgspec.json.encode(checks), indent=2))
 
     def checks(self, model: ModelId) -> tuple[Check, ...] | None:
         """What the gate found; None of a version that never came to it."""
@@ -93,7 +91,7 @@ class ModelFolders:
         return msgspec.json.decode(path.read_bytes(), type=tuple[Check, ...]) if path.is_file() else None
 
     def retire(self, model: ModelId) -> None:
-        """Move a version out of Triton's sight; its next reload unloads it."""
+        """Set a version aside: it is no longer among those to be served, and can be asked still."""
         retired = self._retired_path(model)
         retired.parent.mkdir(parents=True, exist_ok=True)
         self._path(model).rename(retired)
@@ -103,15 +101,14 @@ class ModelFolders:
         if not self._path(model).exists():
             self._retired_path(model).rename(self._path(model))
 
-    def write_config(self, name: str, config: str) -> None:
-        """Replace the model's `config.pbtxt`, if it is another one: Triton reloads what changed."""
-        path = self._models / name / "config.pbtxt"
-        if path.is_file() and path.read_text() == config:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(config)
-        temporary.replace(path)
+    def write_server(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Replace those files of the model's server that are other ones: Triton restarts what changed."""
+        for file, content in files.items():
+            path = self._servers / name / file
+            if path.is_file() and path.read_bytes() == content:
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
 
     def _path(self, model: ModelId) -> Path:
         return self._models / model.name / model.version
@@ -135,6 +132,13 @@ class ModelFolders:
         for name, content in files.items():
             (folder / name).write_bytes(content)
         return folder
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whoever reads it sees the old content or the new one."""
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 def _numbers(folder: Path) -> list[str]:

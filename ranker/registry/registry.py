@@ -88,6 +88,8 @@ class ModelRegistry:
     def promote(self, model: ModelId, *, expected: ModelId, reason: str) -> None:
         """Make ``model`` the champion and what it replaces, ``expected``, the rollback."""
         self.set_alias("champion", model, expected=self._set_to("champion", expected), reason=reason)
+        if model == expected:
+            return
         self.set_alias(
             "rollback",
             expected,
@@ -102,6 +104,14 @@ class ModelRegistry:
     def history(self) -> list[AliasChange]:
         """Changes of aliases, newest first."""
         return self._aliases.history()
+
+    def taken_back(self) -> AliasChange | None:
+        """The last change of the champion, if an older version than before became it."""
+        last = next((change for change in self.history() if change.alias == "champion"), None)
+        if last is None or last.previous is None:
+            return None
+        before, now = (self.find(text).created_time_ms for text in (last.previous, last.model))
+        return last if now < before else None
 
     def roll_back(self, *, reason: str) -> ModelId:
         """Make the version behind `rollback` the champion again; returns it.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ranker.registry.configure import configure
 from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
+from ranker.registry.servers import write_server
 from ranker.registry.training_data import TrainingData
 from ranker.training.errors import TrainingError
 from ranker.training.hold import Held, never_held
@@ -48,7 +48,7 @@ class Publisher:
             It does not load; it is set aside.
         """
         registered = self.registry.register(metadata, files)
-        configure(self.registry.folders, registered.name, self.signature)
+        write_server(self.registry.folders, registered.name, self.signature)
         try:
             self.inference.prepare(registered.name, registered.version)
         except RuntimeError:
@@ -81,13 +81,11 @@ class Publisher:
                 )
 
     def tidy(self, name: str) -> tuple[ModelId, ...]:
-        """Unload versions older than the last two that no alias points to; returns them."""
+        """Set aside versions older than the last two that no alias points to; returns them."""
         kept = {*self.registry.aliased(), *self._newest(name)}
         retired = [m for v in self.registry.folders.versions(name) if (m := ModelId(name, v)) not in kept]
         for model in retired:
             self.registry.folders.retire(model)
-        for model in retired:
-            self.inference.release(model.name, model.version)
         return tuple(retired)
 
     def _newest(self, name: str) -> list[ModelId]:

@@ -22,7 +22,9 @@ class ReplayBuffer:
 
     def add(self, exposures: pa.Table) -> None:
         """Take in exposures later than all before; those of the oldest rankings go."""
-        table = exposures if self._table is None else pa.concat_tables([self._table, exposures])
+        if not len(exposures):
+            return
+        table = exposures if self._table is None else _joined(self._table, exposures)
         requests = pc.unique(table["request_id"])
         if len(requests) > self._most:
             table = table.filter(pc.is_in(table["request_id"], requests[-self._most :]))
@@ -35,3 +37,8 @@ class ReplayBuffer:
         known = pc.unique(self._table["request_id"])
         chosen = rng.permutation(len(known))[:requests]
         return self._table.filter(pc.is_in(self._table["request_id"], known.take(pa.array(np.sort(chosen)))))
+
+
+def _joined(*tables: pa.Table) -> pa.Table:
+    """Rows of different models have different heads."""
+    return pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().combine_chunks()

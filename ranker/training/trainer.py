@@ -1,10 +1,11 @@
 """Keeps the champion minutes fresh: measure it on what is new, teach it that, let it serve.
 
 An update goes on from the champion's weights with new rankings and some earlier ones. The newest fifth
-of the new rankings is not learned from: the gate examines the update on it.
+of the new rankings examines the update at the gate, and is learned by the next one.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
@@ -16,6 +17,7 @@ import structlog
 from feature_store.clock import Clock
 from feature_store.exposure_log import ExposureRead
 from ranker.registry.models import Check, ModelMetadata, RegistryError
+from ranker.registry.registry import ModelRegistry
 from ranker.training.errors import TrainingError
 from ranker.training.evaluation import NEW_MODEL, evaluate, simple_scorers
 from ranker.training.fit import Fitted, Parameters, fit
@@ -59,6 +61,7 @@ class Trainer:
         self._pending: list[pa.Table] = []
         self._offsets: dict[int, tuple[int, int]] = {}
         self._last_ns: int | None = None
+        self._known_until_ms: int | None = None
 
     @property
     def next_offsets(self) -> dict[int, int]:
@@ -69,12 +72,28 @@ class Trainer:
         """Take in exposures, and make a version if it is time; returns it if it is the champion now."""
         self._metrics.exposures.inc(len(read.exposures))
         self._offsets = _joined(self._offsets, read.offsets)
-        if len(read.exposures):
-            self._pending.append(read.exposures)
+        self._look()
+        self._sort(read.exposures)
         if not self._due():
             return None
         self._last_ns = self._clock.monotonic_ns()
         return self._attempt()
+
+    def _look(self) -> None:
+        """What serves now, which others move too, and what it knew when this process began."""
+        with suppress(RegistryError):  # told when a version is to be made; its age goes on growing
+            present = champion(self._publisher.registry)
+            self._metrics.serving(present)
+            if self._known_until_ms is None:
+                self._known_until_ms = _learned_until_ms(present)
+
+    def _sort(self, exposures: pa.Table) -> None:
+        """What the champion has learned from is only remembered: it is no test, and nothing new."""
+        if not len(exposures):
+            return
+        known = pc.less_equal(exposures["finalize_time_ms"], self._known_until_ms or 0)
+        self._replay.add(exposures.filter(known))
+        self._pending.append(exposures.filter(pc.invert(known)))
 
     def _due(self) -> bool:
         elapsed_ns = self._clock.monotonic_ns() - (self._last_ns or 0)
@@ -87,40 +106,36 @@ class Trainer:
 
     def _attempt(self) -> ModelMetadata | None:
         """One update. Whatever goes wrong is counted and told; what serves goes on serving."""
-        if hold := self._publisher.held():
-            self._wait(hold)
-            return None
+        hold = self._publisher.held()
+        exposures, self._pending = pa.concat_tables(self._pending, promote_options="permissive"), []
         try:
-            outcome, model = self._update()
+            outcome, model = self._update(exposures, hold)
         except (TrainingError, RegistryError, InferenceError, OSError) as error:
             outcome, model = "failed", None
             _log.warning("update_failed", problem=str(error))
+        if model is None:
+            self._replay.add(exposures)
         self._metrics.updates.labels(outcome).inc()
         return model
 
-    def _wait(self, hold: str) -> None:
-        """Learn nothing now; what came meanwhile may be replayed later."""
-        self._replay.add(self._taken())
-        self._metrics.updates.labels("held").inc()
-        _log.warning("update_held", reason=hold)
-
-    def _taken(self) -> pa.Table:
-        exposures, self._pending = pa.concat_tables(self._pending, promote_options="permissive"), []
-        return exposures
-
-    def _update(self) -> tuple[str, ModelMetadata | None]:
+    def _update(self, exposures: pa.Table, hold: str | None) -> tuple[str, ModelMetadata | None]:
         present = champion(self._publisher.registry)
-        self._metrics.serving(present)
-        exposures = self._taken()
-        earlier = self._replay.sample(self._settings.trainer_replay_requests, self._rng())
-        self._replay.add(exposures)
         if present.lineage is None or present.fingerprint != self._publisher.signature.fingerprint:
             return "no_learned_champion", None
         heads = heads_of(present.heads)
         new = rows_of(exposures, self._publisher.signature, heads)
         self._measure(present, new)
-        taught, held = _cut(exposures, new)
-        return self._teach(present, heads, _with(taught, earlier), held)
+        if reason := hold or _taken_back(self._publisher.registry):
+            _log.warning("update_held", reason=reason)
+            return "held", None
+        earlier = self._replay.sample(self._settings.trainer_replay_requests, self._rng())
+        taught, kept_back = _cut(exposures, new)
+        model = self._teach(present, heads, _with(taught, earlier), kept_back)
+        if model is None:
+            return "refused", None
+        self._replay.add(taught)
+        self._pending = [kept_back]
+        return "promoted", model
 
     def _measure(self, present: ModelMetadata, new: Rows) -> None:
         """Test, then train: how the champion does on what it has not seen."""
@@ -131,21 +146,21 @@ class Trainer:
         self._metrics.log_loss.set(float(loss.mean()))
 
     def _teach(
-        self, present: ModelMetadata, heads: tuple[str, ...], table: pa.Table, held: Rows
-    ) -> tuple[str, ModelMetadata | None]:
+        self, present: ModelMetadata, heads: tuple[str, ...], table: pa.Table, kept_back: pa.Table
+    ) -> ModelMetadata | None:
         publisher, parameters = self._publisher, self._parameters(present)
         rows = rows_of(table, publisher.signature, heads)
         start = load_weights(publisher.registry.folders.path(present.id))
         fitted = fit(rows, None, len(publisher.signature.user), parameters, _quiet, start=start)
         model = self._publish(present, table, rows, fitted, parameters, heads)
-        checks = self._examine(present, model, fitted, held)
+        checks = self._examine(present, model, fitted, rows_of(kept_back, publisher.signature, heads))
         promoted, reason = promote(publisher, model, present, checks)
         publisher.tidy(NAME)
         _log.info("updated", model=str(model.id), promoted=promoted, reason=reason)
         if not promoted:
-            return "refused", None
+            return None
         self._metrics.serving(model)
-        return "promoted", model
+        return model
 
     def _publish(
         self,
@@ -201,11 +216,26 @@ class Trainer:
         return np.random.default_rng([self._settings.trainer_seed, *(end for _, end in ends)])
 
 
-def _cut(exposures: pa.Table, new: Rows) -> tuple[pa.Table, Rows]:
-    """What to learn from, and the newest rankings, which examine what was learned."""
+def _learned_until_ms(model: ModelMetadata) -> int:
+    """The latest ranking of what a version was made of, and measured on; 0 of one that was not learned."""
+    return max((int(part["last_time_ms"]) for part in model.data.values()), default=0)
+
+
+def _taken_back(registry: ModelRegistry) -> str | None:
+    """Why to wait for people: the version they went back from would be back in a minute, taught anew."""
+    if (change := registry.taken_back()) is None:
+        return None
+    return (
+        f"the champion was taken back from {change.previous} to {change.model}: {change.reason}; "
+        f"`eddyline models promote {change.model}` goes on from there, `eddyline train` begins anew"
+    )
+
+
+def _cut(exposures: pa.Table, new: Rows) -> tuple[pa.Table, pa.Table]:
+    """What to learn from, and the newest rankings: they examine what was learned, and are learned next."""
     first = int(new.requests * _TAUGHT)
     before = pc.less(exposures["finalize_time_ms"], int(new.time_ms[first]))
-    return exposures.filter(before), new.between(first, new.requests)
+    return exposures.filter(before), exposures.filter(pc.invert(before))
 
 
 def _joined(

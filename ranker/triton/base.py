@@ -19,6 +19,10 @@ class InferenceTimeout(InferenceError):  # noqa: N818  (a state of the world)
     """No answer within the time allowed."""
 
 
+class ModelLoading(InferenceError):  # noqa: N818  (a state of the world)
+    """The version is being loaded: ask again in a moment."""
+
+
 class InferenceClient(Protocol):
     """Runs one version of a model on the candidates of a request. Safe to share between threads."""
 
@@ -44,21 +48,12 @@ class InferenceClient(Protocol):
         """
 
     def prepare(self, model: str, version: str) -> None:
-        """Load this version beside those that serve, if it does not answer yet. Takes seconds.
+        """Load this version beside those that serve, if it does not answer yet; returns when it does.
 
         Raises
         ------
         InferenceError
             It cannot be loaded, for instance because it was made for other features.
-        """
-
-    def release(self, model: str, version: str) -> None:
-        """Stop serving a version whose folder was set aside.
-
-        Raises
-        ------
-        InferenceError
-            It serves on.
         """
 
     def ready(self, model: str, version: str) -> bool:

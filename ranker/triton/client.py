@@ -1,13 +1,19 @@
 """A client of Triton: tensors over HTTP, which is quicker, everything else over gRPC."""
 
+import time
 from pathlib import Path
 
 import grpc
+import numpy as np
 
 from feature_store.settings import Settings
-from ranker.triton.base import Float32, InferenceError, Int64, Scores
+from ranker.triton.base import Float32, InferenceError, Int64, ModelLoading, Scores
 from ranker.triton.repository import TritonRepository
 from ranker.triton.tensors import TensorCalls, open_tensor_calls
+
+_PROBE_TIMEOUT_MS = 1_000.0
+_LOAD_WITHIN_S = 60.0
+_LOAD_POLL_S = 0.02
 
 _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -53,25 +59,37 @@ class TritonClient:
         )
 
     def prepare(self, model: str, version: str) -> None:
-        """See `InferenceClient.prepare`."""
-        if self.ready(model, version):
-            return
+        """See `InferenceClient.prepare`: what serves the model is started first, or anew if it is another."""
         self._repository.reload(model)
-        if not self.ready(model, version):
-            raise InferenceError(f"model {model}/{version} is not in Triton's repository")
-
-    def release(self, model: str, version: str) -> None:
-        """See `InferenceClient.release`."""
-        self._repository.reload(model)
+        deadline = time.monotonic() + _LOAD_WITHIN_S
+        while True:
+            try:
+                return self._probe(model, version)
+            except ModelLoading:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOAD_POLL_S)
 
     def ready(self, model: str, version: str) -> bool:
         """See `InferenceClient.ready`; an unreachable server is not ready."""
-        return self._repository.ready(model, version)
+        try:
+            self._probe(model, version)
+        except InferenceError:
+            return False
+        return True
 
     def close(self) -> None:
         """See `InferenceClient.close`."""
         self._tensors.close()
         self._channel.close()
+
+    def _probe(self, model: str, version: str) -> None:
+        """Ask about one candidate of zeros; the first to ask for a version has it loaded."""
+        widths = self._repository.input_widths(model)
+        user, candidates = (np.zeros((1, widths[name]), np.float32) for name in ("user", "candidates"))
+        self.infer(
+            model, version, user, candidates, np.zeros((1, widths["ids"]), np.int64), _PROBE_TIMEOUT_MS
+        )
 
 
 def _credentials(authority: Path | None) -> grpc.ChannelCredentials:

@@ -41,9 +41,6 @@ class FunctionClient:
         if model not in self._models:
             raise InferenceError(f"model {model}/{version} is not loaded")
 
-    def release(self, model: str, version: str) -> None:
-        """See `InferenceClient.release`; functions stay."""
-
     def ready(self, model: str, version: str) -> bool:
         """See `InferenceClient.ready`."""
         return self.failure is None and model in self._models

@@ -1,7 +1,6 @@
-"""Triton's explicit model control: load versions that appeared, drop versions whose folder went.
+"""Triton's explicit model control: what serves a model, started, or started anew when it is another.
 
-A load reads the model's folder anew. Versions that are there already go on answering while a new one
-starts, and only then is one whose folder has gone unloaded.
+Where the files of a loaded model have changed, the present one goes on answering until the new one does.
 Source: https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_management.md
 """
 
@@ -14,10 +13,11 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from ranker.triton.base import InferenceError
 
 LOAD_TIMEOUT_S = 120.0
+_ASK_TIMEOUT_S = 1.0
 
 
 class TritonRepository:
-    """Asks a Triton server to load and to report models.
+    """Asks a Triton server to load and to describe models.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class TritonRepository:
         self._stub = GRPCInferenceServiceStub(channel)
 
     def reload(self, model: str) -> None:
-        """Make Triton serve exactly the versions in the model's folder; returns when it does.
+        """Have Triton serve the model as it lies in its repository; returns when it does, at once if it did.
 
         Raises
         ------
         InferenceError
-            Some version could not be loaded; those that served before still do.
+            It could not be loaded; what served before still does.
         """
         try:
             self._stub.RepositoryModelLoad(
@@ -42,18 +42,19 @@ class TritonRepository:
         except grpc.RpcError as error:
             raise InferenceError(f"model {model} cannot be loaded: {_details(error)}") from error
 
-    def ready(self, model: str, version: str) -> bool:
-        """Whether a version answers; an unreachable server is not ready."""
-        try:
-            request = pb.ModelReadyRequest(name=model, version=version)
-            return bool(self._stub.ModelReady(request, timeout=1.0).ready)
-        except grpc.RpcError:
-            return False
+    def input_widths(self, model: str) -> dict[str, int]:
+        """Input -> its number of columns.
 
-    def versions(self, model: str) -> tuple[str, ...]:
-        """Versions that answer, oldest first."""
-        index = self._stub.RepositoryIndex(pb.RepositoryIndexRequest(ready=True), timeout=5.0)
-        return tuple(sorted((m.version for m in index.models if m.name == model), key=int))
+        Raises
+        ------
+        InferenceError
+            The model is not loaded, or the server is out of reach.
+        """
+        try:
+            config = self._stub.ModelConfig(pb.ModelConfigRequest(name=model), timeout=_ASK_TIMEOUT_S).config
+        except grpc.RpcError as error:
+            raise InferenceError(f"model {model} cannot be described: {_details(error)}") from error
+        return {each.name: each.dims[-1] for each in config.input}
 
 
 def _details(error: Any) -> str:

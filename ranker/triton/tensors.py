@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_store.settings import Settings
-from ranker.triton.base import InferenceError, InferenceTimeout, Scores
+from ranker.triton.base import InferenceError, InferenceTimeout, ModelLoading, Scores
 
 _DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64"}
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _GONE = (BadStatusLine, ConnectionResetError, BrokenPipeError)
 """What using a connection raises that the server closed while it was idle."""
+
+_LOADING = 503
 
 _encode = msgspec.json.Encoder().encode
 
@@ -59,25 +61,29 @@ class TensorCalls:
     def call(
         self, model: str, version: str, tensors: Mapping[str, NDArray[Any]], timeout_ms: float
     ) -> Scores:
-        """Every float32 output of one call.
+        """Every float32 output of one call; a version is named by the parameter ``version``.
 
         Raises
         ------
         InferenceTimeout
             No answer in time.
+        ModelLoading
+            The model will answer for this version in a moment.
         InferenceError
             The server is out of reach, or says why it does not answer.
         """
-        path = f"/v2/models/{model}/versions/{version}/infer"
         try:
-            status, content, header_length = self._post(path, *_request(tensors), timeout_ms / 1000)
+            status, content, header_length = self._post(
+                f"/v2/models/{model}/infer", *_request(version, tensors), timeout_ms / 1000
+            )
         except TimeoutError as error:
             late = f"model {model}/{version} gave no answer within {timeout_ms:g} ms"
             raise InferenceTimeout(late) from error
         except (OSError, HTTPException) as error:
             raise InferenceError(f"model {model}/{version}: Triton is out of reach: {error}") from error
         if status != 200:
-            raise InferenceError(f"model {model}/{version}: {content.decode(errors='replace')}")
+            kind = ModelLoading if status == _LOADING else InferenceError
+            raise kind(f"model {model}/{version}: {content.decode(errors='replace')}")
         return _scores(content, header_length)
 
     def close(self) -> None:
@@ -132,7 +138,7 @@ def open_tensor_calls(settings: Settings) -> TensorCalls:
     return TensorCalls(settings.triton_http, ssl.create_default_context(cafile=settings.triton_ssl_ca))
 
 
-def _request(tensors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, str], bytes]:
+def _request(version: str, tensors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, str], bytes]:
     inputs = [
         {
             "name": name,
@@ -142,7 +148,7 @@ def _request(tensors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, str], bytes
         }
         for name, tensor in tensors.items()
     ]
-    head = _encode({"inputs": inputs, "parameters": {"binary_data_output": True}})
+    head = _encode({"inputs": inputs, "parameters": {"binary_data_output": True, "version": version}})
     body = b"".join((head, *(tensor.tobytes() for tensor in tensors.values())))
     return {_HEADER_LENGTH: str(len(head))}, body
 

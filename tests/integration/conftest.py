@@ -21,11 +21,11 @@ from eddyline.stack.triton import triton as triton_process
 
 @dataclass(frozen=True)
 class Triton:
-    """A running Triton that holds no model yet: put one into `model_repository` and load it."""
+    """A running Triton that holds no model yet: put versions into `models`, and what serves them beside."""
 
     grpc: str
     http: str
-    model_repository: Path
+    models: Path
 
 
 @pytest.fixture(scope="session")
@@ -103,11 +103,11 @@ def redis_cluster_url(
 @pytest.fixture(scope="session")
 def triton(parts: Parts, ports: Ports, stack_home: Path) -> Iterator[Triton]:
     """A real Triton server on CPU with explicit model control and an empty repository."""
-    repository = stack_home / "models"
     http, grpc, metrics = ports["triton_http"], ports["triton_grpc"], ports["triton_metrics"]
-    server = triton_process(parts, repository, list, http_port=http, grpc_port=grpc, metrics_port=metrics)
+    servers = stack_home / "model-servers"
+    server = triton_process(parts, servers, list, http_port=http, grpc_port=grpc, metrics_port=metrics)
     with running([server], stack_home / "logs"):
-        yield Triton(f"127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", repository)
+        yield Triton(f"127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", stack_home / "models")
 
 
 def _wait_for_cluster(client: "Redis") -> None:

@@ -3,12 +3,15 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,10 +20,25 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer
 
+from eddyline.clients.stack_settings import of_the_stack
+from feature_store.clock import SystemClock
+from feature_store.settings import Settings
+from ranker.registry.connect import open_registry, open_training_data
+from ranker.registry.signature import default_signature
+from ranker.training.fit import Parameters
+from ranker.training.gate import load_gate
+from ranker.training.learning import Plan
+from ranker.training.publish import Publisher
+from ranker.training.run import train
+from ranker.training.settings import UPDATE_GATE
+from ranker.training.synthetic import synthetic_exposures
+from ranker.triton.connect import open_inference
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 USERS, ITEMS, CREATORS = 40, 60, 7
+_BETWEEN_VISITS_S = 0.02
 
 
 class Stack:
@@ -33,7 +51,12 @@ class Stack:
             "EDDYLINE_INGEST_WORKERS": "2",
             "EDDYLINE_FEATURES_WORKERS": "2",
             "EDDYLINE_JOIN_WINDOW_S": "3",
+            "EDDYLINE_TRAINER_WORKERS": "1",
+            "EDDYLINE_TRAINER_MIN_REQUESTS": "30",
+            "EDDYLINE_TRAINER_GATE": str(home / "gate.toml"),
         }
+        self.home = home
+        (home / "gate.toml").write_text(_easy(UPDATE_GATE))
 
     def command(self, *words: str) -> str:
         argv = [EDDYLINE, *words]
@@ -63,6 +86,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pids = list(running.status()["processes"].values())
         running.command("down")
         assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+
+
+def _easy(gate: Path) -> str:
+    """A gate that asks for no quality: there is too little to learn from, on a machine that may be slow."""
+    margins = r"(margin|max_error|max_median_ms)( += )[\d.]+"
+    return re.sub(margins, r"\g<1>\g<2>1e9", gate.read_text())
 
 
 def _item(n: int, now_ms: int) -> dict:
@@ -307,3 +336,76 @@ def test_every_reader_of_what_models_decide_is_declared(stack: Stack) -> None:
     lineage = json.loads(stack.command("lineage", "--check", "--json"))
     assert lineage["undeclared_consumers"] == []
     assert {edge["group"] for edge in lineage["edges"]} >= {"eddyline-join", "eddyline-ranker"}
+
+
+def test_a_model_is_taught_what_was_just_seen_serves_and_is_taken_back(stack: Stack) -> None:
+    status = stack.wait_ready()
+    _produce(status["kafka"], [_item(n, time.time_ns() // 1_000_000) for n in range(ITEMS)], "item_id")
+    _learn_champion(stack.home)
+    with httpx.Client(base_url=status["http"], timeout=30) as client:
+        visits = _Visits(client, status["kafka"])
+        visits.until(lambda model: model == "timeline_ranker/1")
+        taught = visits.until(lambda model: model > "timeline_ranker/1")
+        lineage = json.loads(stack.command("models", "show", taught))["lineage"]
+        assert lineage["parent"] >= "timeline_ranker/1"
+        assert sum(end - first for first, end in lineage["offsets"].values()) > 0
+        target = stack.command("models", "rollback", "--reason", "a test").split()[0]
+        visits.until(lambda model: model == target)
+    assert visits.failed == []
+
+
+class _Visits:
+    """Users who come one after the other, see what is answered, and click on the first item."""
+
+    def __init__(self, client: httpx.Client, bootstrap: str) -> None:
+        self._client = client
+        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+        self._numbers = count()
+        self.failed: list[str] = []
+
+    def until(self, wanted: Callable[[str], bool]) -> str:
+        """The model that answered at last."""
+        deadline = time.monotonic() + 300
+        while not wanted(served := self._visit()):
+            assert time.monotonic() < deadline, (served, self.failed)
+            time.sleep(_BETWEEN_VISITS_S)
+        return served
+
+    def _visit(self) -> str:
+        """The model that answered."""
+        n = next(self._numbers)
+        user, candidates = f"u{n % USERS}", [f"i{item}" for item in range(n % 20, n % 20 + 20)]
+        asked = {"request_id": f"visit-{n}", "user_id": user, "surface": "replay", "candidates": candidates}
+        answer = self._client.post("/v1/rank", json={**asked, "limit": 5})
+        if not answer.is_success:
+            self.failed.append(answer.text)
+            return ""
+        seen = answer.json()
+        for position, item in enumerate(seen["items"]):
+            self._send("impression", user, n, item["item_id"], position=position)
+        self._send("interaction", user, n, seen["items"][0]["item_id"], action="click")
+        self._producer.poll(0)
+        return f"{seen['model']['name']}/{seen['model']['version']}"
+
+    def _send(self, kind: str, user: str, n: int, item: str, **more: object) -> None:
+        event = {
+            "type": kind,
+            "event_id": f"{kind}-{n}-{item}",
+            "event_time_ms": time.time_ns() // 1_000_000,
+            "user_id": user,
+            "item_id": item,
+            "request_id": f"visit-{n}",
+        }
+        self._producer.produce("events", json.dumps(event | more).encode(), user)
+
+
+def _learn_champion(home: Path) -> None:
+    """What `eddyline train` does, on exposures that nobody had to wait for."""
+    settings, clock, signature = of_the_stack(Settings(home=home)), SystemClock(), default_signature()
+    with closing(open_inference(settings, signature.fingerprint)) as inference:
+        registry = open_registry(settings, clock)
+        publisher = Publisher(registry, inference, signature, open_training_data(settings))
+        exposures, plan = synthetic_exposures(signature, requests=100), Plan(Parameters(epochs=1))
+        gate = load_gate(home / "gate.toml")
+        trained = train(exposures, publisher, plan, lambda *_: None, clock.now_ms(), gate=gate)
+    assert trained.promoted, trained.reason

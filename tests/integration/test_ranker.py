@@ -107,7 +107,7 @@ def ranker(
     redis = redis_process(stack_settings, parts, home / "redis", ports["ranker-redis"])
     triton = triton_process(
         parts,
-        settings.model_repository,
+        settings.model_servers,
         lambda: ["counters"],
         http_port=ports["ranker-triton-http"],
         grpc_port=ports["ranker-triton-grpc"],

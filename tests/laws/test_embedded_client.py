@@ -9,8 +9,9 @@ from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId
 from ranker.triton.base import InferenceClient, InferenceError
-from ranker.triton.embedded import VERSIONS_KEPT, EmbeddedClient
+from ranker.triton.embedded import EmbeddedClient
 from tests.laws.inference_laws import MODELS, SIGNATURE, InferenceLaws, infer, tensors
+from triton_models.model import VERSIONS_LOADED
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +44,25 @@ def test_inputs_of_another_width_are_an_error(client: InferenceClient) -> None:
         infer(client, "reference", user, candidates[:, :2].copy(), ids)
 
 
-def test_only_the_newest_versions_stay_loaded(models: Path) -> None:
+def test_of_too_many_versions_the_one_not_asked_for_longest_goes(models: Path) -> None:
     folders = ModelFolders(models)
     built_in = folders.metadata(ModelId("counters", "1"))
-    files = {name: (folders.path(built_in.id) / name).read_bytes() for name in ("model.pt", "model.py")}
-    added = [folders.add(built_in, files).version for _ in range(VERSIONS_KEPT)]
+    files = {"model.pt": (folders.path(built_in.id) / "model.pt").read_bytes()}
+    first, second, *others = [folders.add(built_in, files).version for _ in range(VERSIONS_LOADED + 1)]
     client = EmbeddedClient(models, SIGNATURE.fingerprint)
-    for version in ("1", *added):
+    for version in (first, second, *others[:-1]):
         client.prepare("counters", version)
-    assert not client.ready("counters", "1")
-    assert all(client.ready("counters", version) for version in added)
-    client.release("counters", added[0])
-    assert not client.ready("counters", added[0])
+    client.infer("counters", first, *tensors(3, 1), timeout_ms=10_000)
+    client.prepare("counters", others[-1])
+    ready = [client.ready("counters", version) for version in (first, second, *others)]
+    assert ready == [True, False] + [True] * (VERSIONS_LOADED - 1)
+
+
+def test_a_version_that_was_set_aside_can_be_asked_again(models: Path) -> None:
+    folders = ModelFolders(models)
+    built_in = folders.metadata(ModelId("counters", "1"))
+    files = {"model.pt": (folders.path(built_in.id) / "model.pt").read_bytes()}
+    folders.retire(aside := folders.add(built_in, files).id)
+    client = EmbeddedClient(models, SIGNATURE.fingerprint)
+    client.prepare("counters", aside.version)
+    assert client.ready("counters", aside.version)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import grpc
 import pytest
@@ -12,7 +11,6 @@ from feature_store.settings import Settings
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
 from ranker.triton.client import TritonClient, open_channel
-from ranker.triton.repository import TritonRepository
 from ranker.triton.tensors import TensorCalls
 from tests.integration.conftest import Triton
 from tests.laws.inference_laws import MODELS, SIGNATURE
@@ -20,7 +18,7 @@ from tests.laws.inference_laws import MODELS, SIGNATURE
 
 @pytest.fixture(scope="package")
 def folders(triton: Triton) -> ModelFolders:
-    folders = ModelFolders(Path(triton.model_repository))
+    folders = ModelFolders(triton.models)
     bootstrap(folders, SIGNATURE, ManualClock())
     return folders
 
@@ -37,8 +35,3 @@ def served(triton: Triton, channel: grpc.Channel) -> TritonClient:
     for model in MODELS:
         client.prepare(model, "1")
     return client
-
-
-@pytest.fixture(scope="package")
-def repository(channel: grpc.Channel) -> TritonRepository:
-    return TritonRepository(channel)

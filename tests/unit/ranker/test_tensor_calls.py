@@ -24,7 +24,8 @@ class Doubling(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         head_length = int(self.headers["Inference-Header-Content-Length"])
-        first = json.loads(body[:head_length])["inputs"][0]
+        asked = json.loads(body[:head_length])
+        first = asked["inputs"][0]
         size = first["parameters"]["binary_data_size"]
         doubled = np.frombuffer(body[head_length : head_length + size], np.float32) * 2
         head = json.dumps(
@@ -35,7 +36,7 @@ class Doubling(BaseHTTPRequestHandler):
                 ]
             }
         ).encode()
-        known = self.path == "/v2/models/m/versions/3/infer"
+        known = self.path == "/v2/models/m/infer" and asked["parameters"]["version"] == "3"
         content = head + doubled.tobytes() + (-doubled).tobytes() if known else b'{"error":"no such model"}'
         self.send_response(200 if known else 404)
         self.send_header("Inference-Header-Content-Length", str(len(head)))

@@ -119,8 +119,8 @@ def test_triton_loads_what_is_configured_at_each_start_but_benchmark_models_only
     def loaded(**settings: object) -> list[str]:
         triton = next(p for p in stack(home, parts, **settings).processes if p.name == "triton")
         for model in ("counters", "reference"):
-            (home / "models" / model).mkdir(exist_ok=True)
-            (home / "models" / model / "config.pbtxt").touch()
+            (home / "model-servers" / model).mkdir(exist_ok=True)
+            (home / "model-servers" / model / "config.pbtxt").touch()
         return [word for word in triton.argv() if word.startswith("--load-model")]
 
     assert loaded() == ["--load-model=counters"]

@@ -71,7 +71,7 @@ def test_features_that_are_served_again_have_their_models_back(folders: ModelFol
 
 
 def test_the_configuration_is_what_the_feature_service_needs(folders: ModelFolders, tmp_path: Path) -> None:
-    config = (tmp_path / "models/reference/config.pbtxt").read_text()
+    config = (tmp_path / "model-servers/reference/config.pbtxt").read_text()
     assert 'name: "user" data_type: TYPE_FP32 dims: [ 1, 1 ]' in config
     assert 'name: "candidates" data_type: TYPE_FP32 dims: [ -1, 2 ]' in config
     assert 'name: "ids" data_type: TYPE_INT64 dims: [ -1, 1 ]' in config

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ranker.registry.folders import ModelFolders
@@ -74,15 +75,17 @@ def test_an_unknown_version_is_an_error_that_names_the_known_ones(folders: Model
 
 def test_names_are_those_of_models_with_versions(folders: ModelFolders) -> None:
     assert folders.names() == ()
-    folders.write_config("empty", "name")
+    folders.retire(folders.add(msgspec.structs.replace(METADATA, name="empty"), {}).id)
     folders.add(METADATA, {})
     assert folders.names() == ("timeline_ranker",)
 
 
-def test_an_unchanged_config_is_not_written_again(folders: ModelFolders, tmp_path: Path) -> None:
-    folders.write_config("counters", "one")
-    before = (tmp_path / "models/counters/config.pbtxt").stat().st_ino
-    folders.write_config("counters", "one")
-    assert (tmp_path / "models/counters/config.pbtxt").stat().st_ino == before
-    folders.write_config("counters", "two")
-    assert (tmp_path / "models/counters/config.pbtxt").read_text() == "two"
+def test_an_unchanged_file_of_a_server_is_not_written_again(folders: ModelFolders, tmp_path: Path) -> None:
+    config = tmp_path / "model-servers/counters/config.pbtxt"
+    folders.write_server("counters", {"config.pbtxt": b"one", "1/model.py": b"code"})
+    before = config.stat().st_ino
+    folders.write_server("counters", {"config.pbtxt": b"one", "1/model.py": b"other"})
+    assert config.stat().st_ino == before
+    assert (config.parent / "1/model.py").read_bytes() == b"other"
+    folders.write_server("counters", {"config.pbtxt": b"two"})
+    assert config.read_bytes() == b"two"

@@ -140,14 +140,13 @@ def test_a_champion_that_moved_meanwhile_is_not_replaced(
     assert champion_of(publisher) == "reference/1"
 
 
-def test_versions_older_than_the_last_two_are_unloaded_unless_an_alias_names_them(
+def test_versions_older_than_the_last_two_are_set_aside_unless_an_alias_names_them(
     train: Train, publisher: Publisher, exposures: pa.Table
 ) -> None:
     plan = Plan(PLAN.parameters, promote=False)
     retired = [train(exposures, publisher, plan, quiet, NOW_MS).retired for _ in range(4)]
     assert retired == [(), (), (ModelId("timeline_ranker", "1"),), (ModelId("timeline_ranker", "2"),)]
     assert publisher.registry.folders.versions("timeline_ranker") == ("3", "4")
-    assert not publisher.inference.ready("timeline_ranker", "2")
     assert publisher.registry.find("timeline_ranker/1").version == "1"
 
 
@@ -160,7 +159,7 @@ def test_a_second_head_joins_the_configuration(
     table = table.set_column(table.column_names.index("outcomes"), "outcomes", column)
     trained = train(table, publisher, PLAN, quiet, NOW_MS)
     assert trained.model.heads == ("click", "like", "click_spread", "like_spread")
-    assert '"like"' in (tmp_path / "models/timeline_ranker/config.pbtxt").read_text()
+    assert '"like"' in (tmp_path / "model-servers/timeline_ranker/config.pbtxt").read_text()
 
 
 def test_exposures_of_other_features_touch_nothing(

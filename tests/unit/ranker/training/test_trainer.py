@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -75,12 +76,17 @@ def before(signature: Signature) -> pa.Table:
 
 
 def read_of(signature: Signature, requests: int, seed: int, first: int = 0) -> ExposureRead:
+    """Rankings later than those of a smaller seed."""
     exposures = synthetic_exposures(signature, requests=requests, seed=seed)
     names = [f"{seed}-{request}" for request in exposures["request_id"].to_pylist()]
-    place = exposures.column_names.index("request_id")
-    return ExposureRead(
-        exposures.set_column(place, "request_id", pa.array(names)), {0: (first, first + requests)}
-    )
+    later = {"request_id": pa.array(names), "finalize_time_ms": at(exposures, seed)}
+    for name, column in later.items():
+        exposures = exposures.set_column(exposures.column_names.index(name), name, column)
+    return ExposureRead(exposures, {0: (first, first + requests)})
+
+
+def at(exposures: pa.Table, seed: int) -> pa.ChunkedArray:
+    return pc.add(exposures["finalize_time_ms"], (seed - 1) * 86_400_000)
 
 
 def test_an_update_goes_on_from_the_champion_and_replaces_it(
@@ -189,3 +195,48 @@ def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
     assert world.champion() == "timeline_ranker/1"
     world.held = None
     assert world.trainer.take(read_of(signature, 80, seed=3, first=80)) is not None
+
+
+def test_what_the_champion_learned_from_is_no_test_and_nothing_new(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    assert world.trainer.take(ExposureRead(before, {0: (0, 150)})) is None
+    assert world.value("eddyline_trainer_ndcg_at_10") == 0.0
+    updated = world.trainer.take(read_of(signature, 80, seed=2, first=150))
+    assert updated is not None and updated.data["train"]["requests"] == 64 + 150
+
+
+def test_what_examined_an_update_is_learned_by_the_next_one(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    first = world.trainer.take(read_of(signature, 80, seed=2))
+    second = world.trainer.take(read_of(signature, 80, seed=3, first=80))
+    assert first is not None and second is not None
+    assert first.data["train"]["requests"] == 64
+    assert second.data["train"]["requests"] == 64 + int(0.8 * (16 + 80))
+
+
+def test_after_a_rollback_it_waits_for_people(world: World, before: pa.Table, signature: Signature) -> None:
+    world.learn_champion(before)
+    world.clock.advance(1_000)
+    assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
+    registry = world.publisher.registry
+    back = registry.roll_back(reason="complaints")
+    assert world.trainer.take(read_of(signature, 80, seed=3, first=80)) is None
+    assert world.value("eddyline_trainer_updates_total", outcome="held") == 1
+    assert world.champion() == str(back) == "timeline_ranker/1"
+    registry.promote(back, expected=back, reason="go on from here")
+    after = world.trainer.take(read_of(signature, 80, seed=4, first=160))
+    assert after is not None and after.lineage is not None and after.lineage.parent == "timeline_ranker/1"
+    assert str(registry.aliases()["rollback"]) == "timeline_ranker/1"
+
+
+def test_the_champion_grows_old_also_where_nothing_is_new(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    world.clock.advance(90_000)
+    world.trainer.take(ExposureRead(before.slice(0, 0), {0: (0, 0)}))
+    assert world.value("eddyline_trainer_model_age_seconds") == 90.0
