@@ -103,16 +103,16 @@ def fit(
 class _Fit:
     def __init__(self, rows: Rows, user: int, parameters: Parameters, start: Weights | None) -> None:
         self._rows, self._user, self._parameters = rows, user, parameters
-        self._dense, self._ids = torch.from_numpy(rows.dense), torch.from_numpy(rows.ids)
         self._labels = torch.from_numpy(np.stack(list(rows.labels.values()), axis=1))
         self._position = torch.from_numpy(rows.position.clip(0, MAX_POSITION))
         self._net = net_of(rows, parameters)
         if start is not None:
             self._net.load_state_dict(start)
+        self._dense, self._ids = self._net.normalise(torch.from_numpy(rows.dense)), torch.from_numpy(rows.ids)
         self._bias = _position_bias(self._position, len(rows.labels))
         weights = [*self._net.parameters(), *self._bias.parameters()]
         self._optimizer = torch.optim.AdamW(
-            weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+            weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
         )
         steps = parameters.epochs * -(-rows.requests // parameters.batch_of(rows.requests))
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -141,16 +141,11 @@ class _Fit:
             self._schedule.step()
 
     def _loss(self, rows: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
-        dense, labels = self._dense[rows], self._labels[rows]
-        logits = self._net.logits(dense[:, : self._user], dense[:, self._user :], self._ids[rows])
+        labels = self._labels[rows]
+        logits = self._net.logits_of_normal(self._dense[rows], self._ids[rows])
         logits = logits + self._bias(self._position[rows])
-        members = len(logits)
         pointwise = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits))
-        each = torch.arange(members).unsqueeze(1) * (request[-1] + 1) + request
-        clicks = labels[:, 0].repeat(members)
-        return pointwise + self._parameters.listwise * listwise_loss(
-            logits[..., 0].flatten(), clicks, each.flatten()
-        )
+        return pointwise + self._parameters.listwise * listwise_loss(logits[..., 0], labels[:, 0], request)
 
     def _exported(self) -> TimelineRanker:
         """The net as it serves: without positions, at the average of their biases."""
@@ -161,20 +156,25 @@ class _Fit:
 
 
 def listwise_loss(logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy between a request's clicks and the softmax over its rows, mean over all requests.
+    """Cross-entropy between a request's clicks and the softmax over its rows, mean over requests and members.
 
     Parameters
     ----------
-    logits, labels : (n,)
+    logits : (k, n), of each member
+    labels : (n,)
     request : (n,) int64, index of each row's request, from 0
     """
-    requests = int(request[-1]) + 1
-    highest = logits.new_full((requests,), -torch.inf).scatter_reduce(0, request, logits.detach(), "amax")
-    shifted = logits - highest[request]
-    total = logits.new_zeros(requests).index_add(0, request, shifted.exp())
+    members, requests = len(logits), int(request[-1]) + 1
+    each = request.expand_as(logits)
+    highest = logits.new_full((members, requests), -torch.inf).scatter_reduce(
+        1, each, logits.detach(), "amax"
+    )
+    shifted = logits - highest[:, request]
+    total = logits.new_zeros(members, requests).index_add(1, request, shifted.exp())
     clicks = logits.new_zeros(requests).index_add(0, request, labels)
-    losses = (total.log()[request] - shifted) * labels / clicks.clamp_min(1.0)[request]
-    return losses.sum() / requests
+    share = labels / clicks.clamp_min(1.0)[request]
+    losses = (total.log()[:, request] - shifted) * share
+    return losses.sum() / (members * requests)
 
 
 def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
