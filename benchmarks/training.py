@@ -111,7 +111,8 @@ def _plain_s(path: Path) -> float:
 
 def _loss(logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
     pointwise = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits))
-    return pointwise + PARAMETERS.listwise * listwise_loss(logits[..., 0], labels[:, 0], request)
+    each = torch.ones(len(labels))
+    return pointwise + PARAMETERS.listwise * listwise_loss(logits[..., 0], labels[:, 0], request, each)
 
 
 def _fresh_net(path: Path) -> TimelineRanker:

@@ -78,12 +78,12 @@ def test_the_listwise_loss_equals_the_softmax_of_each_request_and_member() -> No
     both = torch.stack((logits, torch.zeros(5)))
     even = (torch.log(torch.tensor(3.0)) + torch.log(torch.tensor(2.0))) / 2
     expected = ((first + second) / 2 + even) / 2
-    assert listwise_loss(both, labels, request).item() == pytest.approx(expected.item())
+    assert listwise_loss(both, labels, request, torch.ones(5)).item() == pytest.approx(expected.item())
 
 
 def test_a_request_without_clicks_has_no_listwise_loss() -> None:
     zero = torch.zeros(4)
-    assert listwise_loss(torch.randn(2, 4), zero, torch.tensor([0, 0, 1, 1])).item() == 0.0
+    assert listwise_loss(torch.randn(2, 4), zero, torch.tensor([0, 0, 1, 1]), zero + 1).item() == 0.0
 
 
 def test_values_that_are_no_numbers_become_average_ones() -> None:
