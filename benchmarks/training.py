@@ -111,8 +111,8 @@ def _plain_s(path: Path) -> float:
 
 def _loss(logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
     pointwise = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits))
-    listwise = [listwise_loss(member[:, 0], labels[:, 0], request) for member in logits]
-    return pointwise + PARAMETERS.listwise * torch.stack(listwise).mean()
+    each = torch.ones(len(labels))
+    return pointwise + PARAMETERS.listwise * listwise_loss(logits[..., 0], labels[:, 0], request, each)
 
 
 def _fresh_net(path: Path) -> TimelineRanker:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from triton_models.dropout import ByteDropout
+
 CLIP = 4.0
 """Normalised columns stay within ± this many standard deviations."""
 
@@ -139,7 +141,7 @@ class TimelineRanker(nn.Module):
         self.normalise = normalise
         self.ids = HashedIds(ids, shape.buckets, shape.embedding)
         self.drop_ids = nn.Dropout1d(shape.id_dropout)
-        self.drop_crossed = nn.Dropout(shape.dropout)
+        self.drop_crossed = ByteDropout(shape.dropout)
         width = dense + ids * shape.embedding
         self.crosses = nn.ModuleList(Cross(shape.members, width, shape.rank) for _ in range(shape.crosses))
         self.deep = _deep(width, shape)
@@ -151,8 +153,12 @@ class TimelineRanker(nn.Module):
     def logits(self, user: torch.Tensor, candidates: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """(k, n, heads) of each member, not calibrated; ``user`` is (1, u) or (n, u)."""
         dense = torch.cat((user.expand(candidates.shape[0], -1), candidates), dim=1)
+        return self.logits_of_normal(self.normalise(dense), ids)
+
+    def logits_of_normal(self, dense: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """As :meth:`logits`, of user and candidate columns (n, d) that went through ``normalise`` already."""
         embedded = self.drop_ids(self.ids(ids)).flatten(1)
-        first = torch.cat((self.normalise(dense), embedded), dim=1).expand(self.members, -1, -1)
+        first = torch.cat((dense, embedded), dim=1).expand(self.members, -1, -1)
         crossed = first
         for cross in self.crosses:
             crossed = cross(first, crossed)
@@ -180,5 +186,5 @@ def heads_of(outputs: tuple[str, ...]) -> tuple[str, ...]:
 def _deep(width: int, shape: Shape) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in zip((width, *shape.hidden), shape.hidden, strict=False):
-        layers += [Layer(shape.members, before, after), nn.ReLU(), nn.Dropout(shape.dropout)]
+        layers += [Layer(shape.members, before, after), nn.ReLU(), ByteDropout(shape.dropout)]
     return nn.Sequential(*layers)

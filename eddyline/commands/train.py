@@ -131,6 +131,8 @@ class _Epochs:
 def _report(console: Console, trained: Trained) -> None:
     from eddyline.commands._evaluation import checks_table, quality_table, slices_table
 
+    train = trained.model.data["train"]
+    _tell_weights(console, train["effective_rows"], train["rows"])
     console.print(quality_table(trained.evaluation))
     if trained.evaluation.slices:
         console.print(slices_table(trained.evaluation))
@@ -145,9 +147,17 @@ def _report_trial(console: Console, learned: Learned) -> None:
     from eddyline.commands._evaluation import checks_table, quality_table, slices_table
     from ranker.training.gate import load_gate, offline_checks
 
+    _tell_weights(console, learned.fitted.effective_rows, len(learned.parts.train))
     console.print(quality_table(learned.evaluation))
     console.print(slices_table(learned.evaluation))
     console.print(checks_table(tuple(offline_checks(load_gate(), learned.evidence))))
+
+
+def _tell_weights(console: Console, effective: float, rows: int) -> None:
+    """Only where propensities differ, and rows weigh unequally."""
+    if round(effective) < rows:
+        told = f"{rows} rows, weighed by inverse propensities, are worth {effective:.0f} equal ones"
+        console.print(told, highlight=False)
 
 
 def _settings() -> Settings:

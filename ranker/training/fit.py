@@ -3,7 +3,8 @@
 Sources: Cao et al., "Learning to rank: from pairwise approach to listwise approach" (ICML 2007) for
 the softmax over a request; Bai et al., "Regression compatible listwise objectives" (arXiv 2211.01494)
 for both losses together, so that the order is learned and the heads stay probabilities; Guo et al.,
-"PAL" (RecSys 2019) for the position that exists only while training.
+"PAL" (RecSys 2019) for the position that exists only while training; Joachims et al., "Unbiased
+learning-to-rank with biased feedback" (WSDM 2017) for weighing by inverse propensities.
 """
 
 import copy
@@ -17,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from ranker.training.calibration import calibrate
+from ranker.training.importance import effective_rows, importance_weights
 from ranker.training.metrics import ndcg
 from ranker.training.predict import predict
 from ranker.training.rows import Rows
@@ -42,6 +44,8 @@ class Parameters:
     patience : epochs without a better validation part before stopping
     batch_requests : requests in a step, fewer where an epoch would have less than ``min_steps``
     listwise : weight of the softmax over a request's clicks
+    weight_cap : inverse propensities count up to so many times their median: at 3, a log with 5 % of
+        exploration is still worth 86 % of its rows, at 10 only 35 %
     skewed_above : columns that exceed this in size are seen by their logarithm
     threads : of torch, for the whole process; more only helps on a machine that does nothing else
     """
@@ -54,6 +58,7 @@ class Parameters:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     listwise: float = 0.3
+    weight_cap: float = 3.0
     skewed_above: float = 10.0
     threads: int = 1
     shape: Shape = field(default_factory=Shape)
@@ -69,10 +74,18 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained net, calibrated where there was a validation part, and how far it was trained."""
+    """A trained net, calibrated where there was a validation part.
+
+    Attributes
+    ----------
+    epochs : passes over the training part that made it
+    effective_rows : how many equally heavy rows the training part is worth; all of them, unless
+        propensities were logged and differ
+    """
 
     net: TimelineRanker
     epochs: int
+    effective_rows: float
 
 
 def fit(
@@ -103,16 +116,17 @@ def fit(
 class _Fit:
     def __init__(self, rows: Rows, user: int, parameters: Parameters, start: Weights | None) -> None:
         self._rows, self._user, self._parameters = rows, user, parameters
-        self._dense, self._ids = torch.from_numpy(rows.dense), torch.from_numpy(rows.ids)
         self._labels = torch.from_numpy(np.stack(list(rows.labels.values()), axis=1))
         self._position = torch.from_numpy(rows.position.clip(0, MAX_POSITION))
+        self._weights = torch.from_numpy(importance_weights(rows.propensity, parameters.weight_cap))
         self._net = net_of(rows, parameters)
         if start is not None:
             self._net.load_state_dict(start)
+        self._dense, self._ids = self._net.normalise(torch.from_numpy(rows.dense)), torch.from_numpy(rows.ids)
         self._bias = _position_bias(self._position, len(rows.labels))
         weights = [*self._net.parameters(), *self._bias.parameters()]
         self._optimizer = torch.optim.AdamW(
-            weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+            weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
         )
         steps = parameters.epochs * -(-rows.requests // parameters.batch_of(rows.requests))
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -130,7 +144,7 @@ class _Fit:
                 best, best_epoch, best_value = net, epoch, value or 0.0
             elif epoch - best_epoch >= self._parameters.patience:
                 break
-        return Fitted(best, best_epoch)
+        return Fitted(best, best_epoch, effective_rows(self._weights.numpy()))
 
     def _epoch(self, epoch: int) -> None:
         self._net.train()
@@ -141,16 +155,14 @@ class _Fit:
             self._schedule.step()
 
     def _loss(self, rows: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
-        dense, labels = self._dense[rows], self._labels[rows]
-        logits = self._net.logits(dense[:, : self._user], dense[:, self._user :], self._ids[rows])
+        labels, weights = self._labels[rows], self._weights[rows]
+        logits = self._net.logits_of_normal(self._dense[rows], self._ids[rows])
         logits = logits + self._bias(self._position[rows])
-        members = len(logits)
-        pointwise = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits))
-        each = torch.arange(members).unsqueeze(1) * (request[-1] + 1) + request
-        clicks = labels[:, 0].repeat(members)
-        return pointwise + self._parameters.listwise * listwise_loss(
-            logits[..., 0].flatten(), clicks, each.flatten()
+        pointwise = functional.binary_cross_entropy_with_logits(
+            logits, labels.expand_as(logits), weights.unsqueeze(1)
         )
+        listwise = listwise_loss(logits[..., 0], labels[:, 0], request, weights)
+        return pointwise + self._parameters.listwise * listwise
 
     def _exported(self) -> TimelineRanker:
         """The net as it serves: without positions, at the average of their biases."""
@@ -160,21 +172,29 @@ class _Fit:
         return net
 
 
-def listwise_loss(logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy between a request's clicks and the softmax over its rows, mean over all requests.
+def listwise_loss(
+    logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Cross-entropy between a request's clicks and the softmax over its rows, mean over requests and members.
 
     Parameters
     ----------
-    logits, labels : (n,)
+    logits : (k, n), of each member
+    labels : (n,)
     request : (n,) int64, index of each row's request, from 0
+    weights : (n,), of the clicks among the rows
     """
-    requests = int(request[-1]) + 1
-    highest = logits.new_full((requests,), -torch.inf).scatter_reduce(0, request, logits.detach(), "amax")
-    shifted = logits - highest[request]
-    total = logits.new_zeros(requests).index_add(0, request, shifted.exp())
+    members, requests = len(logits), int(request[-1]) + 1
+    each = request.expand_as(logits)
+    highest = logits.new_full((members, requests), -torch.inf).scatter_reduce(
+        1, each, logits.detach(), "amax"
+    )
+    shifted = logits - highest[:, request]
+    total = logits.new_zeros(members, requests).index_add(1, request, shifted.exp())
     clicks = logits.new_zeros(requests).index_add(0, request, labels)
-    losses = (total.log()[request] - shifted) * labels / clicks.clamp_min(1.0)[request]
-    return losses.sum() / requests
+    share = weights * labels / clicks.clamp_min(1.0)[request]
+    losses = (total.log()[:, request] - shifted) * share
+    return losses.sum() / (members * requests)
 
 
 def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

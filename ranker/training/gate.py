@@ -218,4 +218,12 @@ def _take(rows: Rows, index: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Rows
     """The rows at ``index`` as one request."""
     labels = {head: label[index] for head, label in rows.labels.items()}
     starts = np.array([0, len(index)])
-    return Rows(rows.dense[index], rows.ids[index], rows.position[index], labels, starts, rows.time_ms[:1])
+    return Rows(
+        rows.dense[index],
+        rows.ids[index],
+        rows.position[index],
+        rows.propensity[index],
+        labels,
+        starts,
+        rows.time_ms[:1],
+    )

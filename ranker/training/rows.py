@@ -27,6 +27,8 @@ _COLUMNS = (
     "features",
     "ids",
 )
+_PROPENSITIES = ("propensity_seen", "propensity")
+"""The impression's own, then the answer's; exposures may have neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Rows:
     dense : (n, d) float32, user columns, then candidate columns, as served
     ids : (n, m) int64, as served
     position : (n,) int64, 0-based, where the item was seen
+    propensity : (n,) float32, of being there, NaN where it was not logged
     labels : head -> (n,) float32, 1 where the action happened
     starts : (r + 1,) int64, first row of each request, then n
     time_ms : (r,) int64, the moment that the request was ranked for
@@ -46,6 +49,7 @@ class Rows:
     dense: Float32
     ids: Int64
     position: Int64
+    propensity: Float32
     labels: dict[str, Float32]
     starts: Int64
     time_ms: Int64
@@ -70,6 +74,7 @@ class Rows:
             self.dense[rows],
             self.ids[rows],
             self.position[rows],
+            self.propensity[rows],
             {head: label[rows] for head, label in self.labels.items()},
             self.starts[first : end + 1] - self.starts[first],
             self.time_ms[first:end],
@@ -83,6 +88,7 @@ class Rows:
             self.dense[kept],
             self.ids[kept],
             self.position[kept],
+            self.propensity[kept],
             {head: label[kept] for head, label in self.labels.items()},
             np.concatenate(([0], np.cumsum(sizes[left]))).astype(np.int64),
             self.time_ms[left],
@@ -113,6 +119,7 @@ def rows_of(exposures: pa.Table, signature: Signature, heads: tuple[str, ...] | 
         _matrix(table, "features", len(signature.user) + len(signature.candidate), np.float32),
         _matrix(table, "ids", len(signature.ids), np.int64),
         _numbers(table, "position_seen"),
+        _propensity(table),
         _labels(table, heads),
         starts,
         _numbers(table, "finalize_time_ms")[starts[:-1]],
@@ -121,14 +128,14 @@ def rows_of(exposures: pa.Table, signature: Signature, heads: tuple[str, ...] | 
 
 def kept_columns(exposures: pa.Table) -> pa.Table:
     """The columns that :func:`rows_of` reads, which is all that a rebuild needs."""
-    return exposures.select(_COLUMNS)
+    return exposures.select([*_COLUMNS, *(name for name in _PROPENSITIES if name in exposures.column_names)])
 
 
 def _seen(exposures: pa.Table) -> pa.Table:
     absent = [name for name in _COLUMNS if name not in exposures.column_names]
     if absent:
         raise TrainingError(f"exposures: column {absent[0]!r} is absent")
-    table = exposures.select(_COLUMNS)
+    table = kept_columns(exposures)
     for needed in ("request_id", "features", "position_seen"):
         table = table.filter(pc.is_valid(table[needed]))
     if not len(table):
@@ -174,6 +181,15 @@ def _matrix(table: pa.Table, name: str, width: int, dtype: Any) -> NDArray[Any]:
 def _numbers(table: pa.Table, name: str) -> Int64:
     numbers: Int64 = table[name].to_numpy().astype(np.int64)
     return numbers
+
+
+def _propensity(table: pa.Table) -> Float32:
+    """What is not in (0, 1] was not logged, as far as learning is concerned."""
+    logged = [table[name].cast(pa.float64()) for name in _PROPENSITIES if name in table.column_names]
+    if not logged:
+        return np.full(len(table), np.nan, np.float32)
+    found = pc.coalesce(*logged).to_numpy().astype(np.float32)
+    return np.where((found > 0) & (found <= 1), found, np.float32(np.nan))
 
 
 def _labels(table: pa.Table, heads: tuple[str, ...] | None) -> dict[str, Float32]:

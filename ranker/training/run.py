@@ -158,7 +158,11 @@ def _metadata(
             "fraction": plan.fraction,
             "until_time_ms": plan.until_time_ms,
         },
-        data={name: extent(getattr(learned.parts, name)) for name in ("train", "validation", "test")},
+        data={
+            "train": {**extent(learned.parts.train), "effective_rows": learned.fitted.effective_rows},
+            "validation": extent(learned.parts.validation),
+            "test": extent(learned.parts.test),
+        },
         evaluation=msgspec.json.decode(msgspec.json.encode(learned.evaluation)),
         git_commit=git_commit(),
         lineage=lineage,

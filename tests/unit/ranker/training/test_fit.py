@@ -69,18 +69,21 @@ def test_heads_are_probabilities_on_average(rows: Rows) -> None:
     assert predicted.mean() == pytest.approx(parts.train.labels["click"].mean(), abs=0.03)
 
 
-def test_the_listwise_loss_equals_the_softmax_of_each_request() -> None:
+def test_the_listwise_loss_equals_the_softmax_of_each_request_and_member() -> None:
     logits = torch.tensor([2.0, -1.0, 0.5, 300.0, -300.0])
     labels = torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0])
     request = torch.tensor([0, 0, 0, 1, 1])
     first = -torch.log_softmax(logits[:3], 0)[[0, 2]].mean()
     second = -torch.log_softmax(logits[3:], 0)[1]
-    assert listwise_loss(logits, labels, request).item() == pytest.approx(((first + second) / 2).item())
+    both = torch.stack((logits, torch.zeros(5)))
+    even = (torch.log(torch.tensor(3.0)) + torch.log(torch.tensor(2.0))) / 2
+    expected = ((first + second) / 2 + even) / 2
+    assert listwise_loss(both, labels, request, torch.ones(5)).item() == pytest.approx(expected.item())
 
 
 def test_a_request_without_clicks_has_no_listwise_loss() -> None:
     zero = torch.zeros(4)
-    assert listwise_loss(torch.randn(4), zero, torch.tensor([0, 0, 1, 1])).item() == 0.0
+    assert listwise_loss(torch.randn(2, 4), zero, torch.tensor([0, 0, 1, 1]), zero + 1).item() == 0.0
 
 
 def test_values_that_are_no_numbers_become_average_ones() -> None:

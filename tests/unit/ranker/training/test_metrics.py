@@ -18,6 +18,7 @@ def rows_with(requests: list[list[int]]) -> Rows:
         dense=np.zeros((n, 1), np.float32),
         ids=np.zeros((n, 1), np.int64),
         position=np.zeros(n, np.int64),
+        propensity=np.full(n, np.nan, np.float32),
         labels={"click": np.array([click for clicks in requests for click in clicks], np.float32)},
         starts=np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
         time_ms=np.arange(len(sizes)),
