@@ -23,8 +23,9 @@ from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import TOPICS, FindingSink, LoopEpochs, take_over
-from streams.feedback.production.loop_watch import LoopWatch
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.score_watch import ScoreWatch
+from streams.feedback.production.watches import Watches
 from streams.ingest.gapless import GaplessProducer
 from streams.processors.start import CannotStart, LogBounds
 
@@ -43,13 +44,13 @@ class DetectorWorker:
         self,
         settings: DetectorSettings,
         store: LoopStore,
-        make_watch: Callable[[], LoopWatch],
+        make_watches: Callable[[], Watches],
         sink: FindingSink,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._make_watch = make_watch
+        self._make_watches = make_watches
         self._sink = sink
         self._clock = clock
         self._inbox: Inbox[StampedMessage] = Inbox(settings.detect_pending_mb * _MB)
@@ -131,7 +132,7 @@ class DetectorWorker:
             )
         self._epochs = take_over(
             self._store,
-            self._make_watch,
+            self._make_watches,
             topics,
             {(tp.topic, tp.partition): log for tp, log in logs.items()},
             epoch_ms=self._settings.epoch_ms,
@@ -165,10 +166,15 @@ def make_worker(settings: DetectorSettings, metrics: LoopMetrics, clock: Clock) 
     return DetectorWorker(
         settings,
         LoopStore(online_store(settings)),
-        lambda: LoopWatch(settings.epoch_ms, settings.allowed, settings.budget, metrics),
+        lambda: watches_of(settings, metrics),
         GaplessProducer(settings, waiting=lambda: None),
         clock,
     )
+
+
+def watches_of(settings: DetectorSettings, metrics: LoopMetrics) -> Watches:
+    """All detectors, with nothing known."""
+    return Watches([ScoreWatch(settings.epoch_ms, settings.allowed, settings.budget, metrics)], metrics)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from feature_store.settings import Settings
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.production.loop_watch import Allowed
+from streams.feedback.production.score_watch import Allowed
 
 
 class DetectorSettings(Settings):

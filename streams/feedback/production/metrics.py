@@ -1,7 +1,7 @@
 """What the detectors show of themselves."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import e, log10
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -52,10 +52,10 @@ class LoopMetrics:
             ("outcome",),
             registry=registry,
         )
-        self.exposures = Counter(
+        self._exposures = Counter(
             "eddyline_loop_exposures_total",
-            "Exposures read, by outcome: used, or why not.",
-            ("outcome",),
+            "Exposures read, by the watch that read them and outcome: used, or why not.",
+            ("watch", "outcome"),
             registry=registry,
         )
         self.refused = Counter(
@@ -73,6 +73,11 @@ class LoopMetrics:
             "Age of the last epoch from which on the detectors are silent.",
             registry=registry,
         )
+
+    def exposed(self, watch: str, counts: Mapping[str, int]) -> None:
+        """Count exposures by outcome."""
+        for outcome, count in counts.items():
+            self._exposures.labels(watch, outcome).inc(count)
 
     def judged(self, subject: str, verdict: Verdict) -> None:
         """Show a verdict."""

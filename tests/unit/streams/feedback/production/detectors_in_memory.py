@@ -10,8 +10,9 @@ from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import LoopEpochs, take_over
-from streams.feedback.production.loop_watch import Allowed, LoopWatch
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.score_watch import Allowed, ScoreWatch
+from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
@@ -91,7 +92,7 @@ class Detectors:
 
     def __init__(self, logs: Logs, store: MemoryOnlineStore, epoch_ms: int) -> None:
         self.registry = CollectorRegistry()
-        self.watch: LoopWatch | None = None
+        self.watches: Watches | None = None
         self._logs = logs
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
@@ -103,9 +104,11 @@ class Detectors:
             start_anew=False,
         )
 
-    def _made(self, epoch_ms: int) -> LoopWatch:
-        self.watch = LoopWatch(epoch_ms, Allowed(0.01, 0.05), AlarmBudget(), LoopMetrics(self.registry))
-        return self.watch
+    def _made(self, epoch_ms: int) -> Watches:
+        metrics = LoopMetrics(self.registry)
+        scores = ScoreWatch(epoch_ms, Allowed(0.01, 0.05), AlarmBudget(), metrics)
+        self.watches = Watches([scores], metrics)
+        return self.watches
 
     def read(self, until_ms: int) -> None:
         """Take in all that was appended by ``until_ms``, then close what is due."""
