@@ -31,7 +31,13 @@ class DetectorSettings(Settings):
     detect_starts_per_30_days: float = Field(
         1.0, gt=0, description="How often the detectors begin anew: each start spends of the budget."
     )
-    detect_items: int = Field(200_000, ge=1, description="Items followed; about 3 kB each.")
+    detect_items: int = Field(200_000, ge=1, description="Items followed; about 6 kB each.")
+    detect_gain_lags: int = Field(
+        20,
+        ge=0,
+        le=200,
+        description="Epochs over which the long-run gain is estimated; 0: it is not, and an item takes 3 kB.",
+    )
     detect_pending_mb: int = Field(64, ge=1, description="Messages waiting to be taken in, MB.")
     detect_stuck_after_s: float = Field(
         60, gt=0, description="A partition behind and unmoved for so long makes the worker not alive, s."
@@ -53,7 +59,9 @@ class DetectorSettings(Settings):
     @property
     def allowed(self) -> Allowed:
         """Gains that declared paths may have."""
-        return Allowed(self.detect_allowed_gain, self.detect_allowed_total_gain, self.detect_items)
+        return Allowed(
+            self.detect_allowed_gain, self.detect_allowed_total_gain, self.detect_items, self.detect_gain_lags
+        )
 
     @property
     def budget(self) -> AlarmBudget:

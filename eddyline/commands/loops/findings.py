@@ -16,7 +16,7 @@ from eddyline.commands.loops._deployment import clear_errors, find, settings_of_
 
 if TYPE_CHECKING:
     from eddyline.clients.loops import Measured
-    from feature_store.schema.findings import FindingState
+    from feature_store.schema.findings import Beta, FindingState
 
 app = typer.Typer()
 
@@ -112,7 +112,7 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
             found.subject,
             found.verdict,
             str(found.evidence.get("value", "")),
-            _beta(state),
+            _estimate(state.finding.beta),
             _state(state),
         )
     console.print(table)
@@ -157,13 +157,15 @@ def _show_experiments(console: Console, samples: list[Measured], off: dict[str, 
 def _explain(console: Console, state: FindingState) -> None:
     found = state.finding
     feature, lag = found.evidence.get("value", "?"), found.evidence.get("lag_epochs", "?")
+    beta, gain = _estimate(found.beta), _estimate(found.gain)
     lines = (
         f"{found.finding_id}: {found.verdict} on {found.subject}, {_state(state)}",
         f"  evidence   10^{found.statistic * log10(e):.1f}, needed 10^{found.threshold * log10(e):.1f}:"
         " without a loop it ever gets there once in so many lives of a detector",
         f"  where      {feature}, most clearly {lag} epochs after the nudge,"
         f" seen by {found.evidence.get('found_by')}",
-        f"  size       one unit of published score changes it by β = {_beta(state)} in the next epoch",
+        f"  size       one unit of published score changes it by β = {beta} in the next epoch",
+        f"  in the end over the next epochs together by G = {gain}; unknown until so many have passed",
         f"  opened     {_time(found.opened_time_ms)}, last {_time(found.updated_time_ms)}",
         f"  runbook    {found.runbook}",
     )
@@ -189,13 +191,12 @@ def _state(state: FindingState) -> str:
     return "open" if state.acknowledgement is None else f"acknowledged by {state.acknowledgement.by}"
 
 
-def _beta(state: FindingState) -> str:
-    beta = state.finding.beta
-    if beta is None or beta.value is None:
+def _estimate(found: Beta | None) -> str:
+    if found is None or found.value is None:
         return "unknown"
-    if beta.lower is None or beta.upper is None:
-        return f"{beta.value:.3f}"
-    return f"{beta.value:.3f} ({beta.lower:.3f} to {beta.upper:.3f})"
+    if found.lower is None or found.upper is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} ({found.lower:.3f} to {found.upper:.3f})"
 
 
 def _time(time_ms: int) -> str:

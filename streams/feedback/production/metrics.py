@@ -40,6 +40,12 @@ class LoopMetrics:
             ("subject", "bound"),
             registry=registry,
         )
+        self._gain = Gauge(
+            "eddyline_loop_gain",
+            "Effect of one unit of nudge on the strongest answer over all later epochs: estimate and bounds.",
+            ("subject", "bound"),
+            registry=registry,
+        )
         self._open = Gauge(
             "eddyline_loop_findings_open",
             "Findings that nobody has closed.",
@@ -86,9 +92,9 @@ class LoopMetrics:
         self._evidence.labels(subject).set(verdict.statistic * _LOG10)
         self._threshold.labels("ticket").set(log10(verdict.ticket))
         self._threshold.labels("page").set(log10(verdict.page))
-        if verdict.beta is not None:
-            for bound in ("value", "lower", "upper"):
-                self._beta.labels(subject, bound).set(getattr(verdict.beta, bound))
+        for gauge, estimate in ((self._beta, verdict.beta), (self._gain, verdict.gain)):
+            for bound in ("value", "lower", "upper") if estimate is not None else ():
+                gauge.labels(subject, bound).set(getattr(estimate, bound))
 
     def opened(self, states: Iterable[FindingState]) -> None:
         """Show the findings that are open."""

@@ -16,6 +16,7 @@ from streams.feedback.board import Board
 from streams.feedback.cell_builder import CellBuilder
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.feature_path import feature_path
+from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.production.case import Case
 from streams.feedback.production.columns import exposure_columns, panel_columns
@@ -36,11 +37,13 @@ class Allowed:
     feature : β of any one feature that the model declares to read
     total : β of the total score
     items : slots at most
+    gain_lags : epochs over which the long-run gain is estimated; 0: it is not
     """
 
     feature: float
     total: float
     items: int = 1_000_000
+    gain_lags: int = 0
 
 
 class Watching(msgspec.Struct, frozen=True):
@@ -48,6 +51,7 @@ class Watching(msgspec.Struct, frozen=True):
 
     model: str
     features: tuple[str, ...]
+    gain_lags: int
     case: Case
 
     @property
@@ -101,7 +105,7 @@ class ScoreWatch:
             self._watching.model,
             self._watching.features,
         ):
-            self._watch(Watching(model, header.features, Case(BOARD, model, epoch)))
+            self._watch(Watching(model, header.features, self._allowed.gain_lags, Case(BOARD, model, epoch)))
         board, cells = self._parts()
         rows = [part for part in panel if part.header == header]
         board.update(cells.close(header.model_version, panel_columns(rows, len(header.features))))
@@ -133,11 +137,13 @@ class ScoreWatch:
         Raises
         ------
         ValueError
-            A part of it is absent.
+            A part of it is absent, or the gain is estimated over other lags.
         """
         watching = msgspec.json.decode(header, type=Watching | None)
         if watching is None:
             return
+        if watching.gain_lags != self._allowed.gain_lags:
+            raise ValueError(f"gain_lags: {watching.gain_lags} when it began, now {self._allowed.gain_lags}")
         self._watch(watching)
         board, cells = self._parts()
         board.restore(below(arrays, "board/"))
@@ -164,9 +170,11 @@ class ScoreWatch:
         models, features = (watching.model,), watching.features
         declared = dict.fromkeys(features, self._allowed.feature)
         total = Watched(models, ("raw_score",), {"raw_score": self._allowed.total})
+        lags = watching.gain_lags
+        one_by_one, all_nudges = (GainPlan(lags, lags), GainPlan(lags)) if lags else (None, None)
         detectors = (
-            feature_path(models, features, declared, self._budget),
-            NudgeDetector(total_score.NAME, total, total_score.raw_score, self._budget),
+            feature_path(models, features, declared, self._budget, one_by_one),
+            NudgeDetector(total_score.NAME, total, total_score.raw_score, self._budget, all_nudges),
         )
         self._watching = watching
         self._board = Board(detectors, self._budget)

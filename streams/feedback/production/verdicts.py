@@ -31,7 +31,8 @@ def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: in
         verdict="loop_detected" if paged else "warning",
         statistic=verdict.statistic,
         threshold=log(verdict.page if paged else verdict.ticket),
-        beta=None if verdict.beta is None else _beta(verdict.beta),
+        beta=_bounded(verdict.beta),
+        gain=_bounded(verdict.gain),
         evidence=dict(verdict.evidence),
         opened_time_ms=opened_ms,
         updated_time_ms=verdict.now_ms,
@@ -39,8 +40,10 @@ def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: in
     )
 
 
-def _beta(estimate: Estimate) -> Beta:
+def _bounded(estimate: Estimate | None) -> Beta | None:
     """JSON has no infinities."""
+    if estimate is None:
+        return None
     value, lower, upper = (
         number if isfinite(number) else None for number in (estimate.value, estimate.lower, estimate.upper)
     )

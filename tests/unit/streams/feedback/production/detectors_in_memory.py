@@ -17,6 +17,7 @@ from streams.ingest.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
+ALLOWED = Allowed(0.01, 0.05)
 
 
 class Killed(Exception):  # noqa: N818  (a state of the world)
@@ -90,10 +91,16 @@ def topics(partitions: int) -> dict[str, TopicIdentity]:
 class Detectors:
     """One life of the process."""
 
-    def __init__(self, logs: Logs, store: MemoryOnlineStore, epoch_ms: int) -> None:
+    def __init__(
+        self,
+        logs: Logs,
+        store: MemoryOnlineStore,
+        epoch_ms: int,
+        allowed: Allowed = ALLOWED,
+    ) -> None:
         self.registry = CollectorRegistry()
         self.watches: Watches | None = None
-        self._logs = logs
+        self._logs, self._allowed = logs, allowed
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
             lambda: self._made(epoch_ms),
@@ -106,7 +113,7 @@ class Detectors:
 
     def _made(self, epoch_ms: int) -> Watches:
         metrics = LoopMetrics(self.registry)
-        scores = ScoreWatch(epoch_ms, Allowed(0.01, 0.05), AlarmBudget(), metrics)
+        scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
         self.watches = Watches([scores], metrics)
         return self.watches
 
