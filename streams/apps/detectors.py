@@ -23,6 +23,7 @@ from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import TOPICS, FindingSink, LoopEpochs, take_over
+from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import ScoreWatch
 from streams.feedback.production.watches import Watches
@@ -174,7 +175,14 @@ def make_worker(settings: DetectorSettings, metrics: LoopMetrics, clock: Clock) 
 
 def watches_of(settings: DetectorSettings, metrics: LoopMetrics) -> Watches:
     """All detectors, with nothing known."""
-    return Watches([ScoreWatch(settings.epoch_ms, settings.allowed, settings.budget, metrics)], metrics)
+    budget = settings.budget
+    return Watches(
+        [
+            ScoreWatch(settings.epoch_ms, settings.allowed, budget, metrics),
+            ExplorationWatch(settings.explore_positions, budget, metrics),
+        ],
+        metrics,
+    )
 
 
 def main() -> None:

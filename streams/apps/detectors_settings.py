@@ -6,11 +6,17 @@ from feature_store.settings import Settings
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.score_watch import Allowed
 
+_PROCESSES = 2
+"""Detectors with evidence of their own: D1 (fused), D3 on presentation."""
+
 
 class DetectorSettings(Settings):
     """What counts as a loop, and how long an epoch is waited for."""
 
     nudge_epoch_s: float = Field(60.0, ge=1, description="Length of an epoch, as the ranker has it, s.")
+    explore_positions: int = Field(
+        20, ge=1, description="First positions that may be given away, as the ranker has it."
+    )
     detect_grace_s: float = Field(
         660.0,
         gt=0,
@@ -70,4 +76,5 @@ class DetectorSettings(Settings):
             tickets_per_30_days=self.detect_tickets_per_30_days,
             pages_per_30_days=self.detect_pages_per_30_days,
             starts_per_30_days=self.detect_starts_per_30_days,
+            streams=_PROCESSES,
         )

@@ -16,7 +16,7 @@ from eddyline.commands.loops._deployment import clear_errors, find, settings_of_
 
 if TYPE_CHECKING:
     from eddyline.clients.loops import Measured
-    from feature_store.schema.findings import Beta, FindingState
+    from feature_store.schema.findings import Beta, Finding, FindingState
 
 app = typer.Typer()
 
@@ -103,7 +103,7 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
     if not states:
         console.print("no findings")
         return
-    whole = (Column(name, no_wrap=True) for name in ("finding", "model", "verdict"))
+    whole = (Column(name, no_wrap=True) for name in ("finding", "of", "verdict"))
     table = Table(*whole, "where", "β", "state")
     for state in states.values():
         found = state.finding
@@ -111,7 +111,7 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
             found.finding_id,
             found.subject,
             found.verdict,
-            str(found.evidence.get("value", "")),
+            str(found.evidence.get("value", found.detector)),
             _estimate(state.finding.beta),
             _state(state),
         )
@@ -123,23 +123,23 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
 
 
 def _show_detectors(console: Console, samples: list[Measured]) -> None:
-    from eddyline.clients.loops import labelled
+    from eddyline.clients.loops import judgements, labelled
 
-    present = [
-        (each.labels["subject"], each.labels["verdict"])
-        for each in samples
-        if each.name == "eddyline_loop_verdict" and each.value == 1.0
-    ]
-    evidence = labelled(samples, "eddyline_loop_evidence_log10", "subject")
-    needed = labelled(samples, "eddyline_loop_threshold_log10", "severity")
-    for subject, verdict in present:
-        console.print(
-            f"{escape(subject)}: {verdict}, evidence 10^{evidence.get(subject, 0.0):.1f} "
-            f"(ticket 10^{needed.get('ticket', 0.0):.1f}, page 10^{needed.get('page', 0.0):.1f})",
-            highlight=False,
-        )
-    if not present:
+    whole = (Column(name, no_wrap=True) for name in ("detector", "looks at", "verdict", "evidence"))
+    table = Table(*whole, "why")
+    for found in judgements(samples):
+        evidence = f"10^{found.evidence_log10:.1f}"
+        table.add_row(found.detector, escape(found.subject), found.verdict, evidence, escape(found.reason))
+    if not table.rows:
         console.print("no detector has judged anything yet", highlight=False)
+        return
+    console.print(table)
+    needed = labelled(samples, "eddyline_loop_threshold_log10", "severity")
+    console.print(
+        f"a ticket needs evidence of 10^{needed.get('ticket', 0.0):.1f}, "
+        f"a page 10^{needed.get('page', 0.0):.1f}",
+        highlight=False,
+    )
 
 
 def _show_experiments(console: Console, samples: list[Measured], off: dict[str, str]) -> None:
@@ -156,16 +156,11 @@ def _show_experiments(console: Console, samples: list[Measured], off: dict[str, 
 
 def _explain(console: Console, state: FindingState) -> None:
     found = state.finding
-    feature, lag = found.evidence.get("value", "?"), found.evidence.get("lag_epochs", "?")
-    beta, gain = _estimate(found.beta), _estimate(found.gain)
     lines = (
         f"{found.finding_id}: {found.verdict} on {found.subject}, {_state(state)}",
         f"  evidence   10^{found.statistic * log10(e):.1f}, needed 10^{found.threshold * log10(e):.1f}:"
         " without a loop it ever gets there once in so many lives of a detector",
-        f"  where      {feature}, most clearly {lag} epochs after the nudge,"
-        f" seen by {found.evidence.get('found_by')}",
-        f"  size       one unit of published score changes it by β = {beta} in the next epoch",
-        f"  in the end over the next epochs together by G = {gain}; unknown until so many have passed",
+        *(_of_scores(found) if "found_by" in found.evidence else _of_an_experiment(found)),
         f"  opened     {_time(found.opened_time_ms)}, last {_time(found.updated_time_ms)}",
         f"  runbook    {found.runbook}",
     )
@@ -175,6 +170,23 @@ def _explain(console: Console, state: FindingState) -> None:
     if said is not None:
         console.print(escape(f"  said       {said.by}, {_time(said.time_ms)}: {said.note}"), highlight=False)
     console.print_json(json.dumps(found.evidence))
+
+
+def _of_scores(found: Finding) -> tuple[str, ...]:
+    """Where scores answer to nudges, and how much."""
+    feature, lag = found.evidence.get("value", "?"), found.evidence.get("lag_epochs", "?")
+    return (
+        f"  where      {feature}, most clearly {lag} epochs after the nudge,"
+        f" seen by {found.evidence.get('found_by')}",
+        f"  size       one unit of published score adds β = {_estimate(found.beta)} in the next epoch,",
+        f"             and over all later epochs together G = {_estimate(found.gain)}",
+    )
+
+
+def _of_an_experiment(found: Finding) -> tuple[str, ...]:
+    """What the other detectors measure, each in its own unit."""
+    size = () if found.beta is None else (f"  size       {_estimate(found.beta)}",)
+    return (f"  seen by    {found.detector}", *size)
 
 
 def _plain(state: FindingState) -> dict[str, object]:

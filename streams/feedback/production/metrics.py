@@ -18,14 +18,21 @@ class LoopMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._verdict = Gauge(
             "eddyline_loop_verdict",
-            "1 for the present verdict on a model, 0 for the others.",
-            ("subject", "verdict"),
+            "1 for the present verdict of a detector, 0 for the others, with the experiment that it reads.",
+            ("subject", "detector", "experiment", "verdict"),
             registry=registry,
         )
+        self._reason = Gauge(
+            "eddyline_loop_blind_reason",
+            "1 for why a detector is blind, in words.",
+            ("subject", "detector", "reason"),
+            registry=registry,
+        )
+        self._reasons: dict[tuple[str, str], str] = {}
         self._evidence = Gauge(
             "eddyline_loop_evidence_log10",
             "Largest evidence W for a feedback loop since the detectors started, as a power of ten.",
-            ("subject",),
+            ("subject", "detector"),
             registry=registry,
         )
         self._threshold = Gauge(
@@ -36,14 +43,15 @@ class LoopMetrics:
         )
         self._beta = Gauge(
             "eddyline_loop_beta",
-            "Effect of one unit of nudge on the strongest answer in the next epoch: estimate and bounds.",
-            ("subject", "bound"),
+            "Effect of one unit of nudge on the strongest answer in the next epoch; of D3-presentation: of "
+            "exploring on clicks per row. Estimate and bounds.",
+            ("subject", "detector", "bound"),
             registry=registry,
         )
         self._gain = Gauge(
             "eddyline_loop_gain",
             "Effect of one unit of nudge on the strongest answer over all later epochs: estimate and bounds.",
-            ("subject", "bound"),
+            ("subject", "detector", "bound"),
             registry=registry,
         )
         self._open = Gauge(
@@ -85,16 +93,32 @@ class LoopMetrics:
         for outcome, count in counts.items():
             self._exposures.labels(watch, outcome).inc(count)
 
-    def judged(self, subject: str, verdict: Verdict) -> None:
-        """Show a verdict."""
+    def judged(self, subject: str, verdict: Verdict, experiment: str) -> None:
+        """Show a verdict.
+
+        Parameters
+        ----------
+        experiment : whose randomisation it rests on
+        """
+        who = subject, verdict.detector
         for kind in VerdictKind:
-            self._verdict.labels(subject, kind).set(kind is verdict.kind)
-        self._evidence.labels(subject).set(verdict.statistic * _LOG10)
+            self._verdict.labels(*who, experiment, kind).set(kind is verdict.kind)
+        self._explain(who, verdict.reason if verdict.kind is VerdictKind.BLIND else "")
+        self._evidence.labels(*who).set(verdict.statistic * _LOG10)
         self._threshold.labels("ticket").set(log10(verdict.ticket))
         self._threshold.labels("page").set(log10(verdict.page))
         for gauge, estimate in ((self._beta, verdict.beta), (self._gain, verdict.gain)):
             for bound in ("value", "lower", "upper") if estimate is not None else ():
-                gauge.labels(subject, bound).set(getattr(estimate, bound))
+                gauge.labels(*who, bound).set(getattr(estimate, bound))
+
+    def _explain(self, who: tuple[str, str], reason: str) -> None:
+        """The one reason that holds now; "" none."""
+        shown = self._reasons.get(who, "")
+        if shown and shown != reason:
+            self._reason.remove(*who, shown)
+        if reason:
+            self._reason.labels(*who, reason).set(1)
+        self._reasons[who] = reason
 
     def opened(self, states: Iterable[FindingState]) -> None:
         """Show the findings that are open."""

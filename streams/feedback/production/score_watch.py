@@ -24,6 +24,9 @@ from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watch import below, under
 from streams.feedback.watched import Watched
 
+NUDGES = "nudges"
+"""The experiment that D1 reads."""
+
 MOST_MISSING = 0.05
 """Share of a panel's items that may not have arrived."""
 
@@ -151,7 +154,7 @@ class ScoreWatch:
 
     def _judge(self, board: Board, now_ms: int) -> list[Finding]:
         watching, verdict = self._known(), board.verdict(now_ms)
-        self._metrics.judged(watching.model, verdict)
+        self._metrics.judged(watching.model, verdict, NUDGES)
         case, findings = watching.case.hear(verdict)
         self._watching = msgspec.structs.replace(watching, case=case)
         return findings

@@ -1,5 +1,6 @@
 """From a verdict to a finding."""
 
+from dataclasses import replace
 from math import isfinite, log
 
 from feature_store.schema.findings import Beta, Finding
@@ -38,6 +39,18 @@ def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: in
         updated_time_ms=verdict.now_ms,
         runbook=runbook,
     )
+
+
+def explained(verdict: Verdict, reason: str) -> Verdict:
+    """``verdict``; where it sees nothing, with the ``reason`` that is known here, if there is one."""
+    return replace(verdict, reason=reason) if verdict.reason and reason else verdict
+
+
+def blinded(verdict: Verdict, reason: str) -> Verdict:
+    """``blind`` for ``reason``, whatever ``verdict`` believes of what came before; an alarm stays."""
+    if verdict.kind in RUNBOOKS:
+        return verdict
+    return replace(verdict, kind=VerdictKind.BLIND, reason=reason)
 
 
 def _bounded(estimate: Estimate | None) -> Beta | None:

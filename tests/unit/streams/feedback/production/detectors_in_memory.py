@@ -10,6 +10,7 @@ from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import LoopEpochs, take_over
+from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import Allowed, ScoreWatch
 from streams.feedback.production.watches import Watches
@@ -17,6 +18,7 @@ from streams.ingest.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
+POSITIONS = 5
 ALLOWED = Allowed(0.01, 0.05)
 
 
@@ -114,7 +116,8 @@ class Detectors:
     def _made(self, epoch_ms: int) -> Watches:
         metrics = LoopMetrics(self.registry)
         scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
-        self.watches = Watches([scores], metrics)
+        exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
+        self.watches = Watches([scores, exploration], metrics)
         return self.watches
 
     def read(self, until_ms: int) -> None:

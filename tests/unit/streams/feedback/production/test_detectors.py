@@ -57,7 +57,7 @@ def test_a_strong_loop_is_found_once_as_a_warning_and_once_as_a_loop_with_its_fe
     assert finding.statistic >= finding.threshold
     assert finding.beta.lower > 0.01
     labels = {"subject": "timeline_ranker", "verdict": "loop_detected"}
-    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
     assert detectors.value("eddyline_loop_findings_open", verdict="loop_detected", acknowledged="false") == 1
 
 
@@ -65,14 +65,14 @@ def test_without_a_loop_nothing_is_found():
     detectors, logs = detected(LoopWorld(gain=0.0))
     assert logs.findings == []
     labels = {"subject": "timeline_ranker", "verdict": "quiet"}
-    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
 
 
 def test_without_nudges_the_detectors_say_that_they_are_blind():
     detectors, logs = detected(LoopWorld(gain=0.5, delta=0.0))
     assert logs.findings == []
     labels = {"subject": "timeline_ranker", "verdict": "blind"}
-    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
 
 
 def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():

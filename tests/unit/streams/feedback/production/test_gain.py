@@ -39,7 +39,7 @@ def test_the_gain_is_said_once_it_is_certain_and_holds_the_truth():
     assert early.gain.lower is None or early.gain.lower <= 0
     assert late.gain.lower > 0
     bounds = [
-        detectors.value("eddyline_loop_gain", subject="timeline_ranker", bound=bound)
+        detectors.value("eddyline_loop_gain", subject="timeline_ranker", detector="board", bound=bound)
         for bound in ("lower", "value", "upper")
     ]
     assert bounds[0] < IN_THE_END < bounds[2]
