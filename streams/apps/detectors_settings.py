@@ -6,8 +6,8 @@ from feature_store.settings import Settings
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.score_watch import Allowed
 
-_PROCESSES = 2
-"""Detectors with evidence of their own: D1 (fused), D3 on presentation."""
+_PROCESSES = 3
+"""Detectors with evidence of their own: D1 (fused), D3 on presentation, D4."""
 
 
 class DetectorSettings(Settings):

@@ -8,6 +8,7 @@ from feature_store.online.memory import MemoryOnlineStore
 from feature_store.schema.findings import Finding, decode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
@@ -19,6 +20,7 @@ from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
 POSITIONS = 5
+HALF = 6
 ALLOWED = Allowed(0.01, 0.05)
 
 
@@ -117,7 +119,8 @@ class Detectors:
         metrics = LoopMetrics(self.registry)
         scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
         exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
-        self.watches = Watches([scores, exploration], metrics)
+        arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
+        self.watches = Watches([scores, exploration, arms], metrics)
         return self.watches
 
     def read(self, until_ms: int) -> None:
