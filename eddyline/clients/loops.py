@@ -47,3 +47,42 @@ def labelled(samples: list[Measured], name: str, label: str) -> dict[str, float]
             key = sample.labels[label]
             values[key] = max(sample.value, values.get(key, sample.value))
     return values
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one detector says now.
+
+    Attributes
+    ----------
+    subject : what it looks at
+    evidence_log10 : the most that it ever had, as a power of ten
+    reason : why it is blind; "" where it is not
+    """
+
+    detector: str
+    subject: str
+    verdict: str
+    evidence_log10: float
+    reason: str
+
+
+def judgements(samples: list[Measured]) -> list[Judgement]:
+    """Of all detectors that show themselves in ``samples``."""
+    present = [each for each in samples if each.name == "eddyline_loop_verdict" and each.value == 1.0]
+    evidence = {_who(each): each.value for each in samples if each.name == "eddyline_loop_evidence_log10"}
+    reasons = {
+        _who(each): each.labels["reason"]
+        for each in samples
+        if each.name == "eddyline_loop_blind_reason" and each.value == 1.0
+    }
+    return [
+        Judgement(
+            *_who(each), each.labels["verdict"], evidence.get(_who(each), 0.0), reasons.get(_who(each), "")
+        )
+        for each in present
+    ]
+
+
+def _who(sample: Measured) -> tuple[str, str]:
+    return sample.labels["detector"], sample.labels["subject"]

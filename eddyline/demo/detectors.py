@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from eddyline.clients.loops import labelled, measured
 from eddyline.clients.running import RunningStack
 from feature_store.clock import Clock
+from streams.feedback.board import NAME as BOARD
 
 _LOOK_EVERY_S = 1.0
 
@@ -27,7 +28,7 @@ class Look:
 
 
 class DetectorWatch:
-    """Asks the detectors of a stack, once a second at most.
+    """Asks the fused detectors of scores of a stack, once a second at most.
 
     Attributes
     ----------
@@ -70,6 +71,7 @@ class DetectorWatch:
             f"{kind} {outcome} {count:,.0f}"
             for kind in ("epochs", "exposures")
             for outcome, count in labelled(samples, f"eddyline_loop_{kind}_total", "outcome").items()
+            if count
         )
 
     def _asked(self, seconds: float) -> Look:
@@ -77,11 +79,13 @@ class DetectorWatch:
         present = [
             sample.labels["verdict"]
             for sample in samples
-            if sample.name == "eddyline_loop_verdict" and sample.value == 1.0
+            if sample.name == "eddyline_loop_verdict"
+            and sample.labels["detector"] == BOARD
+            and sample.value == 1.0
         ]
         return Look(
             seconds,
             present[0] if present else "",
-            max(labelled(samples, "eddyline_loop_evidence_log10", "subject").values(), default=0.0),
+            labelled(samples, "eddyline_loop_evidence_log10", "detector").get(BOARD, 0.0),
             labelled(samples, "eddyline_loop_threshold_log10", "severity").get("page", 0.0),
         )

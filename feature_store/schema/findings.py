@@ -18,13 +18,14 @@ class Beta(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
-    """Something found; written again, under the same id, when the verdict changes.
+    """Something found; written again, under the same id, when its verdict changes or its gain is known.
 
     Attributes
     ----------
     finding_id : the same for all that one detector finds of one subject between two starts
     subject : model, topic or feature that it is about
     statistic, threshold : natural logarithms of W and of what it is held against
+    gain : what the nudge does over all later epochs together, where that is estimated
     evidence : feature, lag, slices, epochs: whatever the detector localised
     opened_time_ms, updated_time_ms : of the log, ms UTC
     runbook : path in the repository
@@ -37,6 +38,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
     statistic: float
     threshold: float
     beta: Beta | None = None
+    gain: Beta | None = None
     evidence: dict[str, Any] = {}
     opened_time_ms: int
     updated_time_ms: int

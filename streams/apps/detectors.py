@@ -21,10 +21,13 @@ from streams.apps.join import StampedMessage
 from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import build_app, or_die, raw_topic, run_worker
 from streams.apps.topic_identities import topic_identities
+from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import TOPICS, FindingSink, LoopEpochs, take_over
-from streams.feedback.production.loop_watch import LoopWatch
+from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.score_watch import ScoreWatch
+from streams.feedback.production.watches import Watches
 from streams.ingest.gapless import GaplessProducer
 from streams.processors.start import CannotStart, LogBounds
 
@@ -43,13 +46,13 @@ class DetectorWorker:
         self,
         settings: DetectorSettings,
         store: LoopStore,
-        make_watch: Callable[[], LoopWatch],
+        make_watches: Callable[[], Watches],
         sink: FindingSink,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._make_watch = make_watch
+        self._make_watches = make_watches
         self._sink = sink
         self._clock = clock
         self._inbox: Inbox[StampedMessage] = Inbox(settings.detect_pending_mb * _MB)
@@ -131,7 +134,7 @@ class DetectorWorker:
             )
         self._epochs = take_over(
             self._store,
-            self._make_watch,
+            self._make_watches,
             topics,
             {(tp.topic, tp.partition): log for tp, log in logs.items()},
             epoch_ms=self._settings.epoch_ms,
@@ -165,9 +168,22 @@ def make_worker(settings: DetectorSettings, metrics: LoopMetrics, clock: Clock) 
     return DetectorWorker(
         settings,
         LoopStore(online_store(settings)),
-        lambda: LoopWatch(settings.epoch_ms, settings.allowed, settings.budget, metrics),
+        lambda: watches_of(settings, metrics),
         GaplessProducer(settings, waiting=lambda: None),
         clock,
+    )
+
+
+def watches_of(settings: DetectorSettings, metrics: LoopMetrics) -> Watches:
+    """All detectors, with nothing known."""
+    budget = settings.budget
+    return Watches(
+        [
+            ScoreWatch(settings.epoch_ms, settings.allowed, budget, metrics),
+            ExplorationWatch(settings.explore_positions, budget, metrics),
+            ArmsWatch(settings.detect_items, budget, metrics),
+        ],
+        metrics,
     )
 
 

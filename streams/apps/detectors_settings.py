@@ -4,13 +4,19 @@ from pydantic import Field
 
 from feature_store.settings import Settings
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.production.loop_watch import Allowed
+from streams.feedback.production.score_watch import Allowed
+
+_PROCESSES = 3
+"""Detectors with evidence of their own: D1 (fused), D3 on presentation, D4."""
 
 
 class DetectorSettings(Settings):
     """What counts as a loop, and how long an epoch is waited for."""
 
     nudge_epoch_s: float = Field(60.0, ge=1, description="Length of an epoch, as the ranker has it, s.")
+    explore_positions: int = Field(
+        20, ge=1, description="First positions that may be given away, as the ranker has it."
+    )
     detect_grace_s: float = Field(
         660.0,
         gt=0,
@@ -31,7 +37,13 @@ class DetectorSettings(Settings):
     detect_starts_per_30_days: float = Field(
         1.0, gt=0, description="How often the detectors begin anew: each start spends of the budget."
     )
-    detect_items: int = Field(200_000, ge=1, description="Items followed; about 3 kB each.")
+    detect_items: int = Field(200_000, ge=1, description="Items followed; about 6 kB each.")
+    detect_gain_lags: int = Field(
+        20,
+        ge=0,
+        le=200,
+        description="Epochs over which the long-run gain is estimated; 0: it is not, and an item takes 3 kB.",
+    )
     detect_pending_mb: int = Field(64, ge=1, description="Messages waiting to be taken in, MB.")
     detect_stuck_after_s: float = Field(
         60, gt=0, description="A partition behind and unmoved for so long makes the worker not alive, s."
@@ -53,7 +65,9 @@ class DetectorSettings(Settings):
     @property
     def allowed(self) -> Allowed:
         """Gains that declared paths may have."""
-        return Allowed(self.detect_allowed_gain, self.detect_allowed_total_gain, self.detect_items)
+        return Allowed(
+            self.detect_allowed_gain, self.detect_allowed_total_gain, self.detect_items, self.detect_gain_lags
+        )
 
     @property
     def budget(self) -> AlarmBudget:
@@ -62,4 +76,5 @@ class DetectorSettings(Settings):
             tickets_per_30_days=self.detect_tickets_per_30_days,
             pages_per_30_days=self.detect_pages_per_30_days,
             starts_per_30_days=self.detect_starts_per_30_days,
+            streams=_PROCESSES,
         )

@@ -11,6 +11,7 @@ from streams.feedback.cross_model import CrossModel
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.feature_path import feature_path
+from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.total_score import total_score
 
@@ -119,9 +120,10 @@ def score_board(
     gain_lags: int = 0,
 ) -> Board:
     """D1-F and D1-R, and D2 where there are several models."""
+    gain_plan = GainPlan(gain_lags) if gain_lags else None
     detectors: list[NudgeDetector] = [
-        feature_path(models, features, allowed_gain, budget, gain_lags),
-        total_score(models, budget, gain_lags),
+        feature_path(models, features, allowed_gain, budget, gain_plan),
+        total_score(models, budget, gain_plan),
     ]
     if len(models) > 1:
         detectors.append(CrossModel(models, budget))

@@ -64,6 +64,8 @@ class ConcentrationDetector:
     half : epochs between those that are compared; a loop whose growth is over sooner leaves only a level
     budget : of false alarms
     runs : shape of independent runs side by side; production is ()
+    catalogue : items that there are at most, where cells have only those seen: coefficients are then taken as
+        if the others were there, never shown, so that how many are seen does not matter; None: cells have all
 
     Attributes
     ----------
@@ -73,9 +75,15 @@ class ConcentrationDetector:
     name = "D4"
 
     def __init__(
-        self, seed: int, half: int = 30, budget: AlarmBudget | None = None, runs: tuple[int, ...] = ()
+        self,
+        seed: int,
+        half: int = 30,
+        budget: AlarmBudget | None = None,
+        runs: tuple[int, ...] = (),
+        catalogue: int | None = None,
     ) -> None:
         self.budget = budget or AlarmBudget()
+        self._catalogue = catalogue
         self._seed, self._half, self._runs = seed, half, runs
         self.reset()
 
@@ -119,7 +127,9 @@ class ConcentrationDetector:
         pairs = zip(cells.production.reshape(-1, items), cells.holdout.reshape(-1, items), strict=True)
         seed = [self._seed, cells.epoch]
         gaps = [gini_gap(*pair, np.random.default_rng(seed)) for pair in pairs]
-        return np.array(gaps, dtype=np.float64).reshape(self._runs)
+        # G of n items is 1 − (1 − G) n / N among N, the others never shown: differences shrink by n / N.
+        seen = items / self._catalogue if self._catalogue else 1.0
+        return seen * np.array(gaps, dtype=np.float64).reshape(self._runs)
 
 
 def gini_gap(production: Int64, holdout: Int64, rng: np.random.Generator) -> float:
@@ -142,7 +152,7 @@ class ConcentrationGrowth:
 
     Attributes
     ----------
-    epochs : observed so far
+    epochs : observed since the blocks last began anew
     first : (half, *streams) differences of the first half of the block
     capital : of the bets
     """
@@ -163,6 +173,10 @@ class ConcentrationGrowth:
         else:
             self.capital.update(self._bet(np.asarray(gap) - self.first[place - half])[..., None])
         self.epochs += 1
+
+    def begin_block(self) -> None:
+        """Pair no epoch from now on with one before; what was bet stays."""
+        self.epochs = 0
 
     def log_evidence(self) -> Float64:
         """(*streams,) ln W of growth: only the gamblers that bet on it."""

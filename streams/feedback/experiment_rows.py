@@ -6,7 +6,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from streams.feedback.concentration import ArmCells
-from streams.feedback.exploration_presentation import ExplorationRows
 
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -14,7 +13,8 @@ Mask = NDArray[np.bool_]
 EXPLORATION, HOLDOUT = "exploration", "holdout"
 """Experiments by their names in the column `assignments`."""
 
-_SLOT = "slot"
+SLOT = "slot_"
+"""How the variant of a request that gives a position away begins; its number follows."""
 
 
 def explored(rows: pa.Table) -> Mask:
@@ -24,16 +24,16 @@ def explored(rows: pa.Table) -> Mask:
     ----------
     rows : exposures, with the columns ``assignments`` and ``position``
     """
-    drawn, row = _assignments(rows, EXPLORATION)
-    position = rows["position"].combine_chunks().take(row).cast(pa.string())
-    given_away = pc.equal(drawn, pc.binary_join_element_wise(_SLOT, position, "_"))
-    return _mask(len(rows), row.filter(pc.fill_null(given_away, False)))
+    drawn, row, _ = assigned(rows, EXPLORATION)
+    position = rows["position"].combine_chunks().take(pa.array(row)).cast(pa.string())
+    given_away = pc.equal(drawn, pc.binary_join_element_wise(SLOT, position, ""))
+    return mask_of(len(rows), row[pc.fill_null(given_away, False).to_numpy(zero_copy_only=False)])
 
 
 def held_out(rows: pa.Table) -> Mask:
     """(n,) rows of users whom a frozen model answers; columns as for :func:`explored`."""
-    drawn, row = _assignments(rows, HOLDOUT)
-    return _mask(len(rows), row.filter(pc.equal(drawn, HOLDOUT)))
+    drawn, row, _ = assigned(rows, HOLDOUT)
+    return mask_of(len(rows), row[pc.equal(drawn, HOLDOUT).to_numpy(zero_copy_only=False)])
 
 
 def arm_cells(rows: pa.Table, item_ids: pa.Array, epoch: int) -> ArmCells:
@@ -48,36 +48,18 @@ def arm_cells(rows: pa.Table, item_ids: pa.Array, epoch: int) -> ArmCells:
     return ArmCells(epoch, *arms)
 
 
-def exploration_rows(rows: pa.Table, expected: Float64, positions: int) -> ExplorationRows:
-    """Rows of requests that drew a slot or none, where it could have been given away.
-
-    The unit that is assigned is the request: all its rows are one cluster. A row is explored with the
-    share of requests that explore, over ``positions``.
-
-    Parameters
-    ----------
-    expected : (n,) click rate of each row's item, known before the epoch
-    positions : first positions that may be given away
-    """
-    _, assigned = _assignments(rows, EXPLORATION)
-    position = rows["position"].combine_chunks().fill_null(positions).to_numpy(zero_copy_only=False)
-    eligible = _mask(len(rows), assigned) & (position < positions)
-    request = rows["request_id"].combine_chunks().dictionary_encode().indices
-    cluster = request.fill_null(0).to_numpy(zero_copy_only=False).astype(np.intp)
-    return ExplorationRows(
-        explored(rows)[eligible], _clicked(rows)[eligible], expected[eligible], cluster[eligible]
-    )
-
-
-def _assignments(rows: pa.Table, experiment: str) -> tuple[pa.Array, pa.Array]:
-    """Variants drawn in one experiment, and the numbers of their rows."""
+def assigned(rows: pa.Table, experiment: str) -> tuple[pa.Array, NDArray[np.intp], Float64]:
+    """Of each draw in one experiment: its variant, the number of its row, and its probability."""
     column = rows["assignments"].combine_chunks()
     drawn, row = pc.list_flatten(column), pc.list_parent_indices(column)
     mine = pc.equal(pc.struct_field(drawn, "experiment"), experiment)
-    return pc.struct_field(drawn, "variant").filter(mine), row.filter(mine)
+    propensity = pc.struct_field(drawn, "propensity").filter(mine).to_numpy(zero_copy_only=False)
+    numbers = row.filter(mine).to_numpy(zero_copy_only=False).astype(np.intp)
+    return pc.struct_field(drawn, "variant").filter(mine), numbers, propensity.astype(np.float64)
 
 
-def _clicked(rows: pa.Table) -> Float64:
+def clicked(rows: pa.Table) -> Float64:
+    """(n,) 1 where a row was clicked."""
     clicks = pc.map_lookup(rows["outcomes"].combine_chunks(), "click", "first")
     values: Float64 = (
         pc.greater(pc.fill_null(clicks, 0.0), 0.0).to_numpy(zero_copy_only=False).astype(np.float64)
@@ -85,7 +67,8 @@ def _clicked(rows: pa.Table) -> Float64:
     return values
 
 
-def _mask(n: int, numbers: pa.Array) -> Mask:
+def mask_of(n: int, numbers: NDArray[np.intp]) -> Mask:
+    """(n,) True at ``numbers``."""
     mask = np.zeros(n, np.bool_)
-    mask[numbers.to_numpy(zero_copy_only=False).astype(np.intp)] = True
+    mask[numbers] = True
     return mask

@@ -18,11 +18,11 @@ from streams.feedback.peak import Peak
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-MIN_CLUSTERS = 1000
-"""Clusters before the first look: the evidence rests on the central limit theorem."""
+MIN_EXPLORED = 1000
+"""Clusters with an explored row before the first look: the evidence rests on the central limit theorem."""
 
-_TUNED_TO = 10_000.0
-_BLIND_AFTER_EPOCHS = 3
+BLIND_AFTER_EPOCHS = 20
+_TUNED_TO = 1_000.0
 _STATE = ("sums", "peak.bets", "peak.idle", "peak.highest")
 
 
@@ -38,61 +38,66 @@ class ExplorationRows:
     cluster : (m,) number of the unit that was assigned: the user where users are, the row where slots are.
         Units are assigned anew in each epoch; a unit assigned once and for all is one cluster for ever, and
         must come with all its rows at once
+    propensity : (m,) probability with which the row is explored, logged, within (0, 1)
     """
 
     explored: Mask
     click: Float64
     expected: Float64
     cluster: NDArray[np.intp]
+    propensity: Float64
+
+    def __post_init__(self) -> None:
+        if not ((self.propensity > 0) & (self.propensity < 1)).all():
+            raise ValueError("propensity: not all are within (0, 1)")
 
 
 class PresentationDetector:
     """Evidence that the mean of clusters' weighted residuals is not 0.
 
-    A row's residual is weighted by 1/π where it was explored and by −1/(1 − π) where not, so that each
+    A row's residual is weighted by 1 where it was explored and by −π/(1 − π) where not, so that each
     cluster's sum has mean 0 if presentation does nothing. Evidence is the normal mixture behind the
     asymptotic confidence sequence (Waudby-Smith et al., arXiv 2103.06476), over clusters.
 
     Parameters
     ----------
-    propensity : π with which a unit explores, logged, within (0, 1)
     budget : of false alarms
 
     Attributes
     ----------
-    sums : (4,) clusters, rows, Σx and Σx² over the clusters
+    sums : (5,) clusters with an explored row, all clusters, explored rows, Σx and Σx² over the clusters
     """
 
     name = "D3-presentation"
 
-    def __init__(self, propensity: float, budget: AlarmBudget | None = None) -> None:
-        if not 0.0 < propensity < 1.0:
-            raise ValueError(f"propensity: {propensity} is not within (0, 1)")
+    def __init__(self, budget: AlarmBudget | None = None) -> None:
         self.budget = budget or AlarmBudget()
-        self._propensity = propensity
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        self.sums = np.zeros(4)
-        self.peak = Peak((), _BLIND_AFTER_EPOCHS)
+        self.sums = np.zeros(5)
+        self.peak = Peak((), BLIND_AFTER_EPOCHS)
 
     def update(self, observation: ExplorationRows) -> None:
         """Take in the next epoch."""
-        share = np.where(observation.explored, 1 / self._propensity, -1 / (1 - self._propensity))
+        explored, propensity = observation.explored, observation.propensity
+        share = np.where(explored, 1.0, -propensity / (1 - propensity))
         residual = (observation.click - observation.expected) * share
         unit, cluster = np.unique(observation.cluster, return_inverse=True)
         per_cluster = np.bincount(cluster, weights=residual, minlength=len(unit))
-        self.sums += len(unit), len(residual), per_cluster.sum(), np.square(per_cluster).sum()
-        self.peak.note(self.log_evidence(), np.asarray(observation.explored.any()))
+        exploring = np.count_nonzero(np.bincount(cluster, weights=explored, minlength=len(unit)))
+        sums = exploring, len(unit), explored.sum(), per_cluster.sum(), np.square(per_cluster).sum()
+        self.sums += np.array(sums, np.float64)
+        self.peak.note(self.log_evidence(), np.asarray(explored.any()))
 
     def log_evidence(self) -> Float64:
-        """ln W of an effect, in either direction; 0 before :data:`MIN_CLUSTERS`."""
-        clusters, _, total, squares = self.sums
+        """ln W of an effect, in either direction; 0 before :data:`MIN_EXPLORED`."""
+        exploring, clusters, _, total, squares = self.sums
         spread = squares - total * total / max(clusters, 1.0)
-        if clusters < MIN_CLUSTERS or spread <= 0:
+        if exploring < MIN_EXPLORED or spread <= 0:
             return np.zeros(())
-        mixed = clusters / _TUNED_TO
+        mixed = exploring / _TUNED_TO
         z_squared = total * total / spread
         return np.asarray(z_squared / 2 * mixed / (mixed + 1) - np.log(mixed + 1) / 2)
 
@@ -103,7 +108,7 @@ class PresentationDetector:
             self.budget,
             now_ms,
             lacking="no rows were explored",
-            evidence={"clusters": int(self.sums[0]), "rows": int(self.sums[1])},
+            evidence={"explored_rows": int(self.sums[2]), "clusters": int(self.sums[1])},
             effect=self._effect(),
         )
 
@@ -114,11 +119,11 @@ class PresentationDetector:
         reinstate(self, _STATE, state)
 
     def _effect(self) -> Estimate | None:
-        """Clicks per row, exploring less choosing, with its 95 % confidence sequence."""
-        clusters, rows, total, squares = self.sums
-        if clusters < MIN_CLUSTERS:
+        """Clicks per explored row, less those had it been chosen, with its 95 % confidence sequence."""
+        exploring, clusters, rows, total, squares = self.sums
+        if exploring < MIN_EXPLORED:
             return None
-        mixed = clusters / _TUNED_TO
+        mixed = exploring / _TUNED_TO
         spread = squares - total * total / clusters
         margin = np.sqrt(spread * (mixed + 1) / mixed * (np.log(mixed + 1) + 2 * np.log(1 / 0.05)))
         return Estimate(*(float(value / rows) for value in (total, total - margin, total + margin)))

@@ -13,6 +13,7 @@ import numpy as np
 from streams.feedback.cells import EpochCells
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64
+from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.watched import Watched
 
@@ -28,11 +29,11 @@ def feature_path(
     features: Sequence[str],
     allowed_gain: Mapping[str, float] | None = None,
     budget: AlarmBudget | None = None,
-    gain_lags: int = 0,
+    gain_plan: GainPlan | None = None,
 ) -> NudgeDetector:
     """The detector over the contributions of ``features`` to the scores of ``subjects``."""
     watched = Watched(tuple(subjects), (*features, UNEXPLAINED), dict(allowed_gain or {}))
-    return NudgeDetector(NAME, watched, _contributions, budget, gain_lags)
+    return NudgeDetector(NAME, watched, _contributions, budget, gain_plan)
 
 
 def _contributions(cells: EpochCells) -> Float64:

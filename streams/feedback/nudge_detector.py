@@ -20,7 +20,7 @@ from streams.feedback.course import Course
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.confidence import Interval
-from streams.feedback.gain import LongRunGain
+from streams.feedback.gain import GainPlan, LongRunGain
 from streams.feedback.localisation import Location, locate, strongest_first
 from streams.feedback.nudges import NudgeRecord
 from streams.feedback.response import Response
@@ -43,11 +43,13 @@ class _Memory:
         *(f"standing.{path}" for path in Standing.STATE),
     )
 
-    def __init__(self, shape: tuple[int, ...], width: int, gain_lags: int, *, apart: bool) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], width: int, gain_plan: GainPlan | None, *, apart: bool
+    ) -> None:
         self.course = Course(shape, apart=apart)
         self.answers = Answers((*shape[:-2], width))
         self.standing = Standing(shape[:-2])
-        self.gain = LongRunGain(shape, gain_lags) if gain_lags else None
+        self.gain = None if gain_plan is None else LongRunGain(shape, gain_plan)
 
     def paths(self) -> Sequence[str]:
         """Where its state is."""
@@ -67,7 +69,7 @@ class NudgeDetector:
     watched : names of subjects and values, and what is allowed of them
     pick : takes the watched values out of the cells
     budget : of false alarms
-    gain_lags : epochs over which the long-run gain is estimated; 0 leaves it out, with most of the memory
+    gain_plan : how the long-run gain is estimated; None leaves it out, with its memory
 
     Attributes
     ----------
@@ -77,13 +79,18 @@ class NudgeDetector:
     apart = False
 
     def __init__(
-        self, name: str, watched: Watched, pick: Pick, budget: AlarmBudget | None = None, gain_lags: int = 0
+        self,
+        name: str,
+        watched: Watched,
+        pick: Pick,
+        budget: AlarmBudget | None = None,
+        gain_plan: GainPlan | None = None,
     ) -> None:
         self.name = name
         self.watched = watched
         self.budget = budget or AlarmBudget()
         self._pick = pick
-        self._gain_lags = gain_lags
+        self._gain_plan = gain_plan
         self.reset()
 
     def reset(self) -> None:
@@ -203,7 +210,7 @@ class NudgeDetector:
         return {"lower": float(interval.lower[place]), "upper": float(interval.upper[place])}
 
     def _memory_of(self, shape: tuple[int, ...]) -> _Memory:
-        return _Memory(shape, len(self.watched.values), self._gain_lags, apart=self.apart)
+        return _Memory(shape, len(self.watched.values), self._gain_plan, apart=self.apart)
 
     def _known(self) -> _Memory:
         if self._memory is None:

@@ -112,7 +112,7 @@ def _arms(name: str, steps: int, scale: ArmsScale, **declared: Any) -> Experimen
 
 def _presentation(name: str, steps: int, scale: PresentationScale, **declared: Any) -> Experiment:
     def run(seed: int) -> list[Float64]:
-        detector = PresentationDetector(scale.exploration)
+        detector = PresentationDetector()
         return [_after(detector, rows) for rows in presentation_rows(scale, seed, steps)]
 
     events = steps * scale.users * scale.slots

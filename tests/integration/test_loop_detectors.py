@@ -124,10 +124,10 @@ def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(
     wait_for("the metric", lambda: open_ in scraped(metrics_port))
     calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms)
     calm.read((world.first_epoch + world.epochs) * world.epoch_ms + GRACE_S * 1000)
-    _, expected = calm.watch.state()
+    _, expected = calm.watches.state()
     _, stored = LoopStore(RedisOnlineStore.connect(settings)).peek()
     for name, array in expected.items():
-        if name.startswith("board/"):
+        if name.startswith("scores/board/"):
             assert stored[name].tobytes() == array.tobytes(), name
     (state,) = read_findings(settings).values()
     assert state.finding.evidence["value"] == "item.click_count_total"

@@ -37,7 +37,7 @@ def _only_run(cells: Any) -> Any:
 CASES: dict[str, tuple[Callable[[], Any], Callable[[], list[Any]]]] = {
     "D3": (SelectionDetector, selections),
     "D3-presentation": (
-        lambda: PresentationDetector(0.05),
+        PresentationDetector,
         lambda: list(presentation_rows(PresentationScale(users=200, slots=10), 3, STEPS)),
     ),
     "D4": (lambda: ConcentrationDetector(5, half=3), arms),

@@ -9,6 +9,7 @@ from streams.feedback.base import VerdictKind
 from streams.feedback.board import score_board
 from streams.feedback.cross_model import CrossModel
 from streams.feedback.feature_path import feature_path
+from streams.feedback.gain import GainPlan
 from streams.feedback.null import NullDetector, RandomDetector
 from streams.feedback.total_score import total_score
 from streams.loopbench.parts.click_count import ClickCount
@@ -19,8 +20,8 @@ from streams.loopbench.world import Scale, World
 
 MODELS, FEATURES = ("home", "search"), ("click_count", "quality", "other")
 MAKERS = {
-    "feature_path": lambda: feature_path(MODELS, FEATURES),
-    "total_score": lambda: total_score(MODELS, gain_lags=3),
+    "feature_path": lambda: feature_path(MODELS, FEATURES, gain_plan=GainPlan(4, stride=4)),
+    "total_score": lambda: total_score(MODELS, gain_plan=GainPlan(3)),
     "cross_model": lambda: CrossModel(MODELS),
     "random": lambda: RandomDetector(MODELS, 3),
     "null": NullDetector,

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from eddyline.commands.loops._deployment import clear_errors, find, settings_of_deployment
-from eddyline.commands.loops._explanation import beta_of, explanation, state_of
+from eddyline.commands.loops._explanation import estimate, explanation, state_of
 
 if TYPE_CHECKING:
     from eddyline.clients.loops import Measured
@@ -105,7 +105,7 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
     if not states:
         console.print("no findings")
         return
-    whole = (Column(name, no_wrap=True) for name in ("finding", "model", "verdict"))
+    whole = (Column(name, no_wrap=True) for name in ("finding", "of", "verdict"))
     table = Table(*whole, "where", "β", "state")
     for state in states.values():
         found = state.finding
@@ -113,8 +113,8 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
             found.finding_id,
             found.subject,
             found.verdict,
-            str(found.evidence.get("value", "")),
-            beta_of(state),
+            str(found.evidence.get("value", found.detector)),
+            estimate(found.beta),
             state_of(state),
         )
     console.print(table)
@@ -125,23 +125,23 @@ def _show_findings(console: Console, states: dict[str, FindingState]) -> None:
 
 
 def _show_detectors(console: Console, samples: list[Measured]) -> None:
-    from eddyline.clients.loops import labelled
+    from eddyline.clients.loops import judgements, labelled
 
-    present = [
-        (each.labels["subject"], each.labels["verdict"])
-        for each in samples
-        if each.name == "eddyline_loop_verdict" and each.value == 1.0
-    ]
-    evidence = labelled(samples, "eddyline_loop_evidence_log10", "subject")
-    needed = labelled(samples, "eddyline_loop_threshold_log10", "severity")
-    for subject, verdict in present:
-        console.print(
-            f"{escape(subject)}: {verdict}, evidence 10^{evidence.get(subject, 0.0):.1f} "
-            f"(ticket 10^{needed.get('ticket', 0.0):.1f}, page 10^{needed.get('page', 0.0):.1f})",
-            highlight=False,
-        )
-    if not present:
+    whole = (Column(name, no_wrap=True) for name in ("detector", "looks at", "verdict", "evidence"))
+    table = Table(*whole, "why")
+    for found in judgements(samples):
+        evidence = f"10^{found.evidence_log10:.1f}"
+        table.add_row(found.detector, escape(found.subject), found.verdict, evidence, escape(found.reason))
+    if not table.rows:
         console.print("no detector has judged anything yet", highlight=False)
+        return
+    console.print(table)
+    needed = labelled(samples, "eddyline_loop_threshold_log10", "severity")
+    console.print(
+        f"a ticket needs evidence of 10^{needed.get('ticket', 0.0):.1f}, "
+        f"a page 10^{needed.get('page', 0.0):.1f}",
+        highlight=False,
+    )
 
 
 def _show_experiments(console: Console, samples: list[Measured], off: dict[str, str]) -> None:

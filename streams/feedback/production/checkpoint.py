@@ -14,6 +14,9 @@ from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 VIEW = "loop_detectors"
 """What the state is stored under."""
 
+ANEW = "to begin anew, start them once with EDDYLINE_DETECT_START_ANEW=true"
+"""What to do where what is stored cannot be continued."""
+
 _PARTITION = 0
 _POINTER = "checkpoint"
 _CHUNK_BYTES = 1 << 20
@@ -42,7 +45,7 @@ class LoopCheckpoint(msgspec.Struct, frozen=True):
     ----------
     next_epoch : not closed yet
     side, chunks : where the arrays are
-    header : see `LoopWatch.state`
+    header : see `Watches.state`
     """
 
     next_epoch: int
@@ -131,7 +134,7 @@ def _first(position: Position, topic: TopicIdentity, log: LogBounds) -> int:
     raise CannotStart(
         f"{topic.name}[{position.partition}]: the detectors go on at offset {position.next_offset} of topic "
         f"id {position.topic_id}, the broker has {log.start} to {log.end} of {topic.topic_id}: the evidence "
-        "cannot be continued; to begin anew, start them once with EDDYLINE_DETECT_START_ANEW=true"
+        f"cannot be continued; {ANEW}"
     )
 
 

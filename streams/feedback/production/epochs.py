@@ -5,11 +5,12 @@ from typing import Protocol
 
 from feature_store.schema.findings import encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
-from streams.feedback.production.checkpoint import LoopStore, Position, first_offsets
+from streams.feedback.base import State
+from streams.feedback.production.checkpoint import ANEW, LoopStore, Position, first_offsets
 from streams.feedback.production.log_cut import LogCut, Place
-from streams.feedback.production.loop_watch import LoopWatch
+from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound
-from streams.processors.start import LogBounds, TopicIdentity
+from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 TOPICS = (EXPOSURES, SCORE_PANEL, FINDINGS)
 _AT_ONCE = 100
@@ -34,7 +35,7 @@ class LoopEpochs:
 
     Parameters
     ----------
-    watch : as the store left it
+    watches : as the store left them
     topics : what the offsets belong to
     cut : from where the logs are read
     next_epoch : to be closed; None: the one that the logs begin with
@@ -43,7 +44,7 @@ class LoopEpochs:
     def __init__(
         self,
         store: LoopStore,
-        watch: LoopWatch,
+        watches: Watches,
         topics: Mapping[str, TopicIdentity],
         cut: LogCut,
         next_epoch: int | None,
@@ -53,7 +54,7 @@ class LoopEpochs:
     ) -> None:
         self.cut = cut
         self._store = store
-        self._watch = watch
+        self._watches = watches
         self._topics = dict(topics)
         self._next_epoch = next_epoch
         self._epoch_ms = epoch_ms
@@ -70,7 +71,7 @@ class LoopEpochs:
             closed += 1
         if closed:
             sink.flush()
-            self._store.write(self._next_epoch or 0, self._positions(), *self._watch.state())
+            self._store.write(self._next_epoch or 0, self._positions(), *self._watches.state())
         return closed
 
     def _close_next(self, sink: FindingSink) -> bool:
@@ -82,7 +83,7 @@ class LoopEpochs:
         cut_ms = (self._next_epoch + 1) * self._epoch_ms + self._grace_ms
         if not self.cut.complete(cut_ms):
             return False
-        for finding in self._watch.fold(self._next_epoch, self.cut.before(cut_ms), cut_ms):
+        for finding in self._watches.fold(self._next_epoch, self.cut.before(cut_ms), cut_ms):
             sink.produce(Outbound(FINDINGS, encode_record(finding), finding.subject.encode()))
         self._next_epoch += 1
         return True
@@ -96,7 +97,7 @@ class LoopEpochs:
 
 def take_over(
     store: LoopStore,
-    make_watch: Callable[[], LoopWatch],
+    make_watches: Callable[[], Watches],
     topics: Mapping[str, TopicIdentity],
     logs: Mapping[Place, LogBounds],
     *,
@@ -115,13 +116,20 @@ def take_over(
     CannotStart
         What is stored cannot be continued.
     """
-    stored, watch = store.take_over(), make_watch()
+    stored, watches = store.take_over(), make_watches()
     if stored is None or start_anew:
         offsets, next_epoch = first_offsets(None, topics, logs), None
     else:
         checkpoint, arrays = stored
         offsets, next_epoch = first_offsets(checkpoint, topics, logs), checkpoint.next_epoch
-        watch.restore(checkpoint.header, arrays)
+        _restore(watches, checkpoint.header, arrays)
     delays = {EXPOSURES: 0, FINDINGS: 0, SCORE_PANEL: grace_ms + epoch_ms // 2}
     cut = LogCut(offsets, delays)
-    return LoopEpochs(store, watch, topics, cut, next_epoch, epoch_ms=epoch_ms, grace_ms=grace_ms)
+    return LoopEpochs(store, watches, topics, cut, next_epoch, epoch_ms=epoch_ms, grace_ms=grace_ms)
+
+
+def _restore(watches: Watches, header: bytes, arrays: State) -> None:
+    try:
+        watches.restore(header, arrays)
+    except ValueError as error:
+        raise CannotStart(f"what the detectors left cannot be continued: {error}; {ANEW}") from error

@@ -1,7 +1,7 @@
 """What the detectors show of themselves."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import e, log10
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -18,14 +18,22 @@ class LoopMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._verdict = Gauge(
             "eddyline_loop_verdict",
-            "1 for the present verdict on a model, 0 for the others.",
-            ("subject", "verdict"),
+            "1 for the present verdict of a detector, 0 for the others, with the experiment that it reads.",
+            ("subject", "detector", "experiment", "verdict"),
             registry=registry,
         )
+        self._reason = Gauge(
+            "eddyline_loop_blind_reason",
+            "1 for why a detector is blind, in words.",
+            ("subject", "detector", "reason"),
+            registry=registry,
+        )
+        self._subjects: dict[str, str] = {}
+        self._reasons: dict[tuple[str, str], str] = {}
         self._evidence = Gauge(
             "eddyline_loop_evidence_log10",
             "Largest evidence W for a feedback loop since the detectors started, as a power of ten.",
-            ("subject",),
+            ("subject", "detector"),
             registry=registry,
         )
         self._threshold = Gauge(
@@ -36,8 +44,15 @@ class LoopMetrics:
         )
         self._beta = Gauge(
             "eddyline_loop_beta",
-            "Effect of one unit of nudge on the strongest answer in the next epoch: estimate and bounds.",
-            ("subject", "bound"),
+            "Effect of one unit of nudge on the strongest answer in the next epoch; of D3-presentation: of "
+            "exploring on clicks per row. Estimate and bounds.",
+            ("subject", "detector", "bound"),
+            registry=registry,
+        )
+        self._gain = Gauge(
+            "eddyline_loop_gain",
+            "Effect of one unit of nudge on the strongest answer over all later epochs: estimate and bounds.",
+            ("subject", "detector", "bound"),
             registry=registry,
         )
         self._open = Gauge(
@@ -52,10 +67,10 @@ class LoopMetrics:
             ("outcome",),
             registry=registry,
         )
-        self.exposures = Counter(
+        self._exposures = Counter(
             "eddyline_loop_exposures_total",
-            "Exposures read, by outcome: used, or why not.",
-            ("outcome",),
+            "Exposures read, by the watch that read them and outcome: used, or why not.",
+            ("watch", "outcome"),
             registry=registry,
         )
         self.refused = Counter(
@@ -74,16 +89,46 @@ class LoopMetrics:
             registry=registry,
         )
 
-    def judged(self, subject: str, verdict: Verdict) -> None:
-        """Show a verdict."""
+    def exposed(self, watch: str, counts: Mapping[str, int]) -> None:
+        """Count exposures by outcome."""
+        for outcome, count in counts.items():
+            self._exposures.labels(watch, outcome).inc(count)
+
+    def judged(self, subject: str, verdict: Verdict, experiment: str) -> None:
+        """Show a verdict, in place of what the detector said of a subject that it no longer watches.
+
+        Parameters
+        ----------
+        experiment : whose randomisation it rests on
+        """
+        who = subject, verdict.detector
+        self._forget_another(*who)
         for kind in VerdictKind:
-            self._verdict.labels(subject, kind).set(kind is verdict.kind)
-        self._evidence.labels(subject).set(verdict.statistic * _LOG10)
+            self._verdict.labels(*who, experiment, kind).set(kind is verdict.kind)
+        self._explain(who, verdict.reason if verdict.kind is VerdictKind.BLIND else "")
+        self._evidence.labels(*who).set(verdict.statistic * _LOG10)
         self._threshold.labels("ticket").set(log10(verdict.ticket))
         self._threshold.labels("page").set(log10(verdict.page))
-        if verdict.beta is not None:
-            for bound in ("value", "lower", "upper"):
-                self._beta.labels(subject, bound).set(getattr(verdict.beta, bound))
+        for gauge, estimate in ((self._beta, verdict.beta), (self._gain, verdict.gain)):
+            for bound in ("value", "lower", "upper") if estimate is not None else ():
+                gauge.labels(*who, bound).set(getattr(estimate, bound))
+
+    def _forget_another(self, subject: str, detector: str) -> None:
+        before = self._subjects.get(detector, subject)
+        if before != subject:
+            for gauge in (self._verdict, self._reason, self._evidence, self._beta, self._gain):
+                gauge.remove_by_labels({"subject": before, "detector": detector})
+            self._reasons.pop((before, detector), None)
+        self._subjects[detector] = subject
+
+    def _explain(self, who: tuple[str, str], reason: str) -> None:
+        """The one reason that holds now; "" none."""
+        shown = self._reasons.get(who, "")
+        if shown and shown != reason:
+            self._reason.remove(*who, shown)
+        if reason:
+            self._reason.labels(*who, reason).set(1)
+        self._reasons[who] = reason
 
     def opened(self, states: Iterable[FindingState]) -> None:
         """Show the findings that are open."""

@@ -1,5 +1,6 @@
 """From a verdict to a finding."""
 
+from dataclasses import replace
 from math import isfinite, log
 
 from feature_store.schema.findings import Beta, Finding
@@ -31,7 +32,8 @@ def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: in
         verdict="loop_detected" if paged else "warning",
         statistic=verdict.statistic,
         threshold=log(verdict.page if paged else verdict.ticket),
-        beta=None if verdict.beta is None else _beta(verdict.beta),
+        beta=_bounded(verdict.beta),
+        gain=_bounded(verdict.gain),
         evidence=dict(verdict.evidence),
         opened_time_ms=opened_ms,
         updated_time_ms=verdict.now_ms,
@@ -39,8 +41,22 @@ def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: in
     )
 
 
-def _beta(estimate: Estimate) -> Beta:
+def explained(verdict: Verdict, reason: str) -> Verdict:
+    """``verdict``; where it sees nothing, with the ``reason`` that is known here, if there is one."""
+    return replace(verdict, reason=reason) if verdict.reason and reason else verdict
+
+
+def blinded(verdict: Verdict, reason: str) -> Verdict:
+    """``blind`` for ``reason``, whatever ``verdict`` believes of what came before; an alarm stays."""
+    if verdict.kind in RUNBOOKS:
+        return verdict
+    return replace(verdict, kind=VerdictKind.BLIND, reason=reason)
+
+
+def _bounded(estimate: Estimate | None) -> Beta | None:
     """JSON has no infinities."""
+    if estimate is None:
+        return None
     value, lower, upper = (
         number if isfinite(number) else None for number in (estimate.value, estimate.lower, estimate.upper)
     )

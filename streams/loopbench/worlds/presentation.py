@@ -41,4 +41,5 @@ def presentation_rows(scale: PresentationScale, seed: int, epochs: int) -> Itera
         taste = np.exp(rng.normal(-(scale.user_sd**2) / 2, scale.user_sd, scale.users))[user]
         rate = _RATE * taste * np.where(explored, 1.0, 1.0 + scale.effect)
         click = (rng.random(len(user)) < np.minimum(rate, _MOST)).astype(np.float64)
-        yield ExplorationRows(explored, click, np.full(len(user), _RATE), unit)
+        expected, chance = np.full(len(user), _RATE), np.full(len(user), scale.exploration)
+        yield ExplorationRows(explored, click, expected, unit, chance)

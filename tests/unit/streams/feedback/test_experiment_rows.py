@@ -1,12 +1,11 @@
 """Rows as the join writes them, into what D3 and D4 observe."""
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from feature_store.schema.exposures import EXPOSURE_FIELDS
 from streams.feedback.concentration import ConcentrationDetector
-from streams.feedback.experiment_rows import arm_cells, exploration_rows, explored, held_out
+from streams.feedback.experiment_rows import arm_cells, explored, held_out
 
 TYPES = {field.name: field.type for field in EXPOSURE_FIELDS}
 COLUMNS = ("request_id", "item_id", "position", "assignments", "outcomes")
@@ -57,14 +56,6 @@ def test_arms_count_what_was_served_by_choice_of_the_items_known() -> None:
     assert cells.epoch == 4
     assert cells.production.tolist() == [2, 0, 0]
     assert cells.holdout.tolist() == [0, 0, 1]
-
-
-def test_rows_where_nothing_could_be_given_away_are_left_out() -> None:
-    found = exploration_rows(ROWS, np.arange(6) / 10, positions=10)
-    assert found.explored.tolist() == [False, True, False]
-    assert found.click.tolist() == [0.0, 1.0, 1.0]
-    assert found.expected.tolist() == [0.0, 0.1, 0.2]
-    assert found.cluster[0] == found.cluster[1] != found.cluster[2]
 
 
 @pytest.mark.parametrize("column", ["assignments", "position"])

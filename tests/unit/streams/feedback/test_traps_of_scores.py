@@ -10,6 +10,7 @@ from streams.feedback.controls import REASONS
 from streams.feedback.cross_model import CrossModel
 from streams.feedback.evidence.betting import BettingMixture
 from streams.feedback.feature_path import feature_path
+from streams.feedback.gain import GainPlan
 from streams.feedback.total_score import total_score
 from streams.loopbench.parts.click_count import ClickCount
 from streams.loopbench.parts.quality import Quality
@@ -234,7 +235,7 @@ def _sustained(memory):
 @pytest.mark.parametrize("memory", [0.0, 0.9])
 def test_7_beta_after_one_epoch_is_not_the_risk_but_the_long_run_gain_is(memory):
     """A slow feature hides in β_1; what it does in the end is in G."""
-    detector = feature_path(["model"], ["click_count", "quality"], gain_lags=20)
+    detector = feature_path(["model"], ["click_count", "quality"], gain_plan=GainPlan(20))
     world = _click_count_world(memory, range(8))
     for _ in range(45):
         detector.update(world.step())

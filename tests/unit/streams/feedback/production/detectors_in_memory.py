@@ -8,14 +8,20 @@ from feature_store.online.memory import MemoryOnlineStore
 from feature_store.schema.findings import Finding, decode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import LoopEpochs, take_over
-from streams.feedback.production.loop_watch import Allowed, LoopWatch
+from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.score_watch import Allowed, ScoreWatch
+from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
+POSITIONS = 5
+HALF = 6
+ALLOWED = Allowed(0.01, 0.05)
 
 
 class Killed(Exception):  # noqa: N818  (a state of the world)
@@ -89,10 +95,16 @@ def topics(partitions: int) -> dict[str, TopicIdentity]:
 class Detectors:
     """One life of the process."""
 
-    def __init__(self, logs: Logs, store: MemoryOnlineStore, epoch_ms: int) -> None:
+    def __init__(
+        self,
+        logs: Logs,
+        store: MemoryOnlineStore,
+        epoch_ms: int,
+        allowed: Allowed = ALLOWED,
+    ) -> None:
         self.registry = CollectorRegistry()
-        self.watch: LoopWatch | None = None
-        self._logs = logs
+        self.watches: Watches | None = None
+        self._logs, self._allowed = logs, allowed
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
             lambda: self._made(epoch_ms),
@@ -103,9 +115,13 @@ class Detectors:
             start_anew=False,
         )
 
-    def _made(self, epoch_ms: int) -> LoopWatch:
-        self.watch = LoopWatch(epoch_ms, Allowed(0.01, 0.05), AlarmBudget(), LoopMetrics(self.registry))
-        return self.watch
+    def _made(self, epoch_ms: int) -> Watches:
+        metrics = LoopMetrics(self.registry)
+        scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
+        exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
+        arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
+        self.watches = Watches([scores, exploration, arms], metrics)
+        return self.watches
 
     def read(self, until_ms: int) -> None:
         """Take in all that was appended by ``until_ms``, then close what is due."""

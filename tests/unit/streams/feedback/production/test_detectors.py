@@ -5,6 +5,7 @@ import pytest
 
 from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from streams.feedback.production.checkpoint import LoopStore
 from streams.processors.start import CannotStart
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     GRACE_MS,
@@ -40,7 +41,7 @@ def detected(world, logs=None):
 
 
 def bits(detectors):
-    header, arrays = detectors.watch.state()
+    header, arrays = detectors.watches.state()
     return header, {name: array.tobytes() for name, array in arrays.items()}
 
 
@@ -56,7 +57,7 @@ def test_a_strong_loop_is_found_once_as_a_warning_and_once_as_a_loop_with_its_fe
     assert finding.statistic >= finding.threshold
     assert finding.beta.lower > 0.01
     labels = {"subject": "timeline_ranker", "verdict": "loop_detected"}
-    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
     assert detectors.value("eddyline_loop_findings_open", verdict="loop_detected", acknowledged="false") == 1
 
 
@@ -64,7 +65,7 @@ def test_without_a_loop_nothing_is_found():
     detectors, logs = detected(LoopWorld(gain=0.0))
     assert logs.findings == []
     labels = {"subject": "timeline_ranker", "verdict": "quiet"}
-    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
 
 
 def test_a_small_gain_is_allowed_and_a_leak_into_an_attribute_is_found():
@@ -77,7 +78,7 @@ def test_without_nudges_the_detectors_say_that_they_are_blind():
     detectors, logs = detected(LoopWorld(gain=0.5, delta=0.0))
     assert logs.findings == []
     labels = {"subject": "timeline_ranker", "verdict": "blind"}
-    assert detectors.value("eddyline_loop_verdict", **labels) == 1
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
 
 
 def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():
@@ -156,7 +157,7 @@ def test_exposures_that_say_nothing_are_counted_by_reason(outcome, message):
     place = next(n for n, (stamp_ms, _) in enumerate(logs.messages[EXPOSURES, 0]) if stamp_ms > at_ms)
     logs.messages[EXPOSURES, 0].insert(place, (at_ms, odd))
     detectors, _ = detected(world, logs)
-    assert detectors.value("eddyline_loop_exposures_total", outcome=outcome) == 2
+    assert detectors.value("eddyline_loop_exposures_total", watch="scores", outcome=outcome) == 2
 
 
 def test_a_finding_that_is_closed_lets_the_detectors_begin_anew_and_find_it_again():
@@ -185,3 +186,14 @@ def test_a_log_that_lost_what_comes_next_is_refused_with_what_to_do():
     Detectors(logs, store, SHORT.epoch_ms).read(end_ms(SHORT))
     with pytest.raises(CannotStart, match="EDDYLINE_DETECT_START_ANEW"):
         Detectors(Logs(SHORT.partitions), store, SHORT.epoch_ms)
+
+
+def test_a_state_of_other_detectors_is_refused_with_what_to_do():
+    store, logs = DeadlyStore(), logs_of(SHORT)
+    Detectors(logs, store, SHORT.epoch_ms).read((SHORT.first_epoch + 3) * SHORT.epoch_ms + GRACE_MS)
+    checkpoint, arrays = LoopStore(store).peek()
+    owner = LoopStore(store)
+    owner.take_over()
+    owner.write(checkpoint.next_epoch, checkpoint.positions, b'{"watches":{},"open":{}}', arrays)
+    with pytest.raises(CannotStart, match=r"'scores'.*EDDYLINE_DETECT_START_ANEW"):
+        Detectors(logs, store, SHORT.epoch_ms)

@@ -1,0 +1,185 @@
+"""What D3 on presentation observes of exposures: rows of chance beside rows of choice that are alike.
+
+Alike: of one cut, one model and one place, and as likely to be clicked by the model's own word, which knows
+item and user. A click rate of the item alone would not do: who ranks for each user shows items to those who
+like them, and chance does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from feature_store.schema.exposures import ON_TIME
+from streams.feedback.experiment_rows import EXPLORATION, SLOT, assigned, clicked, mask_of
+from streams.feedback.exploration_presentation import ExplorationRows
+
+Float64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MIN_CHOSEN = 9
+"""Chosen rows that there must be for each explored one: what it is held against must be known better."""
+
+_HEAD = "click"
+_BIN = 0.25
+"""Width, in log odds, within which predictions are alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRows:
+    """Rows of requests that drew a slot or none, at places that could have been given away; (m,) columns.
+
+    Attributes
+    ----------
+    request, model : string
+    position : 0-based
+    slotted : of requests that drew a slot
+    explored : at that slot
+    click : 1 where it was clicked
+    predicted : probability of a click, by the model, within (0, 1)
+    share : of requests that explore, as this row's request logged it
+    """
+
+    request: pa.Array
+    model: pa.Array
+    position: NDArray[np.int64]
+    slotted: Mask
+    explored: Mask
+    click: Float64
+    predicted: Float64
+    share: Float64
+
+
+def joined(parts: Sequence[PlacedRows]) -> PlacedRows:
+    """The rows of one part after the other."""
+    return PlacedRows(
+        request=pa.concat_arrays([part.request for part in parts]),
+        model=pa.concat_arrays([part.model for part in parts]),
+        position=np.concatenate([part.position for part in parts]),
+        slotted=np.concatenate([part.slotted for part in parts]),
+        explored=np.concatenate([part.explored for part in parts]),
+        click=np.concatenate([part.click for part in parts]),
+        predicted=np.concatenate([part.predicted for part in parts]),
+        share=np.concatenate([part.share for part in parts]),
+    )
+
+
+def placed_rows(rows: pa.Table, positions: int) -> tuple[PlacedRows, dict[str, int]]:
+    """The rows, and why the others are left out.
+
+    `not_ranked` (organic, orphan), `revision` (a later one), `not_drawn` (no experiment, or another one, had
+    the request), `elsewhere` (behind the places that may be given away), `no_prediction` (of a click).
+
+    Parameters
+    ----------
+    positions : first ones that may be given away
+    """
+    drawn, row, propensity = assigned(rows, EXPLORATION)
+    share = np.full(len(rows), np.nan)
+    slots = _slot_numbers(drawn)
+    share[row] = np.where(slots >= 0, propensity * positions, 1.0 - propensity)
+    position = _numbers(rows["position"])
+    predicted = _predicted(rows)
+    status = rows["status"].cast(pa.string()).combine_chunks()
+    kept, dropped = np.ones(len(rows), np.bool_), {}
+    for reason, passes in (
+        ("not_ranked", rows["served_time_ms"].combine_chunks().is_valid()),
+        ("revision", pc.equal(status, ON_TIME)),
+        ("not_drawn", pa.array(np.isfinite(share))),
+        ("elsewhere", pa.array(position < positions)),
+        ("no_prediction", pa.array((predicted > 0) & (predicted < 1))),
+    ):
+        holds = passes.to_numpy(zero_copy_only=False).astype(np.bool_)
+        dropped[reason] = int((kept & ~holds).sum())
+        kept &= holds
+    given_away = mask_of(len(rows), row[slots == position[row]])
+    wanted = pa.array(kept)
+    placed = PlacedRows(
+        request=_texts(rows["request_id"]).filter(wanted),
+        model=_texts(rows["model_version"]).filter(wanted),
+        position=position[kept].astype(np.int64),
+        slotted=mask_of(len(rows), row[slots >= 0])[kept],
+        explored=given_away[kept],
+        click=clicked(rows)[kept],
+        predicted=predicted[kept],
+        share=share[kept],
+    )
+    return placed, dropped
+
+
+def contradicted(rows: PlacedRows) -> bool:
+    """Whether those that drew a slot log another share than those that drew none.
+
+    So it is when fewer, or more, places may be given away than is believed here.
+    """
+    told, drawn = np.unique(rows.share[~rows.slotted]), np.unique(rows.share[rows.slotted])
+    known = np.isclose(drawn[:, None], told, rtol=1e-6, atol=0.0).any(axis=1)
+    return bool(len(told)) and not known.all()
+
+
+def compared(rows: PlacedRows, positions: int) -> ExplorationRows:
+    """Those of the rows of a cut that can be compared, with what is expected of them.
+
+    Expected is the prediction, scaled to the clicks of all rows alike: under "no effect" chance and choice
+    then differ by chance alone, whatever the hour, the place and the model's errors. Rows alike of which
+    fewer than :data:`MIN_CHOSEN` for each explored one were chosen are left out.
+    """
+    stratum = _strata(rows)
+    total, by_chance = np.bincount(stratum), np.bincount(stratum, weights=rows.explored)
+    clicks, believed = np.bincount(stratum, weights=rows.click), np.bincount(stratum, weights=rows.predicted)
+    expected = rows.predicted * (clicks / np.maximum(believed, np.finfo(np.float64).tiny))[stratum]
+    alike = ((by_chance > 0) & (total - by_chance >= MIN_CHOSEN * by_chance))[stratum]
+    return ExplorationRows(
+        explored=rows.explored[alike],
+        click=rows.click[alike],
+        expected=expected[alike],
+        cluster=_codes(rows.request)[alike],
+        propensity=rows.share[alike] / positions,
+    )
+
+
+def _strata(rows: PlacedRows) -> NDArray[np.intp]:
+    """(m,) number of the rows alike that each belongs to."""
+    odds = np.floor(np.log(rows.predicted / (1.0 - rows.predicted)) / _BIN).astype(np.int64)
+    keys = np.stack([_codes(rows.model), rows.position, odds], axis=1)
+    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.intp)
+
+
+def _codes(texts: pa.Array) -> NDArray[np.intp]:
+    codes: NDArray[np.intp] = texts.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.intp)
+    return codes
+
+
+def _slot_numbers(drawn: pa.Array) -> NDArray[np.int64]:
+    """(n,) of `slot_<number>`; −1 of anything else."""
+    encoded = drawn.cast(pa.string()).dictionary_encode()
+    known = np.array([_slot_number(variant) for variant in encoded.dictionary.to_pylist()], np.int64)
+    numbers: NDArray[np.int64] = known[encoded.indices.to_numpy(zero_copy_only=False)]
+    return numbers
+
+
+def _slot_number(variant: str) -> int:
+    digits = variant.removeprefix(SLOT)
+    return int(digits) if digits.isascii() and digits.isdigit() and digits != variant else -1
+
+
+def _predicted(rows: pa.Table) -> Float64:
+    """(n,) probability of a click by the model; NaN where it does not say."""
+    heads = rows["heads"].combine_chunks()
+    if not pa.types.is_struct(heads.type) or heads.type.get_field_index(_HEAD) < 0:
+        return np.full(len(rows), np.nan)
+    return _numbers(pc.struct_field(heads, _HEAD))
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray) -> Float64:
+    """(n,) float64, NaN for null."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    numbers: Float64 = whole.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def _texts(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks().cast(pa.string())

@@ -1,0 +1,125 @@
+"""One epoch after the other: the messages of a cut go to every watch, and what they find is kept.
+
+A pure function of the messages of each epoch: no clock, no randomness, no order but that of the logs.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from feature_store.schema.exposures import decode_exposures
+from feature_store.schema.findings import (
+    Acknowledgement,
+    Finding,
+    FindingState,
+    Record,
+    decode_record,
+    fold,
+)
+from feature_store.schema.panel import PanelRows, decode_panel
+from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from streams.feedback.base import State
+from streams.feedback.production.log_cut import LogMessage
+from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.watch import Watch, below, under
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What is kept beside the arrays.
+
+    Attributes
+    ----------
+    watches : name -> what that watch says of itself
+    open : finding id -> findings that nobody has closed
+    """
+
+    watches: dict[str, msgspec.Raw]
+    open: dict[str, FindingState]
+
+
+class Watches:
+    """All that look at the same logs.
+
+    Parameters
+    ----------
+    watches : with names of their own
+    """
+
+    def __init__(self, watches: Sequence[Watch], metrics: LoopMetrics) -> None:
+        self._watches = {watch.name: watch for watch in watches}
+        self._metrics = metrics
+        self._open: dict[str, FindingState] = {}
+        metrics.opened(())
+
+    def fold(self, epoch: int, messages: Iterable[LogMessage], now_ms: int) -> list[Finding]:
+        """Take in an epoch, and what has to be written because of it.
+
+        Parameters
+        ----------
+        messages : all that the cut of ``epoch`` holds, in their order
+        now_ms : log time of the cut
+        """
+        panel: list[PanelRows] = []
+        for message in messages:
+            if message.topic == EXPOSURES:
+                rows = decode_exposures(message.payload)
+                for watch in self._watches.values():
+                    watch.expose(rows)
+            elif message.topic == FINDINGS:
+                self._hear(message.payload, epoch)
+            elif message.topic == SCORE_PANEL:
+                panel.append(decode_panel(message.payload))
+        due = [part for part in panel if part.header.epoch == epoch]
+        found = [finding for watch in self._watches.values() for finding in watch.close(epoch, due, now_ms)]
+        for finding in found:
+            self._note(finding)
+        return found
+
+    def state(self) -> tuple[bytes, State]:
+        """What is watched as JSON, and all arrays."""
+        headers: dict[str, msgspec.Raw] = {}
+        arrays: State = {}
+        for name, watch in self._watches.items():
+            header, part = watch.state()
+            headers[name] = msgspec.Raw(header)
+            arrays = {**arrays, **under(f"{name}/", part)}
+        return msgspec.json.encode(_Header(headers, self._open)), arrays
+
+    def restore(self, header: bytes, arrays: State) -> None:
+        """Go on where the one that gave this state was.
+
+        Raises
+        ------
+        ValueError
+            Other detectors gave it, or such with other parameters.
+        """
+        try:
+            stored = msgspec.json.decode(header, type=_Header)
+            if set(stored.watches) != set(self._watches):
+                raise ValueError(f"of {sorted(stored.watches)}, not {sorted(self._watches)}")
+            for name, watch in self._watches.items():
+                watch.restore(bytes(stored.watches[name]), below(arrays, f"{name}/"))
+        except msgspec.DecodeError as error:
+            raise ValueError(f"in another format: {error}") from error
+        self._open = stored.open
+        self._metrics.opened(self._open.values())
+
+    def _hear(self, payload: bytes, epoch: int) -> None:
+        """Take in what was found or said; the watch whose finding is closed begins anew."""
+        try:
+            record = decode_record(payload)
+        except msgspec.DecodeError:
+            self._metrics.refused.inc()
+            return
+        self._note(record)
+        if isinstance(record, Acknowledgement) and record.closes:
+            self._open.pop(record.finding_id, None)
+            for watch in self._watches.values():
+                watch.settle(record.finding_id, epoch)
+            self._metrics.opened(self._open.values())
+
+    def _note(self, record: Record) -> None:
+        state = fold(self._open.get(record.finding_id), record)
+        if state is not None:
+            self._open[record.finding_id] = state
+        self._metrics.opened(self._open.values())

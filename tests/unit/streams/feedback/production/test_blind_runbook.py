@@ -1,0 +1,27 @@
+"""The runbook of blindness names every reason that there is."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.feedback.controls import EXPLAINED
+from streams.feedback.production import arms_watch, exploration_watch
+
+RUNBOOK = Path(__file__).parents[5] / "docs/runbooks/loop-detector-blind.md"
+OF_D1 = [reason for name, reason in EXPLAINED.items() if name not in ("", "signs_shared")]
+OF_WATCHES = [
+    exploration_watch.NO_DRAWS,
+    exploration_watch.NO_PREDICTION,
+    exploration_watch.CONTRADICTED,
+    exploration_watch.NOTHING_ALIKE,
+    exploration_watch.NO_TWIN,
+    arms_watch.NO_HOLDOUT,
+    arms_watch.SEVERAL_MODELS,
+    arms_watch.FROZEN,
+]
+
+
+@pytest.mark.parametrize("reason", [*OF_D1, *OF_WATCHES])
+def test_each_reason_is_named_as_the_detector_says_it(reason: str) -> None:
+    first_words = reason.partition(":")[0].partition(" than those")[0].partition(" with the")[0]
+    assert first_words in RUNBOOK.read_text()
