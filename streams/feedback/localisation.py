@@ -10,8 +10,8 @@ from streams.feedback.cells import Mask
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.multiple_testing import e_bh
 
-SUBJECT_SET_LEVEL = 0.05
-"""False discovery rate of the set of subjects."""
+SET_LEVEL = 0.05
+"""False discovery rate of the set of subjects, and of the values among which the strongest is named."""
 
 Index = NDArray[np.intp]
 
@@ -22,7 +22,8 @@ class Location:
 
     Attributes
     ----------
-    subject, value : (*runs,) index of the subject and value with the most evidence
+    subject, value : (*runs,) index of the subject and value with the largest β among those that e-BH believes;
+        with the most evidence where it believes none
     lag_epochs : (*runs,) epochs after which it answers most clearly
     subjects : (*runs, k) mask: e-BH over subjects
     """
@@ -36,6 +37,9 @@ class Location:
 def locate(answers: Answers, counts: Mask) -> Location:
     """Where (*runs, k, f) ``answers`` have their evidence.
 
+    In a net a feature that listens moves the contributions of those that it is multiplied by, and one that moves
+    little by itself may show that with more certainty: so size is what names, among what is certain enough.
+
     Parameters
     ----------
     counts : (*runs, k, f) values above what is allowed of them: of the others, however certain their answer,
@@ -44,13 +48,18 @@ def locate(answers: Answers, counts: Mask) -> Location:
     counts = counts | ~counts.any(axis=(-2, -1), keepdims=True)
     by_value = np.where(counts, answers.log_by_value(), -np.inf)
     *runs, k, f = by_value.shape
-    strongest = by_value.reshape(*runs, k * f).argmax(axis=-1)
+    flat = by_value.reshape(*runs, k * f)
+    believed = e_bh(flat, SET_LEVEL)
+    size = np.abs(np.nan_to_num(answers.beta.interval().estimate)).reshape(*runs, k * f)
+    strongest = np.where(
+        believed.any(axis=-1), np.where(believed, size, -1.0).argmax(axis=-1), flat.argmax(axis=-1)
+    )
     by_lag = log_mean_exp(np.where(counts[..., None], answers.log_by_lag(), -np.inf), axis=(-2, -3))
     return Location(
         subject=strongest // f,
         value=strongest % f,
         lag_epochs=np.array(LAGS)[by_lag.argmax(axis=-1)],
-        subjects=e_bh(log_mean_exp(by_value, axis=-1), SUBJECT_SET_LEVEL),
+        subjects=e_bh(log_mean_exp(by_value, axis=-1), SET_LEVEL),
     )
 
 
