@@ -30,7 +30,7 @@ SETTINGS: Mapping[str, str] = {
     "EDDYLINE_PANEL_USERS": "1",
     "EDDYLINE_PANEL_ITEMS": "150",
     "EDDYLINE_PANEL_LEAD_S": "0.5",
-    "EDDYLINE_JOIN_WINDOW_S": "4",
+    "EDDYLINE_JOIN_WINDOW_S": "3",
     "EDDYLINE_PROMETHEUS_SCRAPE_INTERVAL_S": "2",
 }
 """Of the stack: strong nudges, short epochs, as there are minutes, not days. Thresholds stay as they are."""

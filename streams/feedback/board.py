@@ -71,9 +71,14 @@ class Board:
         return np.select(conditions, kinds, VerdictKind.QUIET)
 
     def verdict(self, now_ms: int) -> Verdict:
-        """The fused verdict, with the evidence of the detector that has most."""
+        """The fused verdict: the evidence of the detector that has most, and what the others point to."""
         members = [detector.verdict(now_ms) for detector in self.detectors]
         leading = max(members, key=lambda member: member.statistic)
+        others = {
+            member.detector: {"value": member.evidence.get("value"), "statistic": member.statistic}
+            for member in members
+            if member is not leading and member.evidence
+        }
         kind = self.kinds() if leading.evidence else VerdictKind.WARMING_UP
         return Verdict(
             kind=VerdictKind(str(kind)),
@@ -84,7 +89,7 @@ class Board:
             now_ms=now_ms,
             beta=leading.beta,
             gain=leading.gain,
-            evidence={"found_by": leading.detector, **leading.evidence},
+            evidence={"found_by": leading.detector, **leading.evidence, "others": others},
             reason=leading.reason,
         )
 

@@ -11,7 +11,7 @@ from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.multiple_testing import e_bh
 
 SET_LEVEL = 0.05
-"""False discovery rate of the set of subjects, and of the values among which the strongest is named."""
+"""False discovery rate of the subjects that are named, and of the values of which the largest is."""
 
 Index = NDArray[np.intp]
 
@@ -37,8 +37,8 @@ class Location:
 def locate(answers: Answers, counts: Mask) -> Location:
     """Where (*runs, k, f) ``answers`` have their evidence.
 
-    In a net a feature that listens moves the contributions of those that it is multiplied by, and one that moves
-    little by itself may show that with more certainty: so size is what names, among what is certain enough.
+    In a net a feature that listens moves the contributions of those that it is multiplied by, and one that
+    moves little by itself may show that with more certainty: among what is certain enough, size names.
 
     Parameters
     ----------

@@ -24,7 +24,9 @@ def _of_home(home: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if belongs(process)]
 
 
-def test_the_demo_trains_swaps_without_a_failed_request_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_demo_trains_swaps_without_a_failed_request_finds_a_loop_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
     home = tmp_path / "home"
     done = subprocess.run(
         [EDDYLINE, "demo"],
@@ -44,5 +46,14 @@ def test_the_demo_trains_swaps_without_a_failed_request_and_leaves_nothing_behin
         for ctr in re.findall(r"^│ (?:counters|timeline_ranker) .*?│ (0\.\d+) +│", done.stdout, re.M)
     )
     assert after > before
+    for shown in (
+        "timeline_ranker, open",
+        "alert EddylineLoopDetected (page)",
+        "undeclared: group partner-popularity reads rank.served",
+    ):
+        assert shown in done.stdout, done.stdout[-4000:]
+    looks = re.findall(r"│ [+-]\d+ +│ (control|planted) │ (\w+) ", done.stdout)
+    assert {verdict for when, verdict in looks if when == "control"} <= {"warming_up", "blind", "quiet"}
+    assert looks[-1] == ("planted", "loop_detected")
     assert _of_home(home) == []
     assert [entry.name for entry in home.iterdir()] == ["logs"]

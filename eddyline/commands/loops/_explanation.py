@@ -27,9 +27,15 @@ def explanation(state: FindingState) -> tuple[str, ...]:
 def _of_scores(found: Finding) -> tuple[str, ...]:
     """Where scores answer to nudges, and how much."""
     feature, lag = found.evidence.get("value", "?"), found.evidence.get("lag_epochs", "?")
+    others = found.evidence.get("others", {})
     return (
         f"  where      {feature}, most clearly {lag} epochs after the nudge,"
         f" seen by {found.evidence.get('found_by')}",
+        *(
+            f"             {other['value']} seen by {name}, evidence 10^{other['statistic'] * log10(e):.1f}"
+            for name, other in others.items()
+            if other["value"]
+        ),
         f"  size       one unit of published score adds β = {estimate(found.beta)} in the next epoch,",
         f"             and over all later epochs together G = {estimate(found.gain)};"
         " means since the detectors began",
