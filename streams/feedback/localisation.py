@@ -11,7 +11,7 @@ from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.multiple_testing import e_bh
 
 SET_LEVEL = 0.05
-"""False discovery rate of the subjects that are named, and of the values of which the largest is."""
+"""False discovery rate of the subjects named, and of the values of which the largest is."""
 
 Index = NDArray[np.intp]
 
@@ -22,7 +22,7 @@ class Location:
 
     Attributes
     ----------
-    subject, value : (*runs,) index of the subject and value with the largest β among those that e-BH believes;
+    subject, value : (*runs,) index of the subject and value with the largest β of those that e-BH believes;
         with the most evidence where it believes none
     lag_epochs : (*runs,) epochs after which it answers most clearly
     subjects : (*runs, k) mask: e-BH over subjects
