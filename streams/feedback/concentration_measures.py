@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -45,15 +44,3 @@ def thin(counts: Int64, size: int, rng: np.random.Generator) -> Int64:
     if int(counts.sum()) <= size:
         return counts
     return rng.multivariate_hypergeometric(counts, size, method="marginals")
-
-
-def log_evidence_against_uniform(counts: Int64) -> float:
-    """ln of an e-value against "each exposure falls on any item with the same probability".
-
-    The Dirichlet(1/2) mixture over all fixed distributions (Krichevsky and Trofimov 1981) divided by
-    the uniform likelihood: a martingale in the exposures under uniform exposure, so that 1/e bounds
-    the chance of a false claim however often a growing log is looked at (Ville).
-    """
-    items, total = len(counts), int(counts.sum())
-    mixture = gammaln(items / 2) - gammaln(total + items / 2) + (gammaln(counts + 0.5) - gammaln(0.5)).sum()
-    return float(mixture + total * np.log(items))

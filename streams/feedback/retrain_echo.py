@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from streams.feedback.base import State, Verdict
 from streams.feedback.capture import capture, reinstate
-from streams.feedback.concentration_measures import log_evidence_against_uniform
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import log_mean_exp
+from streams.feedback.evidence.uniformity import log_evidence_against_uniform
 from streams.feedback.peak import Peak
 
 Float64 = NDArray[np.float64]

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from streams.feedback.concentration import ConcentrationGrowth, gini_gap
 from streams.feedback.concentration_measures import (
     gini,
-    log_evidence_against_uniform,
     normalised_entropy,
     top_share,
 )
 from streams.feedback.evidence.alarm_budget import PAGE_FLOOR
+from streams.feedback.evidence.uniformity import log_evidence_against_uniform
 from streams.feedback.scan.codes import CodedLog
 
 Float64 = NDArray[np.float64]

@@ -66,7 +66,7 @@ def test_features_that_are_served_again_have_their_models_back(folders: ModelFol
     bootstrap(folders, SIGNATURE, ManualClock())
     assert folders.versions("timeline_ranker") == (added.version,)
     assert folders.versions("counters") == folders.versions("reference") == ("1",)
-    config = (tmp_path / "models/timeline_ranker/config.pbtxt").read_text()
+    config = (tmp_path / "model-servers/timeline_ranker/config.pbtxt").read_text()
     assert all(text in config for text in ("abc", "click", "dwell"))
 
 

@@ -8,11 +8,11 @@ from hypothesis.extra import numpy as hnp
 
 from streams.feedback.concentration_measures import (
     gini,
-    log_evidence_against_uniform,
     normalised_entropy,
     thin,
     top_share,
 )
+from streams.feedback.evidence.uniformity import log_evidence_against_uniform
 
 counts_of_items = hnp.arrays(np.int64, st.integers(2, 30), elements=st.integers(0, 1000)).filter(np.any)
 
