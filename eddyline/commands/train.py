@@ -140,7 +140,7 @@ def _report(console: Console, trained: Trained) -> None:
     serving = "is the champion now" if trained.promoted else "is loaded, and not the champion"
     console.print(f"{trained.model.id} {serving}: {trained.reason}", highlight=False, soft_wrap=True)
     if trained.retired:
-        console.print(f"unloaded: {', '.join(map(str, trained.retired))}", highlight=False)
+        console.print(f"set aside: {', '.join(map(str, trained.retired))}", highlight=False)
 
 
 def _report_trial(console: Console, learned: Learned) -> None:

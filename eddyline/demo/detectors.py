@@ -6,8 +6,10 @@ from eddyline.clients.loops import labelled, measured
 from eddyline.clients.running import RunningStack
 from feature_store.clock import Clock
 from streams.feedback.board import NAME as BOARD
+from streams.feedback.production.score_watch import ScoreWatch
 
 _LOOK_EVERY_S = 1.0
+_SCORES = ScoreWatch.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class DetectorWatch:
 
     def counts(self) -> str:
         """What became of epochs and exposures, in words."""
-        samples = measured(self._processes)
+        samples = [each for each in measured(self._processes) if each.labels.get("watch", _SCORES) == _SCORES]
         return ", ".join(
             f"{kind} {outcome} {count:,.0f}"
             for kind in ("epochs", "exposures")

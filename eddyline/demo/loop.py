@@ -1,8 +1,9 @@
 """A feedback loop is planted while traffic runs: the detectors find it, and on-call hears of it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
+from httpx import HTTPError
 from rich.markup import escape
 
 from eddyline.clients.alerts import Alert, firing
@@ -88,7 +89,8 @@ class LoopShow:
     def _show(self, planted_s: float) -> None:
         stage = self._stage
         stage.console.print(screens.evidence(self._detectors.changes, planted_s))
-        for state in read_findings(stage.stack.settings).values():
+        findings = read_findings(stage.stack.settings)
+        for state in findings.values():
             for line in explanation(state):
                 stage.say(escape(line))
         for alert in self._alerts:
@@ -97,6 +99,9 @@ class LoopShow:
         for consumer in undeclared_consumers(declared_lineage(None), observed):
             if consumer.group == GROUP:
                 stage.say(f"undeclared: group {consumer.group} reads {consumer.topic}, a model's output")
+        if not findings:
+            stage.say(f"not found within {_FOUND_WITHIN_S:.0f} s: {self._detectors.counts()}")
+            return
         stage.say(
             "while it is open no model is trained or promoted; the runbook says how to make it safe, and"
             " ends with eddyline loops acknowledge FINDING --close"
@@ -134,8 +139,9 @@ class LoopShow:
 
         def found() -> bool:
             if self._detectors.look().verdict == "loop_detected":
-                alerts = firing(self._stage.stack.addresses.alertmanager)
-                self._alerts = [alert for alert in alerts if alert.name == _ALERT]
+                with suppress(HTTPError):  # it is asked again
+                    alerts = firing(self._stage.stack.addresses.alertmanager)
+                    self._alerts = [alert for alert in alerts if alert.name == _ALERT]
             return bool(self._alerts) or late()
 
         return found

@@ -17,7 +17,7 @@ GROUP = "partner-popularity"
 """The job's consumer group, which no lineage declares."""
 
 _POPULARITY_OF_SCORE = 30.0
-_MESSAGES, _WAIT_S = 500, 0.05
+_BATCHES, _MESSAGES, _WAIT_S = 4, 500, 0.05
 
 
 class PopularityJob:
@@ -45,7 +45,8 @@ class PopularityJob:
         """One run of the job."""
         total: Counter[str] = Counter()
         rows: Counter[str] = Counter()
-        while messages := self._consumer.consume(_MESSAGES, _WAIT_S):
+        for _ in range(_BATCHES):
+            messages = self._consumer.consume(_MESSAGES, _WAIT_S)
             for payload in (message.value() for message in messages if message.error() is None):
                 served = decode_served(payload or b"")
                 items = served.column("item_id").to_pylist()

@@ -14,7 +14,7 @@ import psutil
 from eddyline.stack.process import Process
 
 _PR_SET_PDEATHSIG = 1
-_AUTOGROUP = Path("/proc/self/autogroup")
+_AUTOGROUP = "/proc/self/autogroup"
 """Niceness of this session (sched(7), "The autogroup feature"); absent where the kernel has none."""
 
 
@@ -119,4 +119,6 @@ def _yield_to_others(niceness: int) -> None:
         return
     os.nice(niceness)
     with contextlib.suppress(OSError):
-        _AUTOGROUP.write_text(str(niceness))
+        session = os.open(_AUTOGROUP, os.O_WRONLY)
+        os.write(session, str(niceness).encode())
+        os.close(session)

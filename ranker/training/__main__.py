@@ -1,6 +1,5 @@
 """Keeps the champion fresh: `python -m ranker.training`."""
 
-import os
 import signal
 from contextlib import closing
 from threading import Event
@@ -27,15 +26,11 @@ _log = structlog.get_logger()
 _STUCK_AFTER_S = 300.0
 """A full log to read, or a slow model to load, may take this long; more is no progress."""
 
-_NICENESS = 10
-"""Learning may take a moment longer; a request may not, where both share cores."""
-
 
 def main() -> None:
     """Follow `exposures` until SIGTERM or SIGINT."""
     settings, clock, stopped = TrainerSettings(), SystemClock(), Event()
     configure_logging(f"trainer-{settings.instance}", settings.log_level)
-    os.nice(_NICENESS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     heartbeat = Heartbeat(clock, _STUCK_AFTER_S)

@@ -129,8 +129,9 @@ class Trainer:
             _log.warning("update_held", reason=reason)
             return "held", None
         earlier = self._replay.sample(self._settings.trainer_replay_requests, self._rng())
-        taught, kept_back = _cut(exposures, new)
-        model = self._teach(present, heads, _with(taught, earlier), kept_back)
+        first = int(new.requests * _TAUGHT)
+        taught, kept_back = _cut(exposures, int(new.time_ms[first]))
+        model = self._teach(present, heads, _with(taught, earlier), new.between(first, new.requests))
         if model is None:
             return "refused", None
         self._replay.add(taught)
@@ -146,14 +147,14 @@ class Trainer:
         self._metrics.log_loss.set(float(loss.mean()))
 
     def _teach(
-        self, present: ModelMetadata, heads: tuple[str, ...], table: pa.Table, kept_back: pa.Table
+        self, present: ModelMetadata, heads: tuple[str, ...], table: pa.Table, held: Rows
     ) -> ModelMetadata | None:
         publisher, parameters = self._publisher, self._parameters(present)
         rows = rows_of(table, publisher.signature, heads)
         start = load_weights(publisher.registry.folders.path(present.id))
         fitted = fit(rows, None, len(publisher.signature.user), parameters, _quiet, start=start)
         model = self._publish(present, table, rows, fitted, parameters, heads)
-        checks = self._examine(present, model, fitted, rows_of(kept_back, publisher.signature, heads))
+        checks = self._examine(present, model, fitted, held)
         promoted, reason = promote(publisher, model, present, checks)
         publisher.tidy(NAME)
         _log.info("updated", model=str(model.id), promoted=promoted, reason=reason)
@@ -231,10 +232,9 @@ def _taken_back(registry: ModelRegistry) -> str | None:
     )
 
 
-def _cut(exposures: pa.Table, new: Rows) -> tuple[pa.Table, pa.Table]:
+def _cut(exposures: pa.Table, time_ms: int) -> tuple[pa.Table, pa.Table]:
     """What to learn from, and the newest rankings: they examine what was learned, and are learned next."""
-    first = int(new.requests * _TAUGHT)
-    before = pc.less(exposures["finalize_time_ms"], int(new.time_ms[first]))
+    before = pc.less(exposures["finalize_time_ms"], time_ms)
     return exposures.filter(before), exposures.filter(pc.invert(before))
 
 
