@@ -251,6 +251,7 @@ class Terminal:
         self._exported |= variables
 
 
+@pytest.mark.campaign
 def test_a_new_feature_comes_to_be_served_learned_from_promoted_and_rolled_back(
     stack: Stack, tmp_path: Path
 ) -> None:
