@@ -365,7 +365,7 @@ class _Visits:
 
     def until(self, wanted: Callable[[str], bool]) -> str:
         """The model that answered at last."""
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 500
         while not wanted(served := self._visit()):
             assert time.monotonic() < deadline, (served, self.failed)
             time.sleep(_BETWEEN_VISITS_S)
