@@ -15,7 +15,7 @@ input [
 output [
 {outputs}
 ]
-instance_group [ {{ kind: KIND_CPU count: {instances} }} ]
+instance_group [ {{ kind: KIND_CPU count: 1 }} ]
 parameters {{ key: "fingerprint" value {{ string_value: "{fingerprint}" }} }}
 """
 
@@ -38,7 +38,7 @@ class Signature:
     ids: tuple[str, ...]
 
 
-def config_pbtxt(name: str, signature: Signature, heads: tuple[str, ...], instances: int = 1) -> str:
+def config_pbtxt(name: str, signature: Signature, heads: tuple[str, ...]) -> str:
     """Triton's configuration of a model: one output (-1) per head of any of its versions."""
     return _CONFIG.format(
         name=name,
@@ -48,5 +48,4 @@ def config_pbtxt(name: str, signature: Signature, heads: tuple[str, ...], instan
         candidates=len(signature.candidate),
         ids=len(signature.ids),
         outputs=",\n".join(f'  {{ name: "{head}" data_type: TYPE_FP32 dims: [ -1 ] }}' for head in heads),
-        instances=instances,
     )

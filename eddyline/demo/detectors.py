@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eddyline.clients.loops import labelled, measured
+from eddyline.clients.loops import judgements, labelled, measured
 from eddyline.clients.running import RunningStack
 from feature_store.clock import Clock
 from streams.feedback.board import NAME as BOARD
@@ -78,16 +78,8 @@ class DetectorWatch:
 
     def _asked(self, seconds: float) -> Look:
         samples = measured(self._processes)
-        present = [
-            sample.labels["verdict"]
-            for sample in samples
-            if sample.name == "eddyline_loop_verdict"
-            and sample.labels["detector"] == BOARD
-            and sample.value == 1.0
-        ]
-        return Look(
-            seconds,
-            present[0] if present else "",
-            labelled(samples, "eddyline_loop_evidence_log10", "detector").get(BOARD, 0.0),
-            labelled(samples, "eddyline_loop_threshold_log10", "severity").get("page", 0.0),
-        )
+        board = next((each for each in judgements(samples) if each.detector == BOARD), None)
+        page = labelled(samples, "eddyline_loop_threshold_log10", "severity").get("page", 0.0)
+        if board is None:
+            return Look(seconds, "", 0.0, page)
+        return Look(seconds, board.verdict, board.evidence_log10, page)

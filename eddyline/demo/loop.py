@@ -17,6 +17,7 @@ from eddyline.demo.traffic import Traffic
 from eddyline.lineage import declared_lineage
 from feature_store.findings_log import read_findings
 from feature_store.online.switches import Switch, open_switches
+from ranker.experiments.draw import NUDGES
 from streams.feedback.lineage import undeclared_consumers
 from streams.feedback.lineage_broker import consumer_groups
 from streams.simulator import World
@@ -36,7 +37,6 @@ SETTINGS: Mapping[str, str] = {
 }
 """Of the stack: strong nudges, short epochs, as there are minutes, not days. Thresholds stay as they are."""
 
-_NUDGES = "nudges"
 _ALERT = "EddylineLoopDetected"
 _CONTROL_S, _CONTROL_WITHIN_S, _FOUND_WITHIN_S = 24.0, 60.0, 75.0
 
@@ -60,7 +60,7 @@ class LoopShow:
     def hold_nudges(self) -> None:
         """Leave scores alone until the show."""
         now_ms = self._stage.clock.now_ms()
-        self._switches.switch_off(_NUDGES, Switch("the demo nudges later", now_ms))
+        self._switches.switch_off(NUDGES, Switch("the demo nudges later", now_ms))
 
     def play(self, traffic: Traffic) -> None:
         """The whole show; the loop is gone afterwards, and nudges are off."""
@@ -109,7 +109,7 @@ class LoopShow:
 
     @contextmanager
     def _nudged(self) -> Iterator[None]:
-        self._switches.switch_on(_NUDGES)
+        self._switches.switch_on(NUDGES)
         try:
             yield
         finally:

@@ -1,8 +1,8 @@
 """The loop that the demo plants: a partner's job makes items' popularity of the scores that we publish."""
 
-from collections import Counter
 from itertools import count
 
+import pyarrow as pa
 from confluent_kafka import Consumer
 
 from eddyline.clients.events import EventPublisher
@@ -17,6 +17,7 @@ GROUP = "partner-popularity"
 """The job's consumer group, which no lineage declares."""
 
 _POPULARITY_OF_SCORE = 30.0
+_COLUMNS = ["item_id", "published_score"]
 _BATCHES, _MESSAGES, _WAIT_S = 4, 500, 0.05
 
 
@@ -43,25 +44,24 @@ class PopularityJob:
 
     def __call__(self) -> None:
         """One run of the job."""
-        total: Counter[str] = Counter()
-        rows: Counter[str] = Counter()
-        for _ in range(_BATCHES):
-            messages = self._consumer.consume(_MESSAGES, _WAIT_S)
-            for payload in (message.value() for message in messages if message.error() is None):
-                served = decode_served(payload or b"")
-                items = served.column("item_id").to_pylist()
-                rows.update(items)
-                for item, score in zip(items, served.column("published_score").to_pylist(), strict=True):
-                    total[item] += score
+        batches = (self._consumer.consume(_MESSAGES, _WAIT_S) for _ in range(_BATCHES))
+        messages = [message for batch in batches for message in batch if message.error() is None]
+        scored = [decode_served(message.value() or b"") for message in messages]
+        if not scored:
+            return
+        rows = pa.concat_tables([pa.Table.from_batches([each.select(_COLUMNS)]) for each in scored])
+        means = rows.group_by("item_id").aggregate([("published_score", "mean")])
         now_ms = self._clock.now_ms()
         self._publisher.publish(
             self._world.item_event(
                 self._world.index_of_item[item],
                 f"popularity-{next(self._announced)}",
                 now_ms,
-                _POPULARITY_OF_SCORE * max(0.0, total[item] / rows[item]),
+                _POPULARITY_OF_SCORE * max(0.0, score),
             )
-            for item in rows
+            for item, score in zip(
+                means["item_id"].to_pylist(), means["published_score_mean"].to_pylist(), strict=True
+            )
         )
 
     def close(self) -> None:

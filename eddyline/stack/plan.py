@@ -125,7 +125,7 @@ class Plan:
     def _triton(self) -> Process:
         return triton(
             self._parts,
-            self._home / "model-servers",
+            self._settings.model_servers.resolve(),
             self._models_to_load,
             http_port=self._ports["triton_http"],
             grpc_port=self._ports["triton_grpc"],
@@ -135,7 +135,7 @@ class Plan:
 
     def _models_to_load(self) -> list[str]:
         left_out = BENCHMARK_MODELS - {self._settings.model}
-        configured = self._home.glob("model-servers/*/config.pbtxt")
+        configured = self._settings.model_servers.glob("*/config.pbtxt")
         return sorted(path.parent.name for path in configured if path.parent.name not in left_out)
 
     def _monitoring(self) -> list[Process]:

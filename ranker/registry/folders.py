@@ -53,7 +53,7 @@ class ModelFolders:
         return tuple(sorted(path.name for path in self._models.iterdir() if self.versions(path.name)))
 
     def retired(self) -> tuple[ModelId, ...]:
-        """Every version that was moved out of Triton's sight, by name, oldest first."""
+        """Every version that was set aside, by name, oldest first."""
         names = sorted(path.name for path in self._retired.iterdir()) if self._retired.is_dir() else []
         return tuple(
             ModelId(name, version)

@@ -15,7 +15,7 @@ from ranker.triton.base import InferenceClient, Scores
 from triton_models.signature import Signature
 
 VERSIONS_KEPT = 2
-"""Newest versions that stay loaded, besides those that an alias points to."""
+"""Newest versions that are not set aside, besides those that an alias points to."""
 
 VERIFY_TIMEOUT_MS = 5_000.0
 TOLERANCE = 1e-4

@@ -1,5 +1,7 @@
 """From exposures to what D3 and D4 observe: which rows chance chose, and whose users are held out."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +12,7 @@ from streams.feedback.concentration import ArmCells
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-EXPLORATION, HOLDOUT = "exploration", "holdout"
+NUDGES, EXPLORATION, HOLDOUT = "nudges", "exploration", "holdout"
 """Experiments by their names in the column `assignments`."""
 
 SLOT = "slot_"
@@ -56,6 +58,14 @@ def assigned(rows: pa.Table, experiment: str) -> tuple[pa.Array, NDArray[np.intp
     propensity = pc.struct_field(drawn, "propensity").filter(mine).to_numpy(zero_copy_only=False)
     numbers = row.filter(mine).to_numpy(zero_copy_only=False).astype(np.intp)
     return pc.struct_field(drawn, "variant").filter(mine), numbers, propensity.astype(np.float64)
+
+
+def numbered(drawn: pa.Array, number_of: Callable[[str], int]) -> NDArray[np.int64]:
+    """(n,) number that each variant names; each distinct one is looked at once."""
+    encoded = drawn.cast(pa.string()).dictionary_encode()
+    known = np.array([number_of(variant) for variant in encoded.dictionary.to_pylist()], np.int64)
+    numbers: NDArray[np.int64] = known[encoded.indices.to_numpy(zero_copy_only=False)]
+    return numbers
 
 
 def clicked(rows: pa.Table) -> Float64:

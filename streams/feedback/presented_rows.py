@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from feature_store.schema.exposures import ON_TIME
-from streams.feedback.experiment_rows import EXPLORATION, SLOT, assigned, clicked, mask_of
+from streams.feedback.experiment_rows import EXPLORATION, SLOT, assigned, clicked, mask_of, numbered
 from streams.feedback.exploration_presentation import ExplorationRows
+from streams.feedback.sifting import sifted
 
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -79,22 +80,20 @@ def placed_rows(rows: pa.Table, positions: int) -> tuple[PlacedRows, dict[str, i
     """
     drawn, row, propensity = assigned(rows, EXPLORATION)
     share = np.full(len(rows), np.nan)
-    slots = _slot_numbers(drawn)
+    slots = numbered(drawn, _slot_number)
     share[row] = np.where(slots >= 0, propensity * positions, 1.0 - propensity)
     position = _numbers(rows["position"])
     predicted = _predicted(rows)
-    status = rows["status"].cast(pa.string()).combine_chunks()
-    kept, dropped = np.ones(len(rows), np.bool_), {}
-    for reason, passes in (
-        ("not_ranked", rows["served_time_ms"].combine_chunks().is_valid()),
-        ("revision", pc.equal(status, ON_TIME)),
-        ("not_drawn", pa.array(np.isfinite(share))),
-        ("elsewhere", pa.array(position < positions)),
-        ("no_prediction", pa.array((predicted > 0) & (predicted < 1))),
-    ):
-        holds = passes.to_numpy(zero_copy_only=False).astype(np.bool_)
-        dropped[reason] = int((kept & ~holds).sum())
-        kept &= holds
+    kept, dropped = sifted(
+        len(rows),
+        (
+            ("not_ranked", rows["served_time_ms"].is_valid()),
+            ("revision", pc.equal(rows["status"].cast(pa.string()), ON_TIME)),
+            ("not_drawn", np.isfinite(share)),
+            ("elsewhere", position < positions),
+            ("no_prediction", (predicted > 0) & (predicted < 1)),
+        ),
+    )
     given_away = mask_of(len(rows), row[slots == position[row]])
     wanted = pa.array(kept)
     placed = PlacedRows(
@@ -153,15 +152,8 @@ def _codes(texts: pa.Array) -> NDArray[np.intp]:
     return codes
 
 
-def _slot_numbers(drawn: pa.Array) -> NDArray[np.int64]:
-    """(n,) of `slot_<number>`; −1 of anything else."""
-    encoded = drawn.cast(pa.string()).dictionary_encode()
-    known = np.array([_slot_number(variant) for variant in encoded.dictionary.to_pylist()], np.int64)
-    numbers: NDArray[np.int64] = known[encoded.indices.to_numpy(zero_copy_only=False)]
-    return numbers
-
-
 def _slot_number(variant: str) -> int:
+    """Of `slot_<number>`; −1 of anything else."""
     digits = variant.removeprefix(SLOT)
     return int(digits) if digits.isascii() and digits.isdigit() and digits != variant else -1
 

@@ -17,7 +17,9 @@ from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.experiment_rows import HOLDOUT, arm_cells, assigned, held_out, mask_of
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.pursuit import Pursuit
 from streams.feedback.production.verdicts import blinded
+from streams.feedback.sifting import sifted
 
 MIN_EXPOSURES = 100
 """Of the holdout in an epoch; a coefficient of fewer is chance."""
@@ -71,7 +73,7 @@ class ArmsWatch:
         self._half = half
         self._detector = ConcentrationDetector(_THINNING, half, budget, catalogue=items)
         self._arms: Arms | None = None
-        self._case: Case | None = None
+        self._pursuit = Pursuit(self._detector, EXPOSURES)
         self._rows: list[pa.Table] = []
 
     def expose(self, rows: pa.RecordBatch) -> None:
@@ -86,29 +88,25 @@ class ArmsWatch:
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
         """Compare the arms of the cut."""
-        case = self._case or Case(ConcentrationDetector.name, EXPOSURES, epoch)
         reason = self._take(epoch)
         verdict = self._detector.verdict(now_ms)
         if reason:
             verdict = blinded(verdict, reason)
         self._metrics.judged(EXPOSURES, verdict, HOLDOUT)
         self._rows = []
-        self._case, findings = case.hear(verdict)
-        return findings
+        return self._pursuit.hear(verdict, epoch)
 
     def settle(self, finding_id: str, epoch: int) -> None:
         """Begin anew where the finding is this detector's."""
-        if self._case is not None and self._case.finding_id == finding_id:
-            self._detector.reset()
-            self._case = self._case.anew(epoch)
+        self._pursuit.settle(finding_id, epoch)
 
     def state(self) -> tuple[bytes, State]:
         """The case and the arms, and what the detector knows."""
-        return msgspec.json.encode((self._case, self._arms)), self._detector.state()
+        return msgspec.json.encode((self._pursuit.case, self._arms)), self._detector.state()
 
     def restore(self, header: bytes, arrays: State) -> None:
         """Go on where the one that gave this state was."""
-        self._case, self._arms = msgspec.json.decode(header, type=tuple[Case | None, Arms | None])
+        self._pursuit.case, self._arms = msgspec.json.decode(header, type=tuple[Case | None, Arms | None])
         self._detector.restore(arrays)
 
     def _take(self, epoch: int) -> str:
@@ -147,18 +145,14 @@ class ArmsWatch:
 
 def _of_an_arm(rows: pa.Table) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], dict[str, int]]:
     """(n,) rows of users drawn into an arm, and why the others are none."""
-    drawn = mask_of(len(rows), assigned(rows, HOLDOUT)[1])
-    status = pc.equal(rows["status"].cast(pa.string()), ON_TIME)
-    kept, dropped = np.ones(len(rows), np.bool_), {}
-    for reason, holds in (
-        ("not_ranked", rows["served_time_ms"].is_valid().to_numpy()),
-        ("revision", status.to_numpy()),
-        ("not_drawn", drawn),
-    ):
-        passes = holds.astype(np.bool_)
-        dropped[reason] = int((kept & ~passes).sum())
-        kept &= passes
-    return kept, dropped
+    return sifted(
+        len(rows),
+        (
+            ("not_ranked", rows["served_time_ms"].is_valid()),
+            ("revision", pc.equal(rows["status"].cast(pa.string()), ON_TIME)),
+            ("not_drawn", mask_of(len(rows), assigned(rows, HOLDOUT)[1])),
+        ),
+    )
 
 
 def _mostly(models: pa.ChunkedArray, arm: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[str, bool]:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.panel import PanelRows
 from streams.feedback.cell_builder import ExposureColumns, PanelColumns
+from streams.feedback.experiment_rows import NUDGES, assigned, numbered
+from streams.feedback.sifting import sifted
 
 _CLICK = "click"
-_NUDGES = "nudges"
 _MOST_DIGITS = 19
 
 Dropped = dict[str, int]
@@ -25,48 +26,39 @@ def exposure_columns(rows: pa.RecordBatch, model: str, epoch_ms: int) -> tuple[E
     Left out, and counted by reason: `not_ranked` (organic, orphan), `revision` (a later one of an exposure
     that was counted), `no_propensity`, `unknown_model` (another, or none).
     """
-    first = pc.equal(rows.column("status").cast(pa.string()), ON_TIME)
-    ranked = rows.column("served_time_ms").is_valid()
-    certain = rows.column("propensity").is_valid()
     version = rows.column("model_version").cast(pa.string())
-    known = pc.fill_null(pc.starts_with(version, f"{model}:"), False)
-    kept = np.ones(len(rows), np.bool_)
-    dropped: Dropped = {}
-    for reason, holds in (
-        ("not_ranked", ranked),
-        ("revision", first),
-        ("no_propensity", certain),
-        ("unknown_model", known),
-    ):
-        passes = holds.to_numpy(zero_copy_only=False).astype(np.bool_)
-        dropped[reason] = int((kept & ~passes).sum())
-        kept &= passes
+    kept, dropped = sifted(
+        len(rows),
+        (
+            ("not_ranked", rows.column("served_time_ms").is_valid()),
+            ("revision", pc.equal(rows.column("status").cast(pa.string()), ON_TIME)),
+            ("no_propensity", rows.column("propensity").is_valid()),
+            ("unknown_model", pc.starts_with(version, f"{model}:")),
+        ),
+    )
     chosen = rows.filter(pa.array(kept))
     n = len(chosen)
     served_ms = chosen.column("served_time_ms").to_numpy(zero_copy_only=False).astype(np.int64)
     columns = ExposureColumns(
         item_id=chosen.column("item_id"),
         subject=np.zeros(n, np.int64),
-        epoch=_drawn_epochs(chosen.column("assignments"), served_ms // epoch_ms),
+        epoch=_drawn_epochs(pa.Table.from_batches([chosen]), served_ms // epoch_ms),
         nudge=chosen.column("nudge").to_numpy(zero_copy_only=False).astype(np.float64),
         clicked=_clicked(chosen.column("outcomes")),
     )
     return columns, dropped
 
 
-def _drawn_epochs(assignments: pa.ListArray, served: NDArray[np.int64]) -> NDArray[np.int64]:
+def _drawn_epochs(rows: pa.Table, served: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n,) epoch whose nudge each exposure got, as its log says; else the one it was ``served`` in.
 
     A request that an epoch's end overtakes is served in the next one.
     """
     epochs = served.copy()
-    entries, rows = assignments.flatten(), pc.list_parent_indices(assignments)
-    drawn = pc.equal(entries.field("experiment"), _NUDGES)
-    variants = entries.field("variant").filter(drawn).cast(pa.string()).dictionary_encode()
-    known = np.array([_epoch_of(variant) for variant in variants.dictionary.to_pylist()], np.int64)
-    found = known[variants.indices.to_numpy()]
+    drawn, row, _ = assigned(rows, NUDGES)
+    found = numbered(drawn, _epoch_of)
     taken = found >= 0
-    epochs[rows.filter(drawn).to_numpy()[taken]] = found[taken]
+    epochs[row[taken]] = found[taken]
     return epochs
 
 

@@ -17,6 +17,7 @@ from streams.feedback.exploration_presentation import ExplorationRows, Presentat
 from streams.feedback.presented_rows import PlacedRows, compared, contradicted, joined, placed_rows
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.pursuit import Pursuit
 from streams.feedback.production.verdicts import blinded, explained
 
 TWIN = "twin"
@@ -52,7 +53,7 @@ class ExplorationWatch:
         self._budget = budget
         self._metrics = metrics
         self._detector = PresentationDetector(budget)
-        self._case: Case | None = None
+        self._pursuit = Pursuit(self._detector, EXPOSURES)
         self._begin_cut()
 
     def expose(self, rows: pa.RecordBatch) -> None:
@@ -65,7 +66,6 @@ class ExplorationWatch:
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
         """Compare the rows of the cut."""
-        case = self._case or Case(PresentationDetector.name, EXPOSURES, epoch)
         rows, reason = self._rows()
         self._detector.update(rows)
         verdict = self._detector.verdict(now_ms)
@@ -74,22 +74,19 @@ class ExplorationWatch:
         self._metrics.judged(EXPOSURES, verdict, EXPLORATION)
         self._metrics.judged(EXPOSURES, self._value_gap(now_ms), TWIN)
         self._begin_cut()
-        self._case, findings = case.hear(verdict)
-        return findings
+        return self._pursuit.hear(verdict, epoch)
 
     def settle(self, finding_id: str, epoch: int) -> None:
         """Begin anew where the finding is this detector's."""
-        if self._case is not None and self._case.finding_id == finding_id:
-            self._detector.reset()
-            self._case = self._case.anew(epoch)
+        self._pursuit.settle(finding_id, epoch)
 
     def state(self) -> tuple[bytes, State]:
         """The case, and what the detector knows."""
-        return msgspec.json.encode(self._case), self._detector.state()
+        return msgspec.json.encode(self._pursuit.case), self._detector.state()
 
     def restore(self, header: bytes, arrays: State) -> None:
         """Go on where the one that gave this state was."""
-        self._case = msgspec.json.decode(header, type=Case | None)
+        self._pursuit.case = msgspec.json.decode(header, type=Case | None)
         self._detector.restore(arrays)
 
     def _begin_cut(self) -> None:

@@ -15,6 +15,7 @@ from streams.feedback.board import NAME as BOARD
 from streams.feedback.board import Board
 from streams.feedback.cell_builder import CellBuilder
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.experiment_rows import NUDGES
 from streams.feedback.feature_path import UNEXPLAINED, feature_path
 from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector
@@ -23,9 +24,6 @@ from streams.feedback.production.columns import exposure_columns, panel_columns
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watch import below, under
 from streams.feedback.watched import Watched
-
-NUDGES = "nudges"
-"""The experiment that D1 reads."""
 
 MOST_MISSING = 0.05
 """Share of a panel's items that may not have arrived."""
