@@ -91,7 +91,7 @@ def evidence(looks: Sequence[Look], planted_s: float) -> Table:
     table = _table("evidence for a loop", ["s", "", "verdict", "W", ""])
     for look in looks:
         bar = "█" * round(_BAR * min(max(look.evidence, 0.0) / max(look.page, 1.0), 2.0))
-        when = "planted" if look.seconds >= planted_s else "control"
+        when = "planted" if look.seconds > planted_s else "control"
         table.add_row(
             f"{look.seconds - planted_s:+.0f}",
             when,
