@@ -15,6 +15,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from redis import Redis
 
+from tests.processes import ended
+
 pytestmark = pytest.mark.integration
 
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
@@ -76,7 +78,7 @@ def light(tmp_path) -> Iterator[Commands]:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    return all(ended(process) for process in processes)
 
 
 def topics(status: dict) -> set[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from eddyline.stack.state import AlreadyRunningError, State, owned, read_state, summary
 from eddyline.stack.sweep import stop_stack, sweep
+from tests.processes import ended
 
 SCRIPT = Path(__file__).with_name("small_stack.py")
 DEADLINE_S = 30
@@ -75,7 +76,7 @@ def wait_until(condition) -> None:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    return all(ended(process) for process in processes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -17,6 +17,7 @@ from eddyline.stack.ports import Ports
 from eddyline.stack.process import NoAnswer, Policy, Process, Status
 from eddyline.stack.supervisor import Supervisor
 from eddyline.stack.workers import WorkerKind, worker
+from tests.processes import ended
 
 ROOT = Path(__file__).parents[4]
 
@@ -326,15 +327,8 @@ def test_stopping_kills_what_ignores_it_and_all_that_it_started(tmp_path):
         return processes
 
     for process in asyncio.run(scenario()):
-        while _runs(process):  # what was killed is gone when the kernel gets to it
+        while not ended(process):  # what was killed is gone when the kernel gets to it
             pass
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_program_that_is_not_there_ends_the_stack(tmp_path):
