@@ -16,7 +16,7 @@ import structlog
 
 from feature_store.clock import Clock
 from feature_store.exposure_log import ExposureRead
-from ranker.registry.models import Check, ModelMetadata, RegistryError
+from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
 from ranker.training.errors import TrainingError
 from ranker.training.evaluation import NEW_MODEL, evaluate, simple_scorers
@@ -61,7 +61,8 @@ class Trainer:
         self._pending: list[pa.Table] = []
         self._offsets: dict[int, tuple[int, int]] = {}
         self._last_ns: int | None = None
-        self._known_until_ms: int | None = None
+        self._followed: ModelId | None = None
+        self._known_until_ms = 0
 
     @property
     def next_offsets(self) -> dict[int, int]:
@@ -80,18 +81,21 @@ class Trainer:
         return self._attempt()
 
     def _look(self) -> None:
-        """What serves now, which others move too, and what it knew when this process began."""
+        """What serves now, and what it knew when others made it the champion: they, too, learn from what waits."""
         with suppress(RegistryError):  # told when a version is to be made; its age goes on growing
             present = champion(self._publisher.registry)
             self._metrics.serving(present)
-            if self._known_until_ms is None:
-                self._known_until_ms = _learned_until_ms(present)
+            if present.id != self._followed:
+                self._followed, self._known_until_ms = present.id, _learned_until_ms(present)
+                pending, self._pending = self._pending, []
+                for exposures in pending:
+                    self._sort(exposures)
 
     def _sort(self, exposures: pa.Table) -> None:
         """What the champion has learned from is only remembered: it is no test, and nothing new."""
         if not len(exposures):
             return
-        known = pc.less_equal(exposures["finalize_time_ms"], self._known_until_ms or 0)
+        known = pc.less_equal(exposures["finalize_time_ms"], self._known_until_ms)
         self._replay.add(exposures.filter(known))
         self._pending.append(exposures.filter(pc.invert(known)))
 
@@ -160,6 +164,7 @@ class Trainer:
         _log.info("updated", model=str(model.id), promoted=promoted, reason=reason)
         if not promoted:
             return None
+        self._followed = model.id
         self._metrics.serving(model)
         return model
 
@@ -178,7 +183,7 @@ class Trainer:
             created_time_ms=self._clock.now_ms(),
             seed=parameters.seed,
             parameters=parameters.as_dict(),
-            data={"train": extent(rows)},
+            data={"train": {**extent(rows), "effective_rows": fitted.effective_rows}},
             git_commit=git_commit(),
             lineage=lineage,
         )

@@ -134,6 +134,17 @@ def test_without_a_learned_champion_it_only_remembers(world: World, signature: S
     assert age is not None and np.isnan(age)
 
 
+def test_what_others_taught_the_champion_meanwhile_is_not_new(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    early = read_of(signature, 50, seed=2)
+    assert world.trainer.take(early) is None
+    world.learn_champion(pa.concat_tables([before, early.exposures]))
+    assert world.trainer.take(read_of(signature, 50, seed=3, first=50)) is None
+    assert world.champion() == "timeline_ranker/1"
+    assert world.trainer.take(read_of(signature, 10, seed=4, first=100)) is not None
+
+
 def test_the_age_of_the_champion_grows_until_the_next_one(
     world: World, before: pa.Table, signature: Signature
 ) -> None:
