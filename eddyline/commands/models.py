@@ -1,4 +1,4 @@
-"""`eddyline models list|show|lineage|promote|rollback|rebuild`: versions, and what points to them."""
+"""`eddyline models list|show|lineage|promote|rollback|rebuild|prune`: versions, and what points to them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ app.add_typer(group, name="models")
 
 Model = Annotated[str, typer.Argument(help="name/version, or name for its newest version.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+OlderThan = Annotated[float, typer.Option(min=0, help="Age from which a version may go, days.")]
+Keep = Annotated[
+    list[str] | None, typer.Option(help="A version to keep whatever its age, such as a holdout's.")
+]
+DryRun = Annotated[bool, typer.Option(help="Only say which.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -57,9 +62,12 @@ def lineage(model: Model) -> None:
     with _clear_errors():
         registry = _registry(recorded=False)
         table = Table("model", "data", "weights", "commit", "offsets", "policies")
-        for each in registry.ancestry(model):
+        ancestry = registry.ancestry(model)
+        for each in ancestry:
             table.add_row(*_lineage_row(each))
         Console().print(table)
+        if (made := ancestry[-1].lineage) is not None and made.parent is not None:
+            typer.echo(f"{ancestry[-1].id} went on from {made.parent}, which was removed")
 
 
 @group.command()
@@ -92,6 +100,25 @@ def rebuild(model: Model) -> None:
         found = registry.find(model)
         run(registry, open_training_data(_settings()), found)
         typer.echo(f"{found.id} made again: the same weights, bit for bit")
+
+
+@group.command()
+def prune(older_than_days: OlderThan = 30.0, keep: Keep = None, dry_run: DryRun = False) -> None:
+    """Remove versions that were set aside long ago, with the rows that only they learned from."""
+    from feature_store.clock import SystemClock
+    from ranker.registry.connect import open_training_data
+    from ranker.registry.models import ModelId
+    from ranker.registry.retention import prunable
+    from ranker.registry.retention import prune as run
+
+    before_ms = SystemClock().now_ms() - int(older_than_days * 86_400_000)
+    with _clear_errors():
+        registry = _registry(recorded=False)
+        found = prunable(registry, before_ms, [ModelId.parse(model) for model in keep or []])
+        if not dry_run:
+            run(registry, open_training_data(_settings()), found)
+        told = "could be removed" if dry_run else "removed"
+        typer.echo(f"{len(found)} versions {told}" + "".join(f"\n  {model.id}" for model in found))
 
 
 @contextmanager

@@ -61,6 +61,10 @@ class ModelFolders:
             for version in sorted(_numbers(self._retired / name), key=int)
         )
 
+    def has(self, model: ModelId) -> bool:
+        """Whether there is such a version, also a retired one."""
+        return self._path(model).is_dir() or self._retired_path(model).is_dir()
+
     def path(self, model: ModelId) -> Path:
         """Folder of a version, also of a retired one.
 
@@ -100,6 +104,11 @@ class ModelFolders:
         """Bring a retired version back; nothing if it is there."""
         if not self._path(model).exists():
             self._retired_path(model).rename(self._path(model))
+
+    def remove(self, model: ModelId) -> None:
+        """Remove a retired version and what the gate found of it."""
+        shutil.rmtree(self._retired_path(model))
+        self._checks_path(model).unlink(missing_ok=True)
 
     def write_server(self, name: str, files: Mapping[str, bytes]) -> None:
         """Replace those files of the model's server that are other ones: Triton restarts what changed."""

@@ -137,16 +137,19 @@ class ModelRegistry:
         return [self.folders.metadata(model) for model in ids]
 
     def ancestry(self, text: str) -> list[ModelMetadata]:
-        """The version that ``text`` names, the one whose weights it went on from, and so on.
+        """The version that ``text`` names, the one whose weights it went on from, and so on, as far as kept.
 
         Raises
         ------
         RegistryError
-            One of them does not exist.
+            There is no such version.
         """
         found = [self.find(text)]
         while (made := found[-1].lineage) is not None and made.parent is not None:
-            found.append(self.find(made.parent))
+            parent = ModelId.parse(made.parent)
+            if not self.folders.has(parent):
+                break
+            found.append(self.folders.metadata(parent))
         return found
 
     def _need_passed(self, metadata: ModelMetadata) -> None:

@@ -45,6 +45,10 @@ class TrainingData:
             raise RegistryError(f"training data {path} has changed: its hash is {_digest(path)}")
         return pq.read_table(path)
 
+    def remove(self, digest: str) -> None:
+        """Keep these rows no longer."""
+        self._path(digest).unlink(missing_ok=True)
+
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.parquet"
 

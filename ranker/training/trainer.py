@@ -81,7 +81,7 @@ class Trainer:
         return self._attempt()
 
     def _look(self) -> None:
-        """What serves now, and what it knew when others made it the champion: they, too, learn from what waits."""
+        """What serves now, and what it knew when others promoted it: it may have learned from what waits."""
         with suppress(RegistryError):  # told when a version is to be made; its age goes on growing
             present = champion(self._publisher.registry)
             self._metrics.serving(present)

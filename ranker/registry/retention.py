@@ -1,0 +1,44 @@
+"""Removing versions that were set aside long ago, and the rows that only they learned from."""
+
+from collections.abc import Collection
+
+from ranker.registry.models import ModelId, ModelMetadata
+from ranker.registry.registry import ModelRegistry
+from ranker.registry.training_data import TrainingData
+
+
+def prunable(registry: ModelRegistry, before_ms: int, keep: Collection[ModelId] = ()) -> list[ModelMetadata]:
+    """Versions that were made before ``before_ms``, were set aside, and that nothing needs.
+
+    What an alias points to and what is in ``keep`` is needed; the parent of each version that stays, as a
+    rebuild goes on from its weights; and the latest of each model, so that no number is given twice.
+    """
+    aside = _aside(registry)
+    latest = {model.name: model.id for model in aside}
+    needed = {*registry.aliased(), *latest.values(), *keep}
+    old = [model for model in aside if model.created_time_ms < before_ms and model.id not in needed]
+    staying = _staying(registry, old)
+    parents = {parent for model in staying if (parent := _parent(model))}
+    return [model for model in old if str(model.id) not in parents]
+
+
+def prune(registry: ModelRegistry, data: TrainingData, models: Collection[ModelMetadata]) -> None:
+    """Remove these versions, each after the rows that no version needs any more."""
+    used = {model.lineage.training_data for model in _staying(registry, models) if model.lineage}
+    for model in models:
+        if model.lineage and model.lineage.training_data not in used:
+            data.remove(model.lineage.training_data)
+        registry.folders.remove(model.id)
+
+
+def _aside(registry: ModelRegistry) -> list[ModelMetadata]:
+    return [registry.folders.metadata(model) for model in registry.folders.retired()]
+
+
+def _staying(registry: ModelRegistry, leaving: Collection[ModelMetadata]) -> list[ModelMetadata]:
+    gone = {model.id for model in leaving}
+    return [model for model in (*registry.versions(), *_aside(registry)) if model.id not in gone]
+
+
+def _parent(model: ModelMetadata) -> str | None:
+    return model.lineage.parent if model.lineage else None
