@@ -35,6 +35,7 @@ from ranker.service.wiring import (
     make_surfaces,
     model_problem,
     open_knowledge,
+    until_well,
 )
 from ranker.side_effects.answer import Answer
 from ranker.side_effects.worker import SideEffects
@@ -125,7 +126,7 @@ def open_process(
         live,
         knowledge.follower.problem,
         door.problem,
-        lambda: model_problem(engine.client, engine.watcher),
+        until_well(lambda: model_problem(engine.client, engine.watcher)),  # later, answers are degraded
     )
     backends = Backends(
         ranking=engine.ranking,

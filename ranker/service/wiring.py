@@ -179,6 +179,19 @@ def first_problem(*probes: Callable[[], str | None]) -> Callable[[], str | None]
     return probe
 
 
+def until_well(probe: Callable[[], str | None]) -> Callable[[], str | None]:
+    """A probe that reports problems until there was none for once: of what only the start needs."""
+    well = False
+
+    def probed() -> str | None:
+        nonlocal well
+        problem = None if well else probe()
+        well = problem is None
+        return problem
+
+    return probed
+
+
 def model_problem(client: InferenceClient, watcher: ChampionWatcher) -> str | None:
     """None while the served model answers, else why it does not."""
     served = watcher.current
