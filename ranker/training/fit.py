@@ -20,6 +20,7 @@ from torch.nn import functional
 from ranker.training.calibration import calibrate
 from ranker.training.importance import effective_rows, importance_weights
 from ranker.training.metrics import ndcg
+from ranker.training.optimizer import OneCycleAdamW
 from ranker.training.predict import predict
 from ranker.training.rows import Rows
 from triton_models.timeline_ranker import Normalise, Shape, TimelineRanker
@@ -125,13 +126,8 @@ class _Fit:
         self._dense, self._ids = self._net.normalise(torch.from_numpy(rows.dense)), torch.from_numpy(rows.ids)
         self._bias = _position_bias(self._position, len(rows.labels))
         weights = [*self._net.parameters(), *self._bias.parameters()]
-        self._optimizer = torch.optim.AdamW(
-            weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
-        )
         steps = parameters.epochs * -(-rows.requests // parameters.batch_of(rows.requests))
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, parameters.learning_rate, total_steps=steps
-        )
+        self._optimizer = OneCycleAdamW(weights, parameters.learning_rate, parameters.weight_decay, steps)
 
     def run(self, validation: Rows | None, on_epoch: OnEpoch) -> Fitted:
         best, best_epoch, best_value = self._exported(), 0, -1.0
@@ -149,10 +145,8 @@ class _Fit:
     def _epoch(self, epoch: int) -> None:
         self._net.train()
         for batch in _batches(self._rows, self._parameters, epoch):
-            self._optimizer.zero_grad()
             self._loss(*batch).backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
-            self._schedule.step()
 
     def _loss(self, rows: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
         labels, weights = self._labels[rows], self._weights[rows]
