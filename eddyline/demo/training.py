@@ -35,6 +35,7 @@ class Training:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,  # or it shares one turn at the processor with the demo
             )
 
     def done(self) -> bool:

@@ -14,8 +14,6 @@ import psutil
 from eddyline.stack.process import Process
 
 _PR_SET_PDEATHSIG = 1
-_AUTOGROUP = "/proc/self/autogroup"
-"""Niceness of this session (sched(7), "The autogroup feature"); absent where the kernel has none."""
 
 
 class Child:
@@ -38,7 +36,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_prepared(process.niceness),
+                preexec_fn=_die_with_supervisor(),
             )
         return cls(process, handle)
 
@@ -53,6 +51,24 @@ class Child:
             times = psutil.Process(self.pid).cpu_times()
             return float(times.user + times.system)
         return 0.0
+
+    def yield_to_others(self) -> None:
+        """Be nice from now on, as its `Process` says: within its session, and beside those of others.
+
+        The second is needed where the kernel shares processors out by session first (sched(7), "The autogroup
+        feature").
+        """
+        if (niceness := self._process.niceness) == 0:
+            return
+        with contextlib.suppress(OSError):  # it has ended, or the kernel knows no autogroups
+            for thread in self._threads():
+                os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)
+            Path(f"/proc/{self.pid}/autogroup").write_text(str(niceness))
+
+    def _threads(self) -> list[int]:
+        if sys.platform != "linux":
+            return [self.pid]
+        return [int(thread.name) for thread in Path(f"/proc/{self.pid}/task").iterdir()]
 
     def kill(self) -> None:
         """Kill it and everything that it started."""
@@ -97,28 +113,16 @@ def _start_time(pid: int) -> float | None:
     return None
 
 
-def _prepared(niceness: int) -> Callable[[], None]:
+def _die_with_supervisor() -> Callable[[], None] | None:
     """What a child runs before its program."""
     if sys.platform != "linux":
-        return lambda: _yield_to_others(niceness)
+        return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     supervisor = os.getpid()
 
     def prepare() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it dies with its supervisor
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != supervisor:
             os._exit(1)
-        _yield_to_others(niceness)
 
     return prepare
-
-
-def _yield_to_others(niceness: int) -> None:
-    """Be nice within this session and, where the kernel shares processors out by session, beside others."""
-    if niceness == 0:
-        return
-    os.nice(niceness)
-    with contextlib.suppress(OSError):
-        session = os.open(_AUTOGROUP, os.O_WRONLY)
-        os.write(session, str(niceness).encode())
-        os.close(session)

@@ -99,6 +99,8 @@ class Keeper:
         overslept_s = 0.0
         while True:
             reason, stuck = await self.process.ready(), await _ask(self.process.alive)
+            if reason is None and not self._has_been_ready:
+                child.yield_to_others()
             self._note(reason, time.monotonic() - self._began)
             problem = stuck if self._has_been_ready else reason
             if patience.turn(problem, child.used_s, overslept_s) > self._patience_s:

@@ -27,7 +27,7 @@ class Process:
     after : names of the processes that must have been ready once before it starts
     alive : whether its main loop turns; None: only its exit tells
     stop_grace_s : seconds that it has to drain after `stop_signal`, before it is killed
-    niceness : 0 to 19; what can wait leaves the processor to what people wait for
+    niceness : 0 to 19, once it has been ready; what can wait leaves the processor to what people wait for
     """
 
     name: str
