@@ -32,7 +32,7 @@ class Scale:
     history: int = 60_000
     history_ms: int = 3 * _DAY_MS
     visits_per_s: float = 32.0
-    before_s: float = 20.0
+    before_s: float = 10.0
     after_s: float = 10.0
 
 

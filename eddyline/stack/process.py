@@ -71,7 +71,7 @@ class Policy:
     longest_backoff_s: float = 10.0
     stable_after_s: float = 30.0
     probe_every_s: float = 1.0
-    probe_while_starting_every_s: float = 0.05
+    probe_while_starting_every_s: float = 0.2
     start_within_s: float = 120.0
     stuck_after_s: float = 20.0
     log_max_bytes: int = field(default=64 * 1024 * 1024)
