@@ -5,9 +5,6 @@ from typing import Generic, TypeVar
 
 from faust.types import TP
 
-Message = tuple[int, bytes]
-"""Offset and payload."""
-
 M = TypeVar("M")
 
 

@@ -19,6 +19,8 @@ class KafkaLogs:
 
     def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, LogBounds]:
         """What the log of each partition holds now."""
+        if not partitions:
+            return {}
         starts = self._offsets(topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         ends = self._offsets(topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return {partition: LogBounds(starts[partition], ends[partition]) for partition in partitions}
