@@ -44,15 +44,12 @@ class IdColumns:
     def read(self, user_id: str, batch: CandidateBatch) -> Int64:
         """(n, m) int64, 0 where there is none."""
         ids = np.empty((len(batch), len(self._columns)), np.int64)
-        by_attribute: dict[str, Int64] = {}
         for number, (source, attribute) in enumerate(self._columns):
             if attribute is None:
                 ids[:, number] = _plain(source, user_id, batch)
-                continue
-            name, place = attribute
-            if name not in by_attribute:
-                by_attribute[name] = self._items.texts[name].hashes_of(batch.rows)
-            ids[:, number] = by_attribute[name][:, place]
+            else:
+                name, place = attribute
+                ids[:, number] = self._items.texts[name].hashes_of(batch.rows, place)
         return ids
 
 
