@@ -71,10 +71,14 @@ class AlikeColumns:
             self._width, [row for number, _ in self._members for row in stored[number]]
         )
         values = np.concatenate((self._finalizer.finalize(rows, now_ms), self._of_none))
-        folded_with = np.append(rows[:, ROW_OFFSET], -1.0)
+        folded_with = np.full(len(values), -1.0)
+        folded_with[:-1] = rows[:, ROW_OFFSET]
         start = 0
         for number, columns in self._members:
             mine, found = keys[number], stored[number]
+            if len(mine.index) == 0:  # no item has such a text
+                into[:, columns.places] = self._of_none
+                continue
             at = np.full(mine.none + 1, len(rows))
             at[mine.first : mine.first + len(found)] = place[start : start + len(found)]
             start += len(found)
@@ -93,8 +97,9 @@ def alike(views: Sequence[ViewColumns]) -> list[AlikeColumns]:
 
 def slice_of(places: Sequence[int]) -> slice | Index:
     """The places as a slice where they follow one another: numpy copies nothing then."""
-    if list(places) == list(range(places[0], places[0] + len(places))):
-        return slice(places[0], places[0] + len(places))
+    first = places[0] if places else 0
+    if list(places) == list(range(first, first + len(places))):
+        return slice(first, first + len(places))
     return np.array(places, np.intp)
 
 
@@ -105,14 +110,12 @@ def gather(values: Float64, at: Index, index: Int64) -> Float64:
     ----------
     values : (f + 1, c), the last one of an entity that nothing has happened to
     at : (d + 1,) of each entity's values, f where nothing is stored of it; the last of no entity at all
-    index : (w, n) entities of each candidate, d: none; what it has comes before what it has not
+    index : (w, n) entities of each candidate, d: none; what it has comes before what it has not; w > 0
 
     Returns
     -------
     (n, c)
     """
-    if len(index) == 0:
-        return np.broadcast_to(values[-1], (index.shape[1], values.shape[1]))
     total: Float64 = values.take(at.take(index[0]), axis=0)
     if len(index) == 1:
         return total

@@ -7,9 +7,8 @@ import numpy as np
 
 from feature_store.catalog import Catalog
 from feature_store.fetcher import RowFetcher, Wanted
-from feature_store.online.rows import decode_rows
 from feature_store.schema.ids import partition_of
-from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, column_ref
+from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
 from ranker.hydrators.candidates import CandidateViews
 from ranker.hydrators.columns import ViewColumns, slice_of
 from ranker.hydrators.ids import IdColumns, attribute_width
@@ -94,7 +93,7 @@ class RowHydrator:
             stored = first()
             rows_read = self._own.fill(candidates, own, stored, now_ms)
             rows_read += self._others.fill(candidates, others, second(), now_ms)
-        of_user = [decode_rows(view, stored[view]) for view in self._user_views]
+        of_user = [_row(view, *stored[view]) for view in self._user_views]
         return self._features(query, candidates, ids, of_user, rows_read)
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
@@ -147,11 +146,25 @@ class RowHydrator:
         return candidates
 
     def _user_rows_read(self, query: Query, n: int, rows: Sequence[Float64]) -> list[RowsRead]:
-        partition, index, at = self._user_of(query).partition, np.zeros((1, n), np.int64), np.array([0, 1])
+        partition, index, at = self._user_of(query).partition, np.zeros((1, n), np.int64), np.arange(2)
+        none = np.array([-1.0])
         return [
-            RowsRead(columns.view.name, False, partition, 0, at, np.append(found[:, ROW_OFFSET], -1.0), index)
+            RowsRead(
+                columns.view.name,
+                False,
+                partition,
+                0,
+                at,
+                np.concatenate((found[:, ROW_OFFSET], none)),
+                index,
+            )
             for columns, found in zip(self._user, rows, strict=True)
         ]
+
+
+def _row(view: FeatureView, stored: bytes | None) -> Float64:
+    """(1, width)."""
+    return view.blank_rows(1) if stored is None else np.frombuffer(stored, "<f8").reshape(1, view.width)
 
 
 def _columns(catalog: Catalog, references: Sequence[str]) -> list[ViewColumns]:

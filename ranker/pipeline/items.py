@@ -32,14 +32,10 @@ class TextColumn:
         """(n, w) numbers of the items' texts, 0: none; w: the most that any item has. Row −1 has none."""
         return self._lists.values.take(rows, axis=0)
 
-    def hashes_of(self, rows: Index, place: int) -> Int64:
-        """(n,) hash of each item's text at ``place``, 0: none; row −1 has none."""
+    def hashes_of(self, rows: Index) -> Int64:
+        """(n, w) hashes of the items' texts, 0: none; row −1 has none."""
         numbers = self.numbers_of(rows)
-        if place >= numbers.shape[1]:
-            return np.zeros(len(rows), np.int64)
-        return self.vocabulary.hashes.take(
-            numbers[:, place]
-        )  # after the numbers: it may have grown meanwhile
+        return self.vocabulary.hashes.take(numbers)  # after the numbers: it may have grown meanwhile
 
     def put(self, row: int, value: AttributeValue | None) -> None:
         """Set one item's texts; further ones than ``most`` are left out."""
@@ -113,7 +109,7 @@ class ItemColumns:
             item_ids=item_ids,
             rows=rows,
             item_hash=item_hash,
-            creator_hash=self.creators.hashes_of(rows, 0),
+            creator_hash=self.creators.hashes_of(rows)[:, 0],
             partitions=partitions,
             sources=sources,
             source_names=source_names,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,39 +37,40 @@ class RowsRead:
         return replace(self, index=self.index.take(index, axis=1))
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """The view's name, or ``view[i]`` where a candidate may have several rows."""
-        return [f"{self.view}[{i}]" for i in range(len(self.index))] if self.several else [self.view]
+        return _places(self.view, len(self.index)) if self.several else (self.view,)
 
     def entities(self, none: int) -> Int64:
         """(n, w) which of the view's entities each candidate has, ``none`` where it has none."""
         return np.where(self.index == len(self.at) - 1, none, self.index - self.first).T
 
-    @property
-    def partitions(self) -> Int32 | int:
-        """(w, n) of each candidate's entities, anything where there is none; or that of all."""
+    def row_offsets(self, numbers: Int64) -> Float64:
+        """Of the rows of the entities that have these numbers, −1 where there is none."""
+        return self.folded_with.take(self.at.take(numbers))
+
+    def partitions(self, numbers: Int64) -> Int32 | int:
+        """Of the entities that have these numbers, anything for no entity; or that of all."""
         if isinstance(self.partition, int):
             return self.partition
-        return np.append(self.partition, np.int32(-1)).take(self.entities(-1).T)
-
-    @property
-    def row_offsets(self) -> Float64:
-        """(w, n) of each candidate's rows, −1 where there is none."""
-        return self.folded_with.take(self.at.take(self.index))
+        return self.partition.take(numbers - self.first, mode="clip") if len(self.partition) else -1
 
 
 def row_marks(rows_read: Sequence[RowsRead], index: Index) -> RowMarks:
     """The marks of the candidates at ``index``."""
-    read = [rows.take(index) for rows in rows_read]
-    nothing = np.empty((0, len(index)))
-    offsets = np.concatenate([nothing, *(rows.row_offsets for rows in read)])
-    partitions = np.empty(offsets.shape, np.int32)
+    width = sum(len(rows.index) for rows in rows_read)
+    row_offset = np.empty((width, len(index)), np.int64)
+    partition = np.empty((width, len(index)), np.int32)
     start = 0
-    for rows in read:
-        partitions[start : start + len(rows.index)] = rows.partitions
-        start += len(rows.index)
-    return RowMarks(
-        names=tuple(name for rows in read for name in rows.names),
-        partition=np.where(offsets < 0, np.int32(-1), partitions),
-        row_offset=offsets.astype(np.int64),
-    )
+    for rows in rows_read:
+        place = slice(start, start := start + len(rows.index))
+        numbers = rows.index.take(index, axis=1)
+        row_offset[place] = rows.row_offsets(numbers)
+        partition[place] = rows.partitions(numbers)
+    partition[row_offset < 0] = -1
+    return RowMarks(tuple(name for rows in rows_read for name in rows.names), partition, row_offset)
+
+
+@lru_cache(256)
+def _places(view: str, width: int) -> tuple[str, ...]:
+    return tuple(f"{view}[{i}]" for i in range(width))
