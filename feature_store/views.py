@@ -1,7 +1,7 @@
 """Features as declared data, the rows that hold their state, and the columns that a model reads."""
 
 import hashlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,6 +128,10 @@ class FeatureView:
         Decayed sums of a row whose newest event is later than ``now_ms`` are as of that event.
         """
         return self._finalizer.finalize(rows, now_ms)
+
+    def finalizer(self, chosen: Sequence[str]) -> Finalizer:
+        """What makes the values of ``chosen`` features alone, in their order; KeyError: there is no such."""
+        return Finalizer(self.features, self._slices, chosen)
 
     @cached_property
     def _aggregators(self) -> list[Aggregator]:

@@ -86,16 +86,20 @@ class Rehydrator:
         for rows in read:
             ids = asked[self._catalog.view(rows.view).fingerprint].entity_ids
             offsets = np.full(len(ids) + 1, NO_ROW, np.int64)
-            for name, places in zip(rows.names, rows.index.T, strict=True):
+            index = rows.entities(none=len(ids))
+            for name, places in zip(rows.names, index.T, strict=True):
                 if name in marked:
                     offsets[places] = marked[name]
             versions = [
                 RowVersion(rows.view, partition, entity_id, offset)
                 for partition, entity_id, offset in zip(
-                    rows.partition.tolist(), ids, offsets[:-1].tolist(), strict=True
+                    np.broadcast_to(rows.partition, len(ids)).tolist(),
+                    ids,
+                    offsets[:-1].tolist(),
+                    strict=True,
                 )
             ]
-            needed.append(RowsNeeded(rows.view, versions, rows.index))
+            needed.append(RowsNeeded(rows.view, versions, index))
         return needed
 
     def features(

@@ -12,6 +12,7 @@ import hiredis
 import msgspec
 from redis import Redis
 from redis.cluster import RedisCluster
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -48,6 +49,7 @@ class RedisOnlineStore:
         self._client: Any = client
         self._clustered = isinstance(client, RedisCluster)
         self._prefixes: dict[tuple[str, int], str] = {}
+        self._idle: list[Any] = []
         self._sha = ""
 
     @classmethod
@@ -181,16 +183,27 @@ class RedisOnlineStore:
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
-        pool = self._client.connection_pool
+        """A connection that serves one caller at a time; the client's pool takes as long as a read."""
         with _timing_out():
-            connection = pool.get_connection()
+            connection = self._idle_connection()
             try:
                 yield connection
             except BaseException:
                 connection.disconnect()  # an answer that nobody waits for must not meet the next question
                 raise
             finally:
-                pool.release(connection)
+                self._idle.append(connection)
+
+    def _idle_connection(self) -> Any:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._client.connection_pool.make_connection()
+        connection.connect()
+        if _has_ended(connection):
+            connection.disconnect()
+            connection.connect()
+        return connection
 
     def _pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """The answers to commands, each from the node of a cluster that knows."""
@@ -229,6 +242,14 @@ class RedisOnlineStore:
         self._sha = self._sha or self._client.script_load(_FENCE)
         calls = [("EVALSHA", self._sha, *command) for command in commands]
         return self._pipelined(calls) if self._clustered else self._exchange(calls)
+
+
+def _has_ended(connection: Any) -> bool:
+    """Whether the server has closed it meanwhile: there is something to read that nobody has asked for."""
+    try:
+        return bool(connection.can_read(0))
+    except (RedisConnectionError, OSError):
+        return True
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class RowMarks:
 
     Attributes
     ----------
-    names : m entities, ``name[i]`` for the i-th row where a candidate may have several
+    names : m entities, ``name[i]`` for the i-th row where a candidate may have several, as many as any has
     partition : (m, f) int32, −1 where the entity has no row
     row_offset : (m, f) int64 offset of the batch that the row was last folded with, −1 where it has none
     """

@@ -1,17 +1,17 @@
 """Rows of one view as columns of the candidates."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
 from feature_store.online.rows import decode_found
 from feature_store.views import ROW_OFFSET, FeatureView
+from ranker.hydrators.keys import Keys
 from ranker.pipeline.batch import Float32, Float64, Index, Int64
+from ranker.pipeline.marks import RowsRead
 
 ViewRows = Sequence[bytes | None]
 """The rows of one view as they are stored."""
-RowOffsets = dict[int, Int64]
-"""Number of a view -> (r,) offset of the batch that each of its rows was last folded with."""
 
 
 class ViewColumns:
@@ -33,12 +33,9 @@ class ViewColumns:
             if feature not in view.columns:
                 raise ValueError(f"view {view.name} has no feature {feature!r}")
         self.view = view
-        self.places = _slice_of(places)
-        self.chosen = _slice_of([view.columns.index(feature) for feature in chosen])
-
-    def read(self, rows: Float64, now_ms: int) -> Float64:
-        """(len(rows), c) finalized values."""
-        return self.view.finalize(rows, now_ms)[:, self.chosen]
+        self.chosen = tuple(chosen)
+        self.places = slice_of(places)
+        self.finalizer = view.finalizer(chosen)
 
 
 class AlikeColumns:
@@ -51,76 +48,81 @@ class AlikeColumns:
 
     def __init__(self, members: Sequence[tuple[int, ViewColumns]]) -> None:
         self._members = tuple(members)
-        self._view = members[0][1].view
-        self._of_none = self._view.finalize(self._view.blank_rows(1), 0)
+        _, first = members[0]
+        self._width = first.view.width
+        self._finalizer = first.finalizer
+        self._of_none = self._finalizer.finalize(first.view.blank_rows(1), 0)
         """Values of an entity that nothing has happened to, which are the same at any time."""
 
     def fill(
-        self, into: Float32, index: Sequence[Int64], stored: Sequence[ViewRows], now_ms: int
-    ) -> RowOffsets:
+        self, into: Float32, keys: Sequence[Keys], stored: Sequence[ViewRows], now_ms: int
+    ) -> Iterator[tuple[int, RowsRead]]:
         """Write the columns of every member into the model's (n, k) columns.
 
         Parameters
         ----------
-        index : by number, (n, w) places among the view's ``stored`` rows, their count: none
-        stored : by number
+        keys, stored : by number
 
-        Returns
-        -------
-        number -> (r,) int64 batch that each row was folded with, −1 where nothing is stored
+        Yields
+        ------
+        number of a view, which versions of its rows were read
         """
         rows, place = decode_found(
-            self._view.width, [row for number, _ in self._members for row in stored[number]]
+            self._width, [row for number, _ in self._members for row in stored[number]]
         )
-        values = np.concatenate((self._view.finalize(rows, now_ms), self._of_none))
-        offsets = np.append(rows[:, ROW_OFFSET], -1.0).astype(np.int64)
-        found: RowOffsets = {}
+        values = np.concatenate((self._finalizer.finalize(rows, now_ms), self._of_none))
+        folded_with = np.full(len(values), -1.0)
+        folded_with[:-1] = rows[:, ROW_OFFSET]
         start = 0
         for number, columns in self._members:
-            mine = place[start : start + len(stored[number])]
-            into[:, columns.places] = gather(values, mine, index[number])[:, columns.chosen]
-            found[number] = offsets.take(mine)
-            start += len(mine)
-        return found
+            mine, found = keys[number], stored[number]
+            if len(mine.index) == 0:  # no item has such a text
+                into[:, columns.places] = self._of_none
+                continue
+            at = np.full(mine.none + 1, len(rows))
+            at[mine.first : mine.first + len(found)] = place[start : start + len(found)]
+            start += len(found)
+            into[:, columns.places] = gather(values, at, mine.index)
+            place_of = (mine.first, at, folded_with, mine.index)
+            yield number, RowsRead(columns.view.name, mine.several, mine.partitions, *place_of)
 
 
 def alike(views: Sequence[ViewColumns]) -> list[AlikeColumns]:
-    """The views by the layout of their rows."""
+    """The views by the layout of their rows, and by what is read of them."""
     by_layout: dict[Hashable, list[tuple[int, ViewColumns]]] = {}
     for number, columns in enumerate(views):
-        by_layout.setdefault(columns.view.layout, []).append((number, columns))
+        by_layout.setdefault((columns.view.layout, columns.chosen), []).append((number, columns))
     return [AlikeColumns(members) for members in by_layout.values()]
 
 
-def _slice_of(places: Sequence[int]) -> slice | Index:
+def slice_of(places: Sequence[int]) -> slice | Index:
     """The places as a slice where they follow one another: numpy copies nothing then."""
-    if list(places) == list(range(places[0], places[0] + len(places))):
-        return slice(places[0], places[0] + len(places))
+    first = places[0] if places else 0
+    if list(places) == list(range(first, first + len(places))):
+        return slice(first, first + len(places))
     return np.array(places, np.intp)
 
 
-def gather(values: Float64, place: Int64, index: Int64) -> Float64:
+def gather(values: Float64, at: Index, index: Int64) -> Float64:
     """The values of each candidate's rows, the mean where it has several.
 
     Parameters
     ----------
     values : (f + 1, c), the last one of an entity that nothing has happened to
-    place : (r,) of each entity's values, f where nothing is stored of it
-    index : (n, w) entities of each candidate, r: none; what it has comes before what it has not
+    at : (d + 1,) of each entity's values, f where nothing is stored of it; the last of no entity at all
+    index : (w, n) entities of each candidate, d: none; what it has comes before what it has not; w > 0
 
     Returns
     -------
     (n, c)
     """
-    none = len(values) - 1
-    if index.shape[1] == 1:
-        return values.take(np.append(place, none).take(index[:, 0]), axis=0)
-    count = (index != len(place)).sum(axis=1)
-    at = np.append(place, none + 1).take(index)
+    total: Float64 = values.take(at.take(index[0]), axis=0)
+    if len(index) == 1:
+        return total
+    none = len(at) - 1
     summands = np.concatenate((values, np.zeros((1, values.shape[1]))))
-    total = np.zeros((len(index), values.shape[1]))
-    for each in at[:, : count.max(initial=0)].T:
-        total += summands.take(each, axis=0)
-    mean: Float64 = total / np.maximum(count, 1)[:, None]
-    mean[count == 0] = values[none]
-    return mean
+    at = np.append(at[:none], len(values))
+    for each in index[1:]:
+        total += summands.take(at.take(each), axis=0)
+    total /= np.maximum((index != none).sum(axis=0), 1)[:, None]
+    return total

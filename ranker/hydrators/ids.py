@@ -37,6 +37,7 @@ class IdColumns:
     def __init__(self, columns: Sequence[IdColumn], items: ItemColumns) -> None:
         self._items = items
         self._columns = [(column.source, _attribute_of(column)) for column in columns]
+        self._attributes = tuple(attribute_width(columns))
         for column, (_, attribute) in zip(columns, self._columns, strict=True):
             if column.source not in ("user_id", "item_id", "creator_id") and attribute is None:
                 raise ValueError(f"id column {column.name}: unknown source {column.source!r}")
@@ -44,15 +45,13 @@ class IdColumns:
     def read(self, user_id: str, batch: CandidateBatch) -> Int64:
         """(n, m) int64, 0 where there is none."""
         ids = np.empty((len(batch), len(self._columns)), np.int64)
-        by_attribute: dict[str, Int64] = {}
+        hashes = {name: self._items.texts[name].hashes_of(batch.rows) for name in self._attributes}
         for number, (source, attribute) in enumerate(self._columns):
             if attribute is None:
                 ids[:, number] = _plain(source, user_id, batch)
-                continue
-            name, place = attribute
-            if name not in by_attribute:
-                by_attribute[name] = self._items.texts[name].hashes_of(batch.rows)
-            ids[:, number] = by_attribute[name][:, place]
+            else:
+                name, place = attribute
+                ids[:, number] = hashes[name][:, place] if place < hashes[name].shape[1] else 0
         return ids
 
 

@@ -7,13 +7,12 @@ import numpy as np
 
 from feature_store.catalog import Catalog
 from feature_store.fetcher import RowFetcher, Wanted
-from feature_store.online.rows import decode_rows
 from feature_store.schema.ids import partition_of
-from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, column_ref
+from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
 from ranker.hydrators.candidates import CandidateViews
-from ranker.hydrators.columns import ViewColumns
+from ranker.hydrators.columns import ViewColumns, slice_of
 from ranker.hydrators.ids import IdColumns, attribute_width
-from ranker.hydrators.keys import ITEM, User, combined_attribute, key_maker
+from ranker.hydrators.keys import ITEM, ItemKeys, TextKeys, User, combined_attribute
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
 from ranker.pipeline.features import Features
 from ranker.pipeline.items import ItemColumns
@@ -42,7 +41,8 @@ def item_columns(catalog: Catalog, service: FeatureService, partitions: int) -> 
         attribute = combined_attribute(catalog.view(view).entity)
         if attribute is not None:
             texts[attribute] = max(texts.get(attribute, 0), VALUES_PER_ITEM)
-    return ItemColumns(tuple(_attributes(service.candidate)), texts, partitions)
+    numbers = {name: catalog.attribute(name).default for name in _attributes(service.candidate)}
+    return ItemColumns(numbers, texts, partitions)
 
 
 class RowHydrator:
@@ -69,19 +69,11 @@ class RowHydrator:
         self._ids = IdColumns(service.ids, items)
         self._user = _columns(catalog, service.user)
         views = _columns(catalog, service.candidate)
-        self._own, self._others = (
-            CandidateViews(
-                [
-                    (columns, key_maker(columns.view.entity, items))
-                    for columns in views
-                    if (columns.view.entity == ITEM) == own
-                ]
-            )
-            for own in (True, False)
-        )
-        attributes = _attributes(service.candidate)
-        self._attributes = np.array(list(attributes.values()), np.intp)
-        self._attribute_defaults = np.array([catalog.attribute(name).default for name in attributes])
+        own = [columns for columns in views if columns.view.entity == ITEM]
+        others = [columns for columns in views if columns.view.entity != ITEM]
+        self._own = CandidateViews(own, ItemKeys(len(own)))
+        self._others = CandidateViews(others, TextKeys([each.view.entity for each in others], items))
+        self._attributes = slice_of(list(_attributes(service.candidate).values()))
         history = (catalog.view(SEEN.view), catalog.view(BLOCKED.view))
         self._user_views = (*history, *(columns.view for columns in self._user))
 
@@ -101,7 +93,7 @@ class RowHydrator:
             stored = first()
             rows_read = self._own.fill(candidates, own, stored, now_ms)
             rows_read += self._others.fill(candidates, others, second(), now_ms)
-        of_user = [decode_rows(view, stored[view]) for view in self._user_views]
+        of_user = [_row(view, *stored[view]) for view in self._user_views]
         return self._features(query, candidates, ids, of_user, rows_read)
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
@@ -144,23 +136,35 @@ class RowHydrator:
     def _user_columns(self, rows: Sequence[Float64], now_ms: int) -> Float32:
         user = np.empty((1, len(self._service.user)), np.float32)
         for columns, one in zip(self._user, rows, strict=True):
-            user[:, columns.places] = columns.read(one, now_ms)
+            user[:, columns.places] = columns.finalizer.finalize(one, now_ms)
         return user
 
     def _attribute_columns(self, batch: CandidateBatch) -> Float32:
         """(n, k) with the attributes in their places, the others to be filled."""
         candidates = np.empty((len(batch), len(self._service.candidate)), np.float32)
-        numbers = self._items.attribute_numbers(batch.rows)
-        candidates[:, self._attributes] = np.where(np.isnan(numbers), self._attribute_defaults, numbers)
+        candidates[:, self._attributes] = self._items.attribute_numbers(batch.rows)
         return candidates
 
     def _user_rows_read(self, query: Query, n: int, rows: Sequence[Float64]) -> list[RowsRead]:
-        partition = np.array([self._user_of(query).partition], np.int32)
-        index = np.zeros((n, 1), np.int64)
+        partition, index, at = self._user_of(query).partition, np.zeros((1, n), np.int64), np.arange(2)
+        none = np.array([-1.0])
         return [
-            RowsRead(columns.view.name, partition, found[:, ROW_OFFSET].astype(np.int64), index)
+            RowsRead(
+                columns.view.name,
+                False,
+                partition,
+                0,
+                at,
+                np.concatenate((found[:, ROW_OFFSET], none)),
+                index,
+            )
             for columns, found in zip(self._user, rows, strict=True)
         ]
+
+
+def _row(view: FeatureView, stored: bytes | None) -> Float64:
+    """(1, width)."""
+    return view.blank_rows(1) if stored is None else np.frombuffer(stored, "<f8").reshape(1, view.width)
 
 
 def _columns(catalog: Catalog, references: Sequence[str]) -> list[ViewColumns]:

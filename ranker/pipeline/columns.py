@@ -30,8 +30,28 @@ class GrowingColumn:
         self.values[row] = value
 
 
+class GrowingLists:
+    """Several numbers a row, 0 where a row has fewer: as wide as the longest row so far, at least ``width``.
+
+    Readers take :attr:`values`, (rows, width) int64, once per request. Its last row is never set.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.values = np.zeros((_FIRST_CAPACITY, width), np.int64)
+
+    def put(self, row: int, numbers: list[int]) -> None:
+        """Set one row; rows never set hold no numbers."""
+        rows, width = self.values.shape
+        if row >= rows - 1 or len(numbers) > width:
+            longer = rows if row < rows - 1 else rows + max(rows, row + 1)
+            more = np.zeros((longer, max(width, len(numbers))), np.int64)
+            more[:rows, :width] = self.values
+            self.values = more
+        self.values[row] = numbers + [0] * (self.values.shape[1] - len(numbers))
+
+
 class Vocabulary:
-    """Ids or texts, numbered from 1 in the order in which they came; number 0 is *none*, with hash 0.
+    """Texts, numbered from 1 in the order in which they came; number 0 is *none*, with hash 0.
 
     Parameters
     ----------
@@ -41,7 +61,6 @@ class Vocabulary:
     def __init__(self, partitions: int) -> None:
         self.texts: list[str] = [""]
         self._count = partitions
-        self._numbers: dict[str, int] = {}
         self._hashes = GrowingColumn(np.int64, 0)
         self._partitions = GrowingColumn(np.int32, 0)
 
@@ -55,13 +74,10 @@ class Vocabulary:
         """Batch partition by number, int32."""
         return self._partitions.values
 
-    def number(self, text: str) -> int:
-        """The text's number, a new one if it was never seen."""
-        number = self._numbers.get(text)
-        if number is None:
-            number = len(self.texts)
-            self._hashes.put(number, hash53(text))
-            self._partitions.put(number, partition_of(text, self._count))
-            self.texts.append(text)
-            self._numbers[text] = number
+    def add(self, text: str) -> int:
+        """The number of a new text."""
+        number = len(self.texts)
+        self._hashes.put(number, hash53(text))
+        self._partitions.put(number, partition_of(text, self._count))
+        self.texts.append(text)
         return number

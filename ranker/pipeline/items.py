@@ -9,34 +9,44 @@ from feature_store.items import ItemRecord
 from feature_store.schema.events import AttributeValue
 from feature_store.schema.ids import hash53, partition_of
 from ranker.pipeline.batch import CandidateBatch, Float64, Index, Int32, Int64
-from ranker.pipeline.columns import GrowingColumn, Vocabulary
+from ranker.pipeline.columns import GrowingColumn, GrowingLists, Vocabulary
 
 NEVER_MS = np.iinfo(np.int64).max
 
 
 class TextColumn:
-    """Up to ``width`` texts per item, as numbers of a vocabulary, 0 where there is none."""
+    """Up to ``most`` texts per item, as numbers of a vocabulary, 0 where there is none.
 
-    def __init__(self, width: int, partitions: int) -> None:
-        self.width = width
-        self.vocabulary = Vocabulary(partitions)
-        self._numbers = GrowingColumn(np.int64, 0, width)
+    Parameters
+    ----------
+    vocabulary : may be shared with other columns: each numbers its texts by itself
+    """
+
+    def __init__(self, most: int, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.most = most
+        self._numbers: dict[str, int] = {}
+        self._lists = GrowingLists(width=1 if most == 1 else 0)
 
     def numbers_of(self, rows: Index) -> Int64:
-        """(n, width) numbers of the items' texts, 0: none; row −1 has none."""
-        numbers: Int64 = self._numbers.values.take(rows, axis=0)
-        return numbers
+        """(n, w) numbers of the items' texts, 0: none; w: the most that any item has. Row −1 has none."""
+        return self._lists.values.take(rows, axis=0)
 
     def hashes_of(self, rows: Index) -> Int64:
-        """(n, width) hashes of the items' texts, 0: none; row −1 has none."""
+        """(n, w) hashes of the items' texts, 0: none; row −1 has none."""
         numbers = self.numbers_of(rows)
         return self.vocabulary.hashes.take(numbers)  # after the numbers: it may have grown meanwhile
 
     def put(self, row: int, value: AttributeValue | None) -> None:
-        """Set one item's texts; further ones than ``width`` are left out."""
+        """Set one item's texts; further ones than ``most`` are left out."""
         texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-        numbers = [self.vocabulary.number(text) for text in texts[: self.width]]
-        self._numbers.put(row, numbers + [0] * (self.width - len(numbers)))
+        self._lists.put(row, [self._number(text) for text in texts[: self.most]])
+
+    def _number(self, text: str) -> int:
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = self.vocabulary.add(text)
+        return number
 
 
 class ItemColumns:
@@ -44,23 +54,24 @@ class ItemColumns:
 
     Parameters
     ----------
-    numbers : names of the numeric attributes to keep
+    numbers : numeric attributes to keep, each with what it is where an item has none
     texts : text attributes to keep, each with how many values of it
     partitions : of the batch topics, which is how rows are spread
     """
 
-    def __init__(self, numbers: Sequence[str], texts: Mapping[str, int], partitions: int) -> None:
+    def __init__(self, numbers: Mapping[str, float], texts: Mapping[str, int], partitions: int) -> None:
         self._count = partitions
         self._rows: dict[str, int] = {}
         self.item_ids: list[str] = []
-        self.number_names = tuple(numbers)
-        self.texts = {name: TextColumn(width, partitions) for name, width in texts.items()}
-        self.creators = TextColumn(1, partitions)
+        self.vocabulary = Vocabulary(partitions)
+        self.texts = {name: TextColumn(most, self.vocabulary) for name, most in texts.items()}
+        self.creators = TextColumn(1, self.vocabulary)
         self._item_hash = GrowingColumn(np.int64, 0)
         self._partitions = GrowingColumn(np.int32, 0)
         self._updated = GrowingColumn(np.int64, 0)
         self._expires = GrowingColumn(np.int64, NEVER_MS)
-        self._numbers = GrowingColumn(np.float64, np.nan, len(self.number_names))
+        self._defaults = dict(numbers)
+        self._numbers = GrowingColumn(np.float64, list(numbers.values()), len(numbers))
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -70,7 +81,9 @@ class ItemColumns:
         row = self._rows.get(record.item_id, len(self.item_ids))
         self._updated.put(row, record.event_time_ms)
         self._expires.put(row, _expires(record))
-        self._numbers.put(row, [_number(record.attributes.get(name)) for name in self.number_names])
+        self._numbers.put(
+            row, [_number(record.attributes.get(name), default) for name, default in self._defaults.items()]
+        )
         self.creators.put(row, record.creator_id)
         for name, column in self.texts.items():
             column.put(row, record.attributes.get(name))
@@ -103,7 +116,7 @@ class ItemColumns:
         )
 
     def attribute_numbers(self, rows: Index) -> Float64:
-        """(n, len(number_names)) numeric attributes, NaN where there is none."""
+        """(n, len(numbers)) numeric attributes, their defaults where there is none."""
         numbers: Float64 = self._numbers.values.take(rows, axis=0)
         return numbers
 
@@ -130,5 +143,5 @@ def _expires(record: ItemRecord) -> int:
     return NEVER_MS if record.expires_time_ms is None else record.expires_time_ms
 
 
-def _number(value: AttributeValue | None) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+def _number(value: AttributeValue | None, default: float) -> float:
+    return float(value) if isinstance(value, int | float) else default

@@ -35,5 +35,4 @@ class ValueModel:
         ]
         if not weighted:
             raise NoWeightedHead(f"no weight for any of the heads {', '.join(heads)}")
-        total: Float64 = np.sum(weighted, axis=0)
-        return total
+        return sum(weighted[1:], weighted[0])

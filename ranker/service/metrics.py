@@ -1,9 +1,11 @@
 """What the ranker shows of itself."""
 
 from collections.abc import Callable, Collection, Iterator
+from typing import TypeVar, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from ranker.registry.models import ServedModel
@@ -16,6 +18,8 @@ _SECONDS = (
 _CANDIDATES = (0, 1, 10, 24, 50, 100, 200, 500, 1_000, 2_000)
 _AGE_SECONDS = (0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400, 604_800)
 OTHER_SURFACE = "other"
+
+M = TypeVar("M", bound=MetricWrapperBase)
 
 
 class ServedModelInfo(Collector):
@@ -47,6 +51,7 @@ class RankerMetrics:
     def __init__(self, surfaces: Collection[str], registry: CollectorRegistry = REGISTRY) -> None:
         self._surfaces = frozenset(surfaces)
         self._registry = registry
+        self._series: dict[tuple[MetricWrapperBase, tuple[str, ...]], MetricWrapperBase] = {}
         self._requests = Counter(
             "eddyline_ranker_requests_total",
             "Rank requests by surface, front door and outcome: ok, degraded, refused, shed, failed.",
@@ -114,14 +119,14 @@ class RankerMetrics:
         """Count an answer that has left."""
         outcome = answer.outcome
         self._count(answer.query.surface, door, "degraded" if outcome.degraded else "ok")
-        self._latency.labels(door).observe(elapsed_ms / 1e3)
+        self._labelled(self._latency, door).observe(elapsed_ms / 1e3)
         self._candidates.observe(len(outcome.batch))
         for stage, stage_ms in outcome.stage_ms.items():
-            self._stages.labels(stage).observe(stage_ms / 1e3)
+            self._labelled(self._stages, stage).observe(stage_ms / 1e3)
         for note in outcome.degraded:
             self._degraded.labels(note).inc()
         for name, removed in outcome.removed_by.items():
-            self._removed.labels(name).inc(len(removed))
+            self._labelled(self._removed, name).inc(len(removed))
         if outcome.features.age_ms is not None:
             self._freshness.observe(max(0.0, outcome.features.age_ms) / 1e3)
 
@@ -151,4 +156,11 @@ class RankerMetrics:
 
     def _count(self, surface: str, door: str, outcome: str) -> None:
         known = surface if surface in self._surfaces else OTHER_SURFACE
-        self._requests.labels(known, door, outcome).inc()
+        self._labelled(self._requests, known, door, outcome).inc()
+
+    def _labelled(self, metric: M, *labels: str) -> M:
+        """The series of these labels, found once: the library checks and locks each time."""
+        series = self._series.get((metric, labels))
+        if series is None:
+            series = self._series[metric, labels] = metric.labels(*labels)
+        return cast(M, series)

@@ -11,7 +11,7 @@ from feature_store.items import ItemsFollower, ItemTable
 from feature_store.online.connection import connect
 from feature_store.online.redis import RedisOnlineStore
 from feature_store.online.timelines import RedisTimelineStore
-from feature_store.schema.ids import partition_of
+from feature_store.schema.ids import partition_column
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import RowHydrator, item_columns
 from ranker.pipeline.batch import Float64
@@ -89,12 +89,12 @@ def make_shelves(settings: RankerSettings, knowledge: Knowledge) -> tuple[Shelf,
 def decayed_counts(knowledge: Knowledge, partitions: int) -> DecayedCounts:
     """Reads the feature that says what is trending."""
     view = knowledge.catalog.view(TRENDING[0])
-    column = view.columns.index(TRENDING[1])
+    finalizer = view.finalizer([TRENDING[1]])
 
     def counts(item_ids: list[str], now_ms: int) -> Float64:
-        places = [partition_of(item_id, partitions) for item_id in item_ids]
+        places = partition_column(item_ids, partitions).tolist()
         rows = knowledge.fetcher.fetch({view: (item_ids, places)})[view]
-        return view.finalize(rows, now_ms)[:, column]
+        return finalizer.finalize(rows, now_ms)[:, 0]
 
     return counts
 

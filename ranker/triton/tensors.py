@@ -8,21 +8,19 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 
 import msgspec
 import numpy as np
+from httptools import HttpParserError
 from numpy.typing import NDArray
 
 from feature_store.settings import Settings
 from ranker.triton.base import InferenceError, InferenceTimeout, ModelLoading, Scores
+from ranker.triton.connection import Connection, Response
 
 _DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64"}
-_HEADER_LENGTH = "Inference-Header-Content-Length"
-_GONE = (BadStatusLine, ConnectionResetError, BrokenPipeError)
-"""What using a connection raises that the server closed while it was idle."""
-
+_HEADER_LENGTH = "inference-header-content-length"
 _LOADING = 503
 
 _encode = msgspec.json.Encoder().encode
@@ -56,7 +54,7 @@ class TensorCalls:
     def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
         self._address = address
         self._tls = tls
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[Connection] = []
 
     def call(
         self, model: str, version: str, tensors: Mapping[str, NDArray[Any]], timeout_ms: float
@@ -73,18 +71,16 @@ class TensorCalls:
             The server is out of reach, or says why it does not answer.
         """
         try:
-            status, content, header_length = self._post(
-                f"/v2/models/{model}/infer", *_request(version, tensors), timeout_ms / 1000
-            )
+            response = self._post(f"/v2/models/{model}/infer", *_request(version, tensors), timeout_ms / 1000)
         except TimeoutError as error:
             late = f"model {model}/{version} gave no answer within {timeout_ms:g} ms"
             raise InferenceTimeout(late) from error
-        except (OSError, HTTPException) as error:
+        except (OSError, HttpParserError) as error:
             raise InferenceError(f"model {model}/{version}: Triton is out of reach: {error}") from error
-        if status != 200:
-            kind = ModelLoading if status == _LOADING else InferenceError
-            raise kind(f"model {model}/{version}: {content.decode(errors='replace')}")
-        return _scores(content, header_length)
+        if response.status != 200:
+            kind = ModelLoading if response.status == _LOADING else InferenceError
+            raise kind(f"model {model}/{version}: {response.content.decode(errors='replace')}")
+        return _scores(response)
 
     def close(self) -> None:
         """Close the connections that are idle."""
@@ -92,43 +88,31 @@ class TensorCalls:
         for connection in idle:
             connection.close()
 
-    def _post(
-        self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> tuple[int, bytes, int]:
-        """Status, content and length of the JSON before the tensors."""
+    def _post(self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         kept = self._kept()
         if kept is not None:
-            with suppress(*_GONE):
+            with suppress(ConnectionError):
                 return self._exchange(kept, path, headers, body, timeout_s)
             self.close()  # the server has restarted: no other connection is worth a try
-        return self._exchange(self._connection(), path, headers, body, timeout_s)
+        fresh = Connection(self._address, self._tls, timeout_s)
+        return self._exchange(fresh, path, headers, body, timeout_s)
 
-    def _kept(self) -> HTTPConnection | None:
+    def _kept(self) -> Connection | None:
         try:
             return self._idle.pop()
         except IndexError:
             return None
 
     def _exchange(
-        self, connection: HTTPConnection, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> tuple[int, bytes, int]:
+        self, connection: Connection, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Response:
         try:
-            connection.timeout = timeout_s
-            if connection.sock is not None:
-                connection.sock.settimeout(timeout_s)
-            connection.request("POST", path, body, headers)
-            response = connection.getresponse()
-            answer = response.status, response.read(), int(response.getheader(_HEADER_LENGTH, "0"))
+            response = connection.post(path, headers, body, timeout_s)
         except BaseException:
             connection.close()  # an answer that nobody waits for must not meet the next call
             raise
         self._idle.append(connection)
-        return answer
-
-    def _connection(self) -> HTTPConnection:
-        if self._tls is None:
-            return HTTPConnection(self._address)
-        return HTTPSConnection(self._address, context=self._tls)
+        return response
 
 
 def open_tensor_calls(settings: Settings) -> TensorCalls:
@@ -153,9 +137,10 @@ def _request(version: str, tensors: Mapping[str, NDArray[Any]]) -> tuple[dict[st
     return {_HEADER_LENGTH: str(len(head))}, body
 
 
-def _scores(content: bytes, header_length: int) -> Scores:
-    scores, start = {}, header_length
-    for output in _decode(content[:header_length]).outputs:
+def _scores(response: Response) -> Scores:
+    content, start = response.content, int(response.headers.get(_HEADER_LENGTH.encode(), 0))
+    scores = {}
+    for output in _decode(content[:start]).outputs:
         size = output.parameters.binary_data_size
         scores[output.name] = np.frombuffer(content, np.float32, size // 4, start)
         start += size

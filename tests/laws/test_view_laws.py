@@ -112,3 +112,12 @@ def test_an_entity_finalizes_the_same_among_any_others(view, log, order):
     many = order.choices(range(len(ENTITIES)), k=order.randint(1, 9))
     expected = view.finalize(rows, BASE_MS)[many]
     assert view.finalize(rows[many], BASE_MS).tobytes() == expected.tobytes()
+
+
+@every_view
+@given(log=logs, now_ms=st.integers(BASE_MS, BASE_MS + 10**10), order=st.randoms())
+def test_features_chosen_in_any_order_have_the_bits_that_all_together_have(view, log, now_ms, order):
+    rows = fold(view, [batch_of(log, view.inputs)])
+    chosen = order.sample(range(len(view.columns)), order.randint(1, len(view.columns)))
+    some = view.finalizer([view.columns[column] for column in chosen]).finalize(rows, now_ms)
+    assert some.tobytes() == view.finalize(rows, now_ms)[:, chosen].tobytes()

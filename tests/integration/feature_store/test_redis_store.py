@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from feature_store.online import OnlineStore, RedisOnlineStore
+from feature_store.online.base import RowsOf
 from feature_store.online.connection import EvictingRedis, connect
 from feature_store.online.keys import row_prefix
 from feature_store.settings import Settings
@@ -33,6 +34,15 @@ class TestRedis(OnlineStoreLaws):
         store.put_rows(VIEW, PARTITION, epoch, 2, [("u", b"2")])
         with Redis.from_url(redis_url) as client:
             assert client.get(row_prefix(VIEW, PARTITION) + "u") == b"2"
+
+    def test_a_connection_that_the_server_closed_meanwhile_costs_no_read(
+        self, store: OnlineStore, redis_url: str
+    ) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1")])
+        with Redis.from_url(redis_url) as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        assert store.read([RowsOf(VIEW, ["u"], PARTITION)]) == [[b"1"]]
 
     def test_a_time_to_live_is_set_and_refreshed(self, store: OnlineStore, redis_url: str) -> None:
         epoch = store.claim(VIEW, PARTITION).epoch

@@ -104,6 +104,28 @@ def test_marks_are_those_of_the_candidates_that_are_asked_for():
     assert marks.row_offset[marks.names.index("item")].tolist() == [-1, 3]
 
 
+def test_a_row_is_marked_by_the_same_name_however_many_texts_other_items_have():
+    world = World()
+    world.item("a", creator_id="c1", attributes={"genres": ["drama"]})
+    world.row("user|genres", "u1|drama", click_count_total=[4.0])
+    world.row("creator", "c1")
+    for wider in (["noir", "horror", "comedy"], None):
+        marks = row_marks(hydrated(world, ["a"]).rows_read, np.array([0]))
+        offsets = dict(zip(marks.names, marks.row_offset[:, 0].tolist(), strict=True))
+        assert (offsets["user|genres[0]"], offsets["creator"]) == (3, 3)
+        assert column(hydrated(world, ["a", "b"]), "user|genres.click_count_total")[0] == 4.0
+        if wider:
+            world.item("b", attributes={"genres": wider})
+
+
+def test_an_item_may_lose_texts_and_its_creator_stays():
+    world = World()
+    world.item("a", creator_id="c1", attributes={"genres": ["drama", "noir"]})
+    world.item("a", creator_id="c1", attributes={"genres": ["noir"]})
+    genres = [SERVICE.ids.index(each) for each in SERVICE.ids if each.name.startswith("genre")]
+    assert hydrated(world, ["a"]).ids[0, genres].tolist() == [hash53("noir"), 0, 0]
+
+
 def test_everything_is_finalized_for_the_moment_that_the_request_names():
     world = World()
     world.item("a")
