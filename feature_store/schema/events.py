@@ -73,6 +73,9 @@ class ItemEvent(_Event, tag="item"):
     name: ClassVar[str] = "item"
     user_id: ClassVar[str] = ""
     value: ClassVar[float] = 1.0
+    request_id: ClassVar[None] = None
+    position: ClassVar[None] = None
+    propensity: ClassVar[None] = None
 
     item_id: Id
     creator_id: Id | None = None
@@ -90,6 +93,9 @@ class ItemRemovedEvent(_Event, tag="item_removed"):
     name: ClassVar[str] = "item_removed"
     user_id: ClassVar[str] = ""
     value: ClassVar[float] = 1.0
+    request_id: ClassVar[None] = None
+    position: ClassVar[None] = None
+    propensity: ClassVar[None] = None
 
     item_id: Id
     creator_id: Id | None = None
@@ -102,6 +108,9 @@ class UserEvent(_Event, tag="user"):
     name: ClassVar[str] = "user"
     item_id: ClassVar[str] = ""
     value: ClassVar[float] = 1.0
+    request_id: ClassVar[None] = None
+    position: ClassVar[None] = None
+    propensity: ClassVar[None] = None
 
     user_id: Id
     attributes: Attributes = {}

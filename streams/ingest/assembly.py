@@ -19,7 +19,7 @@ from streams.ingest.joined_rows import JoinedRows
 from streams.ingest.outbound import Outbound
 from streams.ingest.registry import Registry
 from streams.ingest.routes import EntityRoute
-from streams.ingest.rows import EventRows, event_rows
+from streams.ingest.rows import event_rows
 from streams.ingest.sieve import Sifted
 
 _KEYS = frozenset({"user", "item", "creator"})
@@ -48,27 +48,13 @@ class Assembly:
     def messages(self, sifted: Sequence[Sifted], ranges: SourceRanges) -> Iterator[Outbound]:
         """The batches of accepted events, which together cover ``ranges``."""
         self.items.refresh()
-        rows = event_rows(sifted, self._users, self.items)
-        joined = JoinedRows(rows, self._users, self.items)
+        joined = JoinedRows(event_rows(sifted, self._users, self.items), self._users, self.items)
         for batcher in self._batchers:
             yield from _entity_messages(batcher, joined, ranges)
-        yield from self._feedback_messages(rows, ranges)
+        yield from _feedback_messages(joined, ranges)
         self.items.forget_strangers()
         if len(self._users) > _USERS_KNOWN:
             self._users = _no_users(self._partitions)
-
-    def _feedback_messages(self, rows: EventRows, ranges: SourceRanges) -> Iterator[Outbound]:
-        for partition, table in feedback_batches(rows, self._users):
-            payloads = chunks(
-                lambda start, end, covered, table=table: encode_feedback(  # type: ignore[misc]
-                    table.slice(start, end - start), covered
-                ),
-                table.column("source_partition").to_numpy(),
-                table.column("source_offset").to_numpy(),
-                ranges,
-            )
-            for payload in payloads:
-                yield Outbound(FEEDBACK, payload, partition=partition)
 
 
 def _no_users(partitions: int) -> Registry:
@@ -90,6 +76,20 @@ def _entity_messages(batcher: EntityBatcher, rows: JoinedRows, ranges: SourceRan
         )
         for payload in payloads:
             yield Outbound(topic, payload, partition=partition)
+
+
+def _feedback_messages(joined: JoinedRows, ranges: SourceRanges) -> Iterator[Outbound]:
+    for partition, table in feedback_batches(joined):
+        payloads = chunks(
+            lambda start, end, covered, table=table: encode_feedback(  # type: ignore[misc]
+                table.slice(start, end - start), covered
+            ),
+            table.column("source_partition").to_numpy(),
+            table.column("source_offset").to_numpy(),
+            ranges,
+        )
+        for payload in payloads:
+            yield Outbound(FEEDBACK, payload, partition=partition)
 
 
 def _part(batch: EntityBatch, start: int, end: int, covered: SourceRanges) -> EntityBatch:

@@ -6,28 +6,27 @@ import numpy as np
 import pyarrow as pa
 
 from feature_store.schema.feedback import FEEDBACK_SCHEMA
-from streams.ingest.registry import Registry
-from streams.ingest.rows import EventRows
+from streams.ingest.joined_rows import JoinedRows
 
 
-def feedback_batches(rows: EventRows, users: Registry) -> Iterator[tuple[int, pa.RecordBatch]]:
+def feedback_batches(joined: JoinedRows) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Each batch partition that has feedback, with its rows as `FEEDBACK_SCHEMA` names them."""
-    at, events = rows.feedback, rows.feedback_events
+    rows, user, item = joined.rows, joined.part("user"), joined.part("item")
     table = pa.record_batch(
         [
-            pa.array([event.user_id for event in events], pa.string()),
-            pa.array([event.item_id for event in events], pa.string()),
-            pa.array([event.request_id for event in events], pa.string()),
-            pa.DictionaryArray.from_arrays(rows.event[at], pa.array(rows.event_names, pa.string())),
-            pa.array(rows.value[at]),
-            pa.array([event.position for event in events], pa.int32()),
-            pa.array([event.propensity for event in events], pa.float64()),
-            pa.array(rows.event_time_ms[at]),
-            pa.array(rows.source_partition[at]),
-            pa.array(rows.source_offset[at]),
+            user.texts.take(pa.array(user.codes[:, 0])),
+            item.texts.take(pa.array(item.codes[:, 0])),
+            pa.array(rows.request_id, pa.string()),
+            pa.DictionaryArray.from_arrays(rows.event, pa.array(rows.event_names, pa.string())),
+            pa.array(rows.value),
+            pa.array(rows.position, pa.int32()),
+            pa.array(rows.propensity, pa.float64()),
+            pa.array(rows.event_time_ms),
+            pa.array(rows.source_partition),
+            pa.array(rows.source_offset),
         ],
         schema=FEEDBACK_SCHEMA,
     )
-    partition = users.partition[rows.user[at]]
+    partition = user.partition[user.codes[rows.feedback, 0]]
     for number in np.flatnonzero(np.bincount(partition)).tolist():
-        yield number, table.take(pa.array(np.flatnonzero(partition == number)))
+        yield number, table.take(pa.array(rows.feedback[partition == number]))

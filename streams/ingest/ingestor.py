@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from feature_store.items import ItemTable
 from feature_store.schema.batches import SourceRanges
-from feature_store.schema.events import Event, ImpressionEvent, InteractionEvent, Reason, encode_event
+from feature_store.schema.events import Event, Reason, encode_event
 from feature_store.schema.topics import ITEMS
 from streams.ingest.assembly import Assembly
 from streams.ingest.dead_letters import dead_letter
@@ -83,7 +83,7 @@ class Ingestor:
         for part in sifted:
             _count(output, part)
         ranges = self._advance([part.run for part in sifted])
-        if any(part.events for part in sifted):
+        if any(len(part.accepted) for part in sifted):
             skipped = self._assembly.items.values_skipped
             output.messages.extend(self._assembly.messages(sifted, ranges))
             output.values_skipped = self._assembly.items.values_skipped - skipped
@@ -110,13 +110,12 @@ def forwarded(sifted: Sequence[Sifted]) -> list[Outbound]:
 
 
 def shown_items(sifted: Sequence[Sifted]) -> set[str]:
-    """Ids of the items that users saw or acted on."""
-    acted = (ImpressionEvent, InteractionEvent)
-    return {event.item_id for part in sifted for event in part.events if isinstance(event, acted)}
+    """Ids of the items that users saw or acted on, and of those whose events came with them."""
+    return {item_id for part in sifted for item_id in part.accepted.item_id if item_id}
 
 
 def _count(output: Output, part: Sifted) -> None:
-    output.accepted.update(map(type, part.events))
+    output.accepted.update(part.accepted.types)
     output.duplicates += part.duplicates
     for i, refusal in part.refused:
         output.refused[refusal.reason] += 1

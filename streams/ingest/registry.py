@@ -4,31 +4,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_store.schema.ids import hash53_column, partition_column
+from streams.numbering import Numbering
 
 
 class Registry:
-    """Ids without parts by code (0, 1, 2 …), with the batch partition and the hash of each.
-
-    Attributes
-    ----------
-    texts : code -> text
-    """
+    """Ids without parts by code (0, 1, 2 …), with the batch partition and the hash of each."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
-        self._codes: dict[str, int] = {}
-        self.texts: list[str] = []
+        self._codes = Numbering()
         self._partition = np.zeros(1024, np.int32)
         self._hash = np.zeros(1024, np.float64)
-        self._hashed = 0
+        self._placed = self._hashed = 0
 
     def __len__(self) -> int:
         return len(self.texts)
 
     @property
+    def texts(self) -> list[str]:
+        """Code -> text."""
+        return self._codes.words
+
+    @property
     def partition(self) -> NDArray[np.int32]:
         """(n,) batch partition of an entity whose id begins with the text."""
-        return self._partition[: len(self.texts)]
+        size = len(self.texts)
+        self._partition = grown(self._partition, size)
+        self._partition[self._placed : size] = partition_column(self.texts[self._placed :], self._partitions)
+        self._placed = size
+        return self._partition[:size]
 
     @property
     def hash(self) -> NDArray[np.float64]:
@@ -41,33 +45,16 @@ class Registry:
 
     def add(self, text: str) -> int:
         """The code of ``text``, a new one if it has none."""
-        code = self._codes.get(text)
-        if code is None:
-            code = len(self.texts)
-            self._append([text])
-        return code
+        return self._codes[text]
 
     def codes(self, texts: list[str]) -> NDArray[np.int64]:
         """(n,) codes of texts, new ones for those that have none."""
-        known = self._codes
-        unknown = set(texts).difference(known)
-        if unknown:
-            self._append(list(unknown))
-        return np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
+        return np.fromiter(map(self._codes.__getitem__, texts), np.int64, len(texts))
 
     def truncate(self, size: int) -> None:
         """Forget the texts whose code is ``size`` or more."""
-        for text in self.texts[size:]:
-            del self._codes[text]
-        del self.texts[size:]
-        self._hashed = min(self._hashed, size)
-
-    def _append(self, texts: list[str]) -> None:
-        first, end = len(self.texts), len(self.texts) + len(texts)
-        self._codes.update(zip(texts, range(first, end), strict=True))
-        self.texts.extend(texts)
-        self._partition = grown(self._partition, end)
-        self._partition[first:end] = partition_column(texts, self._partitions)
+        self._codes.truncate(size)
+        self._placed, self._hashed = min(self._placed, size), min(self._hashed, size)
 
 
 def grown(array: NDArray, size: int) -> NDArray:  # type: ignore[type-arg]

@@ -2,28 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_store.schema.events import (
     Attributes,
-    Event,
     ImpressionEvent,
-    InteractionEvent,
     ItemEvent,
     ItemRemovedEvent,
     UserEvent,
 )
+from streams.ingest.accepted import OWNERS, EventKind
 from streams.ingest.item_columns import ItemColumns
 from streams.ingest.registry import Registry
 from streams.ingest.sieve import Sifted
 
-Feedback = ImpressionEvent | InteractionEvent
-
 _INTERACTION = "interaction/"
-_OWNERS = frozenset({UserEvent, ItemEvent, ItemRemovedEvent})
 _NAMES: dict[type, str] = {
     kind: kind.name for kind in (ItemEvent, ItemRemovedEvent, UserEvent, ImpressionEvent)
 }
@@ -41,7 +37,7 @@ class EventRows:
     event_time_ms, value, source_partition, source_offset : (n,), as in a batch
     own_attributes : row and attributes of the events that carry attributes themselves
     feedback : (m,) rows that are impressions and interactions
-    feedback_events : (m,) these
+    request_id, position, propensity : (n,), as in a feedback batch
     """
 
     event_names: list[str]
@@ -54,7 +50,9 @@ class EventRows:
     source_offset: NDArray[np.int64]
     own_attributes: list[tuple[int, Attributes]]
     feedback: NDArray[np.int64]
-    feedback_events: list[Feedback]
+    request_id: list[str | None]
+    position: list[int | None]
+    propensity: list[float | None]
 
     def __len__(self) -> int:
         return len(self.event_time_ms)
@@ -62,51 +60,32 @@ class EventRows:
 
 def event_rows(sifted: Sequence[Sifted], users: Registry, items: ItemColumns) -> EventRows:
     """The accepted events of several runs as columns; ``items`` lends rows to items it does not know."""
-    events: list[Event] = [event for part in sifted for event in part.events]
-    n = len(events)
-    kinds = list(map(type, events))
-    names, codes = _event_codes(events, kinds)
-    feedback, feedback_events = _feedback(events, kinds)
+    parts = [part.accepted for part in sifted]
+    lengths = list(map(len, parts))
+    kinds, event = _coded(list(chain.from_iterable(part.kinds for part in parts)))
+    is_feedback = np.array([kind not in OWNERS for kind in kinds], bool)
     return EventRows(
-        event_names=names,
-        event=codes,
-        user=users.codes([event.user_id for event in events]),
-        item=items.rows([event.item_id for event in events]),
-        event_time_ms=np.fromiter([event.event_time_ms for event in events], np.int64, n),
-        value=np.fromiter([event.value for event in events], np.float64, n),
-        source_partition=np.repeat(
-            np.array([part.run.partition for part in sifted], np.int32),
-            [len(part.events) for part in sifted],
-        ),
-        source_offset=np.concatenate([np.array(part.offsets, np.int64) for part in sifted]),
-        own_attributes=_own_attributes(events, kinds),
-        feedback=feedback,
-        feedback_events=feedback_events,
+        event_names=[_INTERACTION + kind if isinstance(kind, str) else _NAMES[kind] for kind in kinds],
+        event=event,
+        user=users.codes(list(chain.from_iterable(part.user_id for part in parts))),
+        item=items.rows(list(chain.from_iterable(part.item_id for part in parts))),
+        event_time_ms=np.concatenate([np.array(part.event_time_ms, np.int64) for part in parts]),
+        value=np.concatenate([np.array(part.value, np.float64) for part in parts]),
+        source_partition=np.repeat(np.array([part.run.partition for part in sifted], np.int32), lengths),
+        source_offset=np.concatenate([np.array(part.offsets, np.int64) for part in parts]),
+        own_attributes=[
+            (first + row, attributes)
+            for first, part in zip(accumulate(lengths, initial=0), parts, strict=False)
+            for row, attributes in part.own_attributes
+        ],
+        feedback=np.flatnonzero(is_feedback[event]),
+        request_id=list(chain.from_iterable(part.request_id for part in parts)),
+        position=list(chain.from_iterable(part.position for part in parts)),
+        propensity=list(chain.from_iterable(part.propensity for part in parts)),
     )
 
 
-def _event_codes(events: list[Event], kinds: list[type]) -> tuple[list[str], NDArray[np.int32]]:
-    names = [
-        event.action if kind is InteractionEvent else kind  # type: ignore[union-attr]
-        for event, kind in zip(events, kinds, strict=True)
-    ]
-    code = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    texts = [_INTERACTION + name if isinstance(name, str) else _NAMES[name] for name in code]
-    return texts, np.fromiter(map(code.__getitem__, names), np.int32, len(names))
-
-
-def _own_attributes(events: list[Event], kinds: list[type]) -> list[tuple[int, Attributes]]:
-    if _OWNERS.isdisjoint(kinds):
-        return []
-    return [
-        (i, event.attributes)  # type: ignore[union-attr]
-        for i, (event, kind) in enumerate(zip(events, kinds, strict=True))
-        if kind in _OWNERS
-    ]
-
-
-def _feedback(events: list[Event], kinds: list[type]) -> tuple[NDArray[np.int64], list[Feedback]]:
-    if _OWNERS.isdisjoint(kinds):
-        return np.arange(len(events)), cast(list[Feedback], events)
-    index = [i for i, kind in enumerate(kinds) if kind not in _OWNERS]
-    return np.array(index, np.int64), cast(list[Feedback], [events[i] for i in index])
+def _coded(kinds: list[EventKind]) -> tuple[list[EventKind], NDArray[np.int32]]:
+    """The kinds that occur, each once, and the code of each event's."""
+    code = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
+    return list(code), np.fromiter(map(code.__getitem__, kinds), np.int32, len(kinds))

@@ -66,9 +66,11 @@ class EventSource:
         confluent_kafka.KafkaException
             When the consumer cannot go on.
         """
-        messages = self._consumer.consume(1, _IDLE_S)
+        messages, assignment = self._consumer.consume(1, _IDLE_S), self._read_to
         if messages:
-            messages += self._consumer.consume(self._settings.ingest_poll_events - 1, gather_s)
+            more = self._consumer.consume(self._settings.ingest_poll_events - 1, gather_s)
+            # Where partitions changed hands meanwhile, the first one is read again, from the commit.
+            messages = messages + more if self._read_to is assignment else more
         by_partition: dict[int, list[Message]] = {}
         for message in messages:
             if message.error() is None:

@@ -5,27 +5,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.numbering import Numbering
+
 Numbers = NDArray[np.intp]
-
-
-class _Numbering(dict[str, int]):
-    """Gives the next number to a word that is asked for the first time; ``words`` are in that order."""
-
-    def __init__(self, words: Iterable[str] = ()) -> None:
-        self.words = list(words)
-        super().__init__(zip(self.words, range(len(self.words)), strict=True))
-
-    def __missing__(self, word: str) -> int:
-        number = self[word] = len(self.words)
-        self.words.append(word)
-        return number
 
 
 class Entities:
     """Gives each id of a partition a number, in the order of their first appearance."""
 
     def __init__(self) -> None:
-        self._numbering = _Numbering()
+        self._numbering = Numbering()
 
     def __len__(self) -> int:
         return len(self._numbering)
@@ -40,7 +29,7 @@ class Entities:
 
     def keep(self, numbers: Numbers) -> None:
         """Forget all others; those kept are numbered anew, in the order given."""
-        self._numbering = _Numbering(self.ids(numbers))
+        self._numbering = Numbering(self.ids(numbers))
 
 
 def distinct(numbers: Numbers) -> Numbers:

@@ -1,6 +1,7 @@
 """Records in, messages out: every record ends as exactly one of emitted, duplicate, dead letter."""
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -309,3 +310,33 @@ def test_how_the_log_is_polled_changes_no_row(data: st.DataObject) -> None:
     for route in ROUTES:
         separate = [row for output in one_by_one for row in rows(output, route.entity)]
         assert separate == (rows(at_once, route.entity) if at_once else [])
+
+
+def test_a_run_of_several_blocks_is_judged_like_its_records_one_by_one() -> None:
+    known = {"creator_id": "c1", "attributes": {"genres": ["drama"]}}
+
+    def record(n: int) -> bytes:
+        if n % 89 == 0:
+            return item(f"e{n}", **known)
+        if n % 97 == 0:
+            return b"garbage"
+        if n % 101 == 0:
+            return event("user", f"e{n}", user_id=f"u{n % 7}", attributes={"country": f"n{n}"})
+        return click(f"e{n % 900}", f"u{n % 7}") if n % 3 else impression(f"e{n}", f"u{n % 7}", position=n)
+
+    values = [record(n) for n in range(1300)]
+    at_once = ingestor().ingest([run(*values)])
+    parts = ingestor()
+    one_by_one = [parts.ingest([run(value, first=n)]) for n, value in enumerate(values)]
+    for route in ROUTES:
+        assert rows(at_once, route.entity) == [r for out in one_by_one for r in rows(out, route.entity)]
+    assert sorted(feedback(at_once), key=lambda row: str(row["source_offset"])) == sorted(
+        (row for out in one_by_one for row in feedback(out)), key=lambda row: str(row["source_offset"])
+    )
+    assert dead_letters(at_once) == [letter for out in one_by_one for letter in dead_letters(out)]
+    assert at_once.duplicates == sum(out.duplicates for out in one_by_one) > 0
+    assert at_once.accepted == sum((out.accepted for out in one_by_one), Counter())
+    countries = {
+        value for _, b in batches(at_once, "user") for value in b.extra["attribute.country"].tolist()
+    }
+    assert {hash53(f"n{n}") for n in range(101, 1300, 101) if n % 89 and n % 97} <= countries
