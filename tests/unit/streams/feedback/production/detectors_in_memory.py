@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from feature_store.deploy_calendar import DeployCalendar
 from feature_store.online.memory import MemoryOnlineStore
 from feature_store.schema.findings import Finding, decode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
@@ -120,7 +122,8 @@ class Detectors:
         scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
         exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
         arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
-        self.watches = Watches([scores, exploration, arms], metrics)
+        deploys = DeployWatch(DeployCalendar(8, epoch_ms // 3), epoch_ms, AlarmBudget(), metrics)
+        self.watches = Watches([scores, exploration, arms, deploys], metrics)
         return self.watches
 
     def read(self, until_ms: int) -> None:
