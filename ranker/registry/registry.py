@@ -108,7 +108,7 @@ class ModelRegistry:
     def champion_at(self, taken_ms: int, now_ms: int) -> ModelMetadata:
         """The champion of ``now_ms``, had promotions since ``taken_ms`` not been taken over yet.
 
-        Going back to an older version is never waited for.
+        Going back, to an older version or to the counters, is never waited for.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class ModelRegistry:
         return self.find(served or COUNTERS)
 
     def taken_back(self) -> AliasChange | None:
-        """The last change of the champion, if an older version than before became it."""
+        """The last change of the champion, if an older version than before became it, or the counters."""
         last = next((change for change in self.history() if change.alias == "champion"), None)
         return last if last is not None and self._goes_back(last) else None
 
@@ -173,8 +173,11 @@ class ModelRegistry:
         return found
 
     def _goes_back(self, change: AliasChange) -> bool:
+        """Whether an older version than before became the champion, or the counters, to fall back to."""
         if change.previous is None:
             return False
+        if ModelId.parse(change.model).name == COUNTERS:
+            return True
         before, now = (self.find(text).created_time_ms for text in (change.previous, change.model))
         return now < before
 

@@ -15,6 +15,7 @@ from ranker.experiments.settings import ExperimentSettings
 from ranker.experiments.switches import SwitchWatcher
 from ranker.pipeline.components import Nudger, Surface
 from ranker.policies.config import DEFAULT_SURFACE
+from ranker.registry.models import ServedModel
 from ranker.service.ranking import DrawArms, no_experiments
 from ranker.service.releases import DrawnReleases
 from ranker.side_effects.deploy_cost import Ask, DeployCost
@@ -57,6 +58,11 @@ class ExperimentMetrics:
             ("experiment",),
             registry=registry,
         )
+        self._waiting = Gauge(
+            "eddyline_ranker_experiment_deploy_waiting",
+            "1 while a promoted version waits for the moment drawn for it.",
+            registry=registry,
+        )
         limit = Gauge(
             "eddyline_ranker_experiment_cost_max_ratio",
             "Cost above which an experiment is stopped.",
@@ -67,6 +73,10 @@ class ExperimentMetrics:
     def watch(self, experiment: str, off: Callable[[], frozenset[str]]) -> None:
         """Show whether it runs whenever metrics are asked for."""
         self._running.labels(experiment).set_function(lambda: float(experiment not in off()))
+
+    def watch_deploys(self, waiting: Callable[[], ServedModel | None]) -> None:
+        """Show whether a promoted version waits for its moment."""
+        self._waiting.set_function(lambda: float(waiting() is not None))
 
     def cost(self, experiment: str, share: float) -> None:
         """Show what it costs."""
@@ -108,6 +118,8 @@ def open_instruments(
     metrics = ExperimentMetrics(settings)
     for name in wanted:
         metrics.watch(name, switches.off)
+    if releases is not None:
+        metrics.watch_deploys(releases.waiting)
     budget = CostBudget(store, settings.experiments_cost_max, clock, metrics.cost)
 
     def effects(surfaces: Mapping[str, Surface]) -> tuple[SideEffect, ...]:
