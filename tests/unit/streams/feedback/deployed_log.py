@@ -12,7 +12,6 @@ from tests.unit.streams.feedback.slotted_log import exposures
 
 CALENDAR = DeployCalendar(8, 10_000)
 EPOCH_MS = 30_000
-TIMES = DeployTimes(b"salt", CALENDAR)
 
 
 @dataclass(frozen=True)
@@ -24,42 +23,53 @@ class DeployedLog:
     echo : by how much, added to the click rate; it is gone in the next period
     due : whether a version is due in a period, counted from 0
     drawn : whether requests log their period's draw
-    moment_ms : when the model really changes in a period
-    rows : that chance chooses in a step; as many are chosen by the model
+    moment_ms : when the model really changes in a period; None: as drawn
+    rows : of an epoch, of which chance chose every other
     season : of the click rate, over seven steps
     """
 
     echo: float = 0.0
     due: Callable[[int], bool] = lambda _period: True
     drawn: bool = True
-    moment_ms: Callable[[int], int] = TIMES.moment_ms
+    moment_ms: Callable[[int], int] | None = None
     calendar: DeployCalendar = CALENDAR
-    rows: int = 60
+    epoch_ms: int = EPOCH_MS
+    rows: int = 360
     share: float = 0.5
     season: float = 0.1
     first_period: int = 5_000
     seed: int = 1
 
     @property
+    def times(self) -> DeployTimes:
+        """Its draws."""
+        return DeployTimes(b"salt", self.calendar)
+
+    @property
     def first_epoch(self) -> int:
         """In which the log begins."""
-        return self.calendar.begin_ms(self.first_period) // EPOCH_MS
+        return self.calendar.begin_ms(self.first_period) // self.epoch_ms
 
     def batches(self, periods: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """(epoch, exposures) of so many periods, and of the epoch after them."""
         end_ms = self.calendar.begin_ms(self.first_period + periods)
-        for epoch in range(self.first_epoch, end_ms // EPOCH_MS + 1):
+        for epoch in range(self.first_epoch, end_ms // self.epoch_ms + 1):
             yield epoch, self.batch(epoch)
 
     def batch(self, epoch: int) -> pa.RecordBatch:
         """Exposures of one epoch."""
         rng = np.random.default_rng([self.seed, epoch])
-        served = np.sort(rng.integers(epoch * EPOCH_MS, (epoch + 1) * EPOCH_MS, 6 * self.rows))
-        period = served // self.calendar.period_ms
-        after = served >= np.array([self.moment_ms(number) for number in period.tolist()])
+        served = np.sort(rng.integers(epoch * self.epoch_ms, (epoch + 1) * self.epoch_ms, self.rows))
+        period = np.maximum(served // self.calendar.period_ms, self.first_period)
+        moment_ms = self.moment_ms or self.times.moment_ms
+        after = served >= np.array([moment_ms(number) for number in period.tolist()])
         due = np.array([self.due(number - self.first_period) for number in period.tolist()])
         by_chance = np.arange(len(served)) % 2 == 0
-        rate = 0.3 + self.season * np.sin(2 * np.pi * served / 70_000) + self.echo * (after & due & by_chance)
+        rate = (
+            0.3
+            + self.season * np.sin(2 * np.pi * served / (7 * self.calendar.step_ms))
+            + self.echo * (after & due & by_chance)
+        )
         clicked = rng.random(len(served)) < rate
         version = np.cumsum([self.due(number) for number in range(int(period.max()) - self.first_period + 1)])
         newest = version[period - self.first_period] - (due & ~after)
@@ -80,7 +90,7 @@ class DeployedLog:
         slot, chance = ("slot_0", self.share) if by_chance else ("none", 1 - self.share)
         logged = [{"experiment": "exploration", "variant": slot, "propensity": chance}]
         if self.drawn:
-            deploy = TIMES.assignment(period, due=due)
+            deploy = self.times.assignment(period, due=due)
             logged.append(
                 {"experiment": "deploys", "variant": deploy.variant, "propensity": deploy.propensity}
             )

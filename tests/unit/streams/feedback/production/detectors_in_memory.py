@@ -24,6 +24,7 @@ GRACE_MS = 15_000
 POSITIONS = 5
 HALF = 6
 ALLOWED = Allowed(0.01, 0.05)
+CALENDAR = DeployCalendar(8, 3_000)
 
 
 class Killed(Exception):  # noqa: N818  (a state of the world)
@@ -103,10 +104,11 @@ class Detectors:
         store: MemoryOnlineStore,
         epoch_ms: int,
         allowed: Allowed = ALLOWED,
+        calendar: DeployCalendar = CALENDAR,
     ) -> None:
         self.registry = CollectorRegistry()
         self.watches: Watches | None = None
-        self._logs, self._allowed = logs, allowed
+        self._logs, self._allowed, self._calendar = logs, allowed, calendar
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
             lambda: self._made(epoch_ms),
@@ -122,7 +124,7 @@ class Detectors:
         scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
         exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
         arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
-        deploys = DeployWatch(DeployCalendar(8, epoch_ms // 3), epoch_ms, AlarmBudget(), metrics)
+        deploys = DeployWatch(self._calendar, epoch_ms, AlarmBudget(), metrics)
         self.watches = Watches([scores, exploration, arms, deploys], metrics)
         return self.watches
 

@@ -100,7 +100,7 @@ def test_a_deploy_at_another_time_has_the_worst_rank():
         (DeployedLog(drawn=False), CALENDAR, NOT_DRAWN),
         (DeployedLog(), DeployCalendar(16, CALENDAR.step_ms), OTHER_CALENDAR),
         (DeployedLog(), DeployCalendar(0, CALENDAR.step_ms), OTHER_CALENDAR),
-        (DeployedLog(rows=6), CALENDAR, NO_KPI),
+        (DeployedLog(rows=36), CALENDAR, NO_KPI),
     ],
 )
 def test_what_cannot_carry_it_makes_it_blind(log, calendar, reason):
