@@ -28,6 +28,8 @@ ON = {
     "EDDYLINE_HOLDOUT_SHARE": "0.05",
     "EDDYLINE_HOLDOUT_SALT": "bench-holdout",
     "EDDYLINE_HOLDOUT_MODEL": "reference/1",
+    "EDDYLINE_DEPLOY_SLOTS": "16",
+    "EDDYLINE_DEPLOY_SALT": "bench-deploy",
     "EDDYLINE_EXPERIMENTS_EXCEPT": "",
     "EDDYLINE_EXPERIMENTS_COST_MAX": "1",
 }

@@ -39,7 +39,7 @@ def ranker_edges(service: FeatureService, policy: Policy) -> Iterator[Edge]:
     yield Edge(decides, topic(RANK_RESPONSES), by="ranker")
     yield Edge(decides, topic(RANK_SERVED), by="ranker")
     yield Edge(decides, USERS, by="ranker", why="timelines over HTTP")
-    yield Edge(_EXPERIMENTS, decides, by="ranker", why="nudges, exploration, holdout")
+    yield Edge(_EXPERIMENTS, decides, by="ranker", why="nudges, exploration, holdout, deploy times")
     yield Edge(topic(FINDINGS), model(TRAINED_MODEL), by="train", allowed_gain=0.0, why="holds it")
     yield Edge(topic(EXPOSURES), model(TRAINED_MODEL), by="train", allowed_gain=ALLOWED_TRAINING_GAIN)
 

@@ -7,12 +7,19 @@ from ranker.experiments.coins import salt_id, uniforms
 from ranker.experiments.settings import ExperimentSettings
 from ranker.pipeline.arms import NO_ARMS, Arms, Exploration
 
-NUDGES, EXPLORATION, HOLDOUT = "nudges", "exploration", "holdout"
-EXPERIMENTS = (NUDGES, EXPLORATION, HOLDOUT)
+NUDGES, EXPLORATION, HOLDOUT, DEPLOYS = "nudges", "exploration", "holdout", "deploys"
+EXPERIMENTS = (NUDGES, EXPLORATION, HOLDOUT, DEPLOYS)
 """What can be switched off, by its name."""
 
 Stopped = Callable[[], frozenset[str]]
 """Names of the experiments that are switched off now."""
+
+DrawnDeploy = Callable[[int], Assignment | None]
+"""What was drawn for the deploy of the period that a time, ms UTC, is in; None while nobody knows."""
+
+
+def no_deploys(_now_ms: int) -> None:
+    """Deploy times are not drawn."""
 
 
 class Experiments:
@@ -22,17 +29,22 @@ class Experiments:
 
     Parameters
     ----------
-    stopped : asked for every request, from memory
+    stopped, deploy : asked for every request, from memory
     """
 
-    def __init__(self, settings: ExperimentSettings, stopped: Stopped) -> None:
+    def __init__(
+        self, settings: ExperimentSettings, stopped: Stopped, deploy: DrawnDeploy = no_deploys
+    ) -> None:
         self._settings = settings
         self._stopped = stopped
+        self._deploy = deploy
         self._untouched = frozenset(word.strip() for word in settings.experiments_except.split(","))
         self._nudge_salt_id = salt_id(settings.nudge_salt.get_secret_value().encode())
         self._explore_salt = settings.explore_salt.get_secret_value().encode()
         self._holdout_salt = settings.holdout_salt.get_secret_value().encode()
-        self._any = bool(settings.nudge_delta or settings.explore_share or settings.holdout_share)
+        self._any = bool(
+            settings.nudge_delta or settings.explore_share or settings.holdout_share or settings.deploy_slots
+        )
 
     def arms(self, request_id: str, user_id: str, surface: str, now_ms: int) -> Arms:
         """What is done to a request that came at ``now_ms``."""
@@ -42,6 +54,8 @@ class Experiments:
         assignments: dict[str, Assignment] = {}
         if HOLDOUT not in stopped and self._held_out(user_id, assignments):
             return Arms(holdout=True, assignments=assignments)
+        if DEPLOYS not in stopped and (deploy := self._deploy(now_ms)) is not None:
+            assignments[DEPLOYS] = deploy
         return Arms(
             nudge_epoch=None if NUDGES in stopped else self._nudge_epoch(now_ms, assignments),
             exploration=None if EXPLORATION in stopped else self._exploration(request_id, assignments),

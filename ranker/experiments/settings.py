@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from feature_store.deploy_calendar import DeployCalendar
 from feature_store.settings import Settings
 
 
@@ -28,6 +29,15 @@ class ExperimentSettings(Settings):
     holdout_model: str | None = Field(None, description="The frozen model, name/version.")
     holdout_salt: SecretStr = Field(SecretStr(""), description="Secret of who is in the holdout.")
 
+    deploy_slots: int = Field(
+        0,
+        ge=0,
+        multiple_of=8,
+        description="Moments of which a new champion begins to serve at a drawn one; 0: at once.",
+    )
+    deploy_step_s: float = Field(900.0, ge=1, description="From one of these moments to the next, s.")
+    deploy_salt: SecretStr = Field(SecretStr(""), description="Secret of the moments drawn.")
+
     experiments_except: str = Field(
         "replay", description="Surfaces, comma-separated, that no experiment touches."
     )
@@ -44,13 +54,16 @@ class ExperimentSettings(Settings):
             "nudge_salt": self.nudge_delta,
             "explore_salt": self.explore_share,
             "holdout_salt": self.holdout_share,
+            "deploy_salt": self.deploy_slots,
         }
         salts = [getattr(self, name).get_secret_value() for name, on in wanted.items() if on]
         unset = [f"EDDYLINE_{name.upper()}" for name, on in wanted.items() if on and not self._of(name)]
         if unset:
             raise ValueError(f"{', '.join(unset)}: must be set, or signs could be foreseen")
         if len(set(salts)) < len(salts):
-            raise ValueError("nudge_salt, explore_salt and holdout_salt must differ from each other")
+            raise ValueError(
+                "nudge_salt, explore_salt, holdout_salt and deploy_salt must differ from each other"
+            )
         if self.holdout_share and self.holdout_model is None:
             raise ValueError("EDDYLINE_HOLDOUT_MODEL: must name the frozen model, such as timeline_ranker/3")
         return self
@@ -59,6 +72,11 @@ class ExperimentSettings(Settings):
     def nudge_epoch_ms(self) -> int:
         """Length of an epoch, ms."""
         return int(self.nudge_epoch_s * 1000)
+
+    @property
+    def deploy_calendar(self) -> DeployCalendar:
+        """When new models may begin to serve."""
+        return DeployCalendar(self.deploy_slots, int(self.deploy_step_s * 1000))
 
     def _of(self, name: str) -> str:
         salt: SecretStr = getattr(self, name)

@@ -21,6 +21,7 @@ from ranker.policies.config import load_policy
 from ranker.policies.value_model import ValueModel
 from ranker.registry.connect import open_registry
 from ranker.registry.watcher import ChampionWatcher
+from ranker.service.releases import open_releases
 from ranker.service.wiring import Knowledge, open_knowledge
 from ranker.triton.base import InferenceClient
 from ranker.triton.connect import open_inference
@@ -50,7 +51,14 @@ def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: E
     fingerprint = knowledge.service.fingerprint
     client = open_inference(settings, fingerprint)
     stack.callback(client.close)
-    watcher = ChampionWatcher(open_registry(settings, clock), client, fingerprint, pinned=settings.model)
+    releases = open_releases(settings, clock)
+    watcher = ChampionWatcher(
+        open_registry(settings, clock),
+        client,
+        fingerprint,
+        pinned=settings.model,
+        champion=releases.champion if releases is not None else None,
+    )
     watcher.start()
     stack.callback(watcher.close)
     switches = SwitchWatcher(open_switches(settings, settings.redis_timeout_ms), clock)

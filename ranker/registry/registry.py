@@ -105,13 +105,36 @@ class ModelRegistry:
         """Changes of aliases, newest first."""
         return self._aliases.history()
 
+    def champion_at(self, taken_ms: int, now_ms: int) -> ModelMetadata:
+        """The champion of ``now_ms``, had promotions since ``taken_ms`` not been taken over yet.
+
+        Going back, to an older version or to the counters, is never waited for.
+
+        Raises
+        ------
+        RegistryUnavailable
+            The aliases cannot be reached.
+        RegistryError
+            A version of the history does not exist.
+        """
+        newest_first = [change for change in self.history() if change.alias == "champion"]
+        changes = [change for change in reversed(newest_first) if change.time_ms <= now_ms]
+        later = [change for change in changes if change.time_ms > taken_ms]
+        if later:
+            served = later[0].previous
+        elif changes:
+            served = changes[-1].model
+        else:
+            served = newest_first[-1].previous if newest_first else None
+        for change in later:
+            if self._goes_back(change):
+                served = change.model
+        return self.find(served or COUNTERS)
+
     def taken_back(self) -> AliasChange | None:
-        """The last change of the champion, if an older version than before became it."""
+        """The last change of the champion, if an older version than before became it, or the counters."""
         last = next((change for change in self.history() if change.alias == "champion"), None)
-        if last is None or last.previous is None:
-            return None
-        before, now = (self.find(text).created_time_ms for text in (last.previous, last.model))
-        return last if now < before else None
+        return last if last is not None and self._goes_back(last) else None
 
     def roll_back(self, *, reason: str) -> ModelId:
         """Make the version behind `rollback` the champion again; returns it.
@@ -151,6 +174,15 @@ class ModelRegistry:
                 break
             found.append(self.folders.metadata(parent))
         return found
+
+    def _goes_back(self, change: AliasChange) -> bool:
+        """Whether an older version than before became the champion, or the counters, to fall back to."""
+        if change.previous is None:
+            return False
+        if ModelId.parse(change.model).name == COUNTERS:
+            return True
+        before, now = (self.find(text).created_time_ms for text in (change.previous, change.model))
+        return now < before
 
     def _need_passed(self, metadata: ModelMetadata) -> None:
         if metadata.lineage is None:

@@ -1,6 +1,7 @@
 """Which model to serve now: follows the champion in the background and never blocks a request."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Thread
 from typing import Protocol
 
@@ -35,6 +36,7 @@ class ChampionWatcher:
     loader : loads what is to be served
     fingerprint : of the feature service in use; a model made for another one is refused
     pinned : ``name`` (its newest version) or ``name/version``; None follows the champion
+    champion : says what that is; None: what the alias points to
     interval_s : between two turns
     """
 
@@ -45,12 +47,14 @@ class ChampionWatcher:
         fingerprint: str,
         *,
         pinned: str | None = None,
+        champion: Callable[[], ModelMetadata | None] | None = None,
         interval_s: float = 0.5,
     ) -> None:
         self._registry = registry
         self._loader = loader
         self._fingerprint = fingerprint
         self._pinned = pinned
+        self._champion = champion or partial(registry.resolve, "champion")
         self._interval_s = interval_s
         self.current: ServedModel = registry.find(COUNTERS).served
         self.previous: ServedModel | None = None
@@ -83,7 +87,7 @@ class ChampionWatcher:
             self.refresh()
 
     def _wanted(self) -> ModelMetadata:
-        model = self._registry.find(self._pinned) if self._pinned else self._registry.resolve("champion")
+        model = self._registry.find(self._pinned) if self._pinned else self._champion()
         if model is None:
             raise RegistryError("there is no champion and no counter model")
         if model.fingerprint != self._fingerprint:

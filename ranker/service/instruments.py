@@ -9,13 +9,16 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from feature_store.clock import Clock
 from feature_store.online.switches import open_switches
 from ranker.experiments.budget import CostBudget
-from ranker.experiments.draw import EXPERIMENTS, EXPLORATION, NUDGES, Experiments
+from ranker.experiments.draw import DEPLOYS, EXPERIMENTS, EXPLORATION, NUDGES, Experiments, no_deploys
 from ranker.experiments.nudge import Nudges
 from ranker.experiments.settings import ExperimentSettings
 from ranker.experiments.switches import SwitchWatcher
 from ranker.pipeline.components import Nudger, Surface
 from ranker.policies.config import DEFAULT_SURFACE
+from ranker.registry.models import ServedModel
 from ranker.service.ranking import DrawArms, no_experiments
+from ranker.service.releases import DrawnReleases
+from ranker.side_effects.deploy_cost import Ask, DeployCost
 from ranker.side_effects.experiment_cost import ExperimentCost
 from ranker.side_effects.worker import SideEffect
 
@@ -55,6 +58,11 @@ class ExperimentMetrics:
             ("experiment",),
             registry=registry,
         )
+        self._waiting = Gauge(
+            "eddyline_ranker_experiment_deploy_waiting",
+            "1 while a promoted version waits for the moment drawn for it.",
+            registry=registry,
+        )
         limit = Gauge(
             "eddyline_ranker_experiment_cost_max_ratio",
             "Cost above which an experiment is stopped.",
@@ -66,6 +74,10 @@ class ExperimentMetrics:
         """Show whether it runs whenever metrics are asked for."""
         self._running.labels(experiment).set_function(lambda: float(experiment not in off()))
 
+    def watch_deploys(self, waiting: Callable[[], ServedModel | None]) -> None:
+        """Show whether a promoted version waits for its moment."""
+        self._waiting.set_function(lambda: float(waiting() is not None))
+
     def cost(self, experiment: str, share: float) -> None:
         """Show what it costs."""
         self._cost.labels(experiment).set(share)
@@ -73,12 +85,29 @@ class ExperimentMetrics:
 
 def asked_for(settings: ExperimentSettings) -> tuple[str, ...]:
     """Names of the experiments that the settings ask for."""
-    sizes = (settings.nudge_delta, settings.explore_share, settings.holdout_share)
+    sizes = (
+        settings.nudge_delta,
+        settings.explore_share,
+        settings.holdout_share,
+        settings.deploy_slots,
+    )
     return tuple(name for name, size in zip(EXPERIMENTS, sizes, strict=True) if size)
 
 
-def open_instruments(settings: ExperimentSettings, clock: Clock, stack: ExitStack) -> Instruments:
-    """Follow the switches, if the settings ask for any experiment at all."""
+def open_instruments(
+    settings: ExperimentSettings,
+    clock: Clock,
+    stack: ExitStack,
+    releases: DrawnReleases | None,
+    ask: Ask,
+) -> Instruments:
+    """Follow the switches, if the settings ask for any experiment at all.
+
+    Parameters
+    ----------
+    releases : where deploy times are drawn
+    ask : for what a version that waits would have answered
+    """
     wanted = asked_for(settings)
     if not wanted:
         return OFF
@@ -89,12 +118,24 @@ def open_instruments(settings: ExperimentSettings, clock: Clock, stack: ExitStac
     metrics = ExperimentMetrics(settings)
     for name in wanted:
         metrics.watch(name, switches.off)
+    if releases is not None:
+        metrics.watch_deploys(releases.waiting)
     budget = CostBudget(store, settings.experiments_cost_max, clock, metrics.cost)
 
     def effects(surfaces: Mapping[str, Surface]) -> tuple[SideEffect, ...]:
         selectors = {name: surface.selector for name, surface in surfaces.items()}
-        default = selectors[DEFAULT_SURFACE]
-        return (ExperimentCost(selectors, default, budget.spent, nudges=NUDGES, exploration=EXPLORATION),)
+        default = surfaces[DEFAULT_SURFACE]
+        of_requests = ExperimentCost(
+            selectors, default.selector, budget.spent, nudges=NUDGES, exploration=EXPLORATION
+        )
+        if releases is None:
+            return (of_requests,)
+        period_ms = settings.deploy_calendar.period_ms
+        of_deploys = DeployCost(
+            releases.waiting, ask, surfaces, default, budget.spent, period_ms=period_ms, experiment=DEPLOYS
+        )
+        return of_requests, of_deploys
 
     nudges = Nudges(settings.nudge_salt.get_secret_value().encode(), settings.nudge_delta)
-    return Instruments(Experiments(settings, switches.off).arms, nudges, effects)
+    drawn = releases.drawn if releases is not None else no_deploys
+    return Instruments(Experiments(settings, switches.off, drawn).arms, nudges, effects)

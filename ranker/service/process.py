@@ -11,8 +11,11 @@ from starlette.types import ASGIApp
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
 from feature_store.telemetry.health import Heartbeat, Readiness
+from ranker.pipeline.batch import Heads
+from ranker.pipeline.features import Features
 from ranker.policies.config import Policy, load_policy
 from ranker.registry.connect import open_registry
+from ranker.registry.models import ServedModel
 from ranker.registry.watcher import ChampionWatcher
 from ranker.service.feature_reader import FeatureReader
 from ranker.service.http import Backends, HttpDoor
@@ -23,6 +26,7 @@ from ranker.service.metrics import RankerMetrics
 from ranker.service.publisher import Publisher
 from ranker.service.ranking import Limits, Ranking
 from ranker.service.refresher import Refresher
+from ranker.service.releases import DrawnReleases, open_releases
 from ranker.service.respond import Responder
 from ranker.service.settings import RankerSettings
 from ranker.service.wiring import (
@@ -38,6 +42,7 @@ from ranker.service.wiring import (
     until_well,
 )
 from ranker.side_effects.answer import Answer
+from ranker.side_effects.deploy_cost import Ask
 from ranker.side_effects.worker import SideEffects
 from ranker.sources.shelf import Shelf
 from ranker.triton.base import InferenceClient
@@ -152,13 +157,14 @@ def _open_engine(
     metrics = RankerMetrics(policy.surfaces)
     client = open_inference(settings, knowledge.service.fingerprint)
     stack.callback(client.close)
-    watcher = _watch(settings, knowledge, client, settings.model, clock, stack)
+    releases = open_releases(settings, clock)
+    watcher = _watch(settings, knowledge, client, settings.model, clock, stack, releases)
     frozen = (
         _watch(settings, knowledge, client, settings.holdout_model, clock, stack)
         if settings.holdout_share
         else None
     )
-    instruments = open_instruments(settings, clock, stack)
+    instruments = open_instruments(settings, clock, stack, releases, _asking(client, settings))
     stages = make_surfaces(policy, knowledge, shelves)
     publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
     stack.callback(_close_publisher, publisher, settings.drain_s)
@@ -188,13 +194,33 @@ def _watch(
     model: str | None,
     clock: Clock,
     stack: ExitStack,
+    releases: DrawnReleases | None = None,
 ) -> ChampionWatcher:
-    """Follow ``model``, or the champion if there is none."""
-    registry = open_registry(settings, clock)
-    watcher = ChampionWatcher(registry, client, knowledge.service.fingerprint, pinned=model)
+    """Follow ``model``, or the champion if there is none, as it is released."""
+    watcher = ChampionWatcher(
+        open_registry(settings, clock),
+        client,
+        knowledge.service.fingerprint,
+        pinned=model,
+        champion=releases.champion if releases is not None else None,
+    )
     watcher.start()
     stack.callback(watcher.close)
     return watcher
+
+
+def _asking(client: InferenceClient, settings: RankerSettings) -> Ask:
+    def ask(model: ServedModel, features: Features) -> Heads:
+        return client.infer(
+            model.name,
+            model.version,
+            features.user,
+            features.candidates,
+            features.ids,
+            settings.rank_model_timeout_ms,
+        )
+
+    return ask
 
 
 def _follow_up(effects: Sequence[SideEffects], answer: Answer) -> None:

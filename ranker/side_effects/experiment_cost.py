@@ -19,18 +19,18 @@ _REMEMBERED = 1_000.0
 
 
 class RunningCost:
-    """Share of a sum that is lost, over about the last thousand answers measured."""
+    """Share of a sum that is lost, over about the last ``remembered`` answers measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: float = _REMEMBERED) -> None:
+        self._kept = 1.0 - 1.0 / remembered
         self._lost = 0.0
         self._whole = 0.0
         self.measured = 0
 
     def add(self, best: float, shown: float) -> None:
         """One answer worth ``shown`` that could have been worth ``best``."""
-        kept = 1.0 - 1.0 / _REMEMBERED
-        self._lost = self._lost * kept + (best - shown)
-        self._whole = self._whole * kept + abs(best)
+        self._lost = self._lost * self._kept + (best - shown)
+        self._whole = self._whole * self._kept + abs(best)
         self.measured += 1
 
     @property
@@ -80,14 +80,17 @@ class ExperimentCost:
 
     def _measure(self, answer: Answer) -> None:
         raw, slate = answer.outcome.scores.raw, answer.outcome.slate
-        best, nudged = (self._alone(answer, scores) for scores in (raw, answer.outcome.scores.published))
+        selector = self._selectors.get(answer.query.surface, self._default)
+        best, nudged = (
+            slate_of(selector, answer, scores) for scores in (raw, answer.outcome.scores.published)
+        )
         worth = [float(np.sum(raw[order])) for order in (best, nudged, slate.order)]
         for name, (before, after) in zip(self._names, pairwise(worth), strict=True):
             self._costs[name].add(before, after)
             self._spent(name, self._costs[name].share)
 
-    def _alone(self, answer: Answer, scores: Float64) -> Index:
-        """The slate that these scores alone would have given."""
-        query = replace(answer.query, arms=NO_ARMS)
-        selector = self._selectors.get(query.surface, self._default)
-        return selector.select(query, answer.outcome.batch, scores).order
+
+def slate_of(selector: Selector, answer: Answer, scores: Float64) -> Index:
+    """The slate that these scores alone would have given."""
+    query = replace(answer.query, arms=NO_ARMS)
+    return selector.select(query, answer.outcome.batch, scores).order

@@ -17,6 +17,7 @@ from streams.apps.runtime import run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import TOPICS, FindingSink, LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
@@ -132,6 +133,7 @@ def watches_of(settings: DetectorSettings, metrics: LoopMetrics) -> Watches:
             ScoreWatch(settings.epoch_ms, settings.allowed, budget, metrics),
             ExplorationWatch(settings.explore_positions, budget, metrics),
             ArmsWatch(settings.detect_items, budget, metrics),
+            DeployWatch(settings.deploy_calendar, settings.epoch_ms, budget, metrics),
         ],
         metrics,
     )

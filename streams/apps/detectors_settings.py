@@ -2,12 +2,13 @@
 
 from pydantic import Field
 
+from feature_store.deploy_calendar import DeployCalendar
 from feature_store.settings import Settings
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.score_watch import Allowed
 
-_PROCESSES = 3
-"""Detectors with evidence of their own: D1 (fused), D3 on presentation, D4."""
+_PROCESSES = 4
+"""Detectors with evidence of their own: D1 (fused), D3 on presentation, D4, D5."""
 
 
 class DetectorSettings(Settings):
@@ -16,6 +17,15 @@ class DetectorSettings(Settings):
     nudge_epoch_s: float = Field(60.0, ge=1, description="Length of an epoch, as the ranker has it, s.")
     explore_positions: int = Field(
         20, ge=1, description="First positions that may be given away, as the ranker has it."
+    )
+    deploy_slots: int = Field(
+        0,
+        ge=0,
+        multiple_of=8,
+        description="Moments of which a new champion begins to serve at a drawn one, as the ranker has it.",
+    )
+    deploy_step_s: float = Field(
+        900.0, ge=1, description="From one of these moments to the next, as the ranker has it, s."
     )
     detect_grace_s: float = Field(
         660.0,
@@ -56,6 +66,11 @@ class DetectorSettings(Settings):
     def epoch_ms(self) -> int:
         """Length of an epoch, ms."""
         return int(self.nudge_epoch_s * 1000)
+
+    @property
+    def deploy_calendar(self) -> DeployCalendar:
+        """When new models may begin to serve."""
+        return DeployCalendar(self.deploy_slots, int(self.deploy_step_s * 1000))
 
     @property
     def grace_ms(self) -> int:

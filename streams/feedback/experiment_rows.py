@@ -12,7 +12,7 @@ from streams.feedback.concentration import ArmCells
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-NUDGES, EXPLORATION, HOLDOUT = "nudges", "exploration", "holdout"
+NUDGES, EXPLORATION, HOLDOUT, DEPLOYS = "nudges", "exploration", "holdout", "deploys"
 """Experiments by their names in the column `assignments`."""
 
 SLOT = "slot_"

@@ -1,4 +1,4 @@
-"""A planted loop through the real parts: Kafka, Faust, Redis, Prometheus, and a webhook that hears of it."""
+"""Planted loops through the real parts: Kafka, Faust, Redis, Prometheus, and a webhook that hears of them."""
 
 import json
 import os
@@ -21,12 +21,15 @@ from pydantic import SecretStr
 
 from eddyline.stack.background import running
 from eddyline.stack.prometheus import alertmanager, prometheus
+from feature_store.deploy_calendar import DeployCalendar
 from feature_store.findings_log import read_findings, write_acknowledgement
 from feature_store.online import RedisOnlineStore
+from feature_store.schema.batches import write_record_batch
 from feature_store.schema.findings import Acknowledgement
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from feature_store.settings import Settings
 from streams.feedback.production.checkpoint import LoopStore
+from tests.unit.streams.feedback.deployed_log import DeployedLog
 from tests.unit.streams.feedback.production.detectors_in_memory import DeadlyStore, Detectors, Logs
 from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
@@ -34,6 +37,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 EPOCH_S, GRACE_S = 10, 15
 DEADLINE_S = 240
+CALENDAR = DeployCalendar(8, 1_000)
+PERIODS = 24
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def topics(kafka: str, world: LoopWorld) -> Iterator[None]:
     for each in made.values():
         each.result()
     producer = Producer({"bootstrap.servers": kafka})
-    for topic, partition, stamp_ms, payload in world.messages():
+    for topic, partition, stamp_ms, payload in _messages(world):
         producer.produce(topic, payload, partition=partition, timestamp=stamp_ms)
     assert producer.flush(30) == 0
     yield
@@ -84,6 +89,8 @@ def start(settings: Settings, metrics_port: int) -> subprocess.Popen:
         "METRICS_PORT": str(metrics_port),
         "NUDGE_EPOCH_S": str(EPOCH_S),
         "DETECT_GRACE_S": str(GRACE_S),
+        "DEPLOY_SLOTS": str(CALENDAR.slots),
+        "DEPLOY_STEP_S": str(CALENDAR.step_ms / 1000),
         "DETECT_IDLE_S": "1",
     }
     environment = {**os.environ, **{f"EDDYLINE_{name}": value for name, value in own.items()}}
@@ -120,18 +127,19 @@ def scraped(port: int) -> str:
 def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(
     settings, detectors, metrics_port, world
 ):
-    open_ = 'eddyline_loop_findings_open{acknowledged="false",verdict="loop_detected"} 1.0'
+    open_ = 'eddyline_loop_findings_open{acknowledged="false",verdict="loop_detected"} 2.0'
     wait_for("the metric", lambda: open_ in scraped(metrics_port))
-    calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms)
-    calm.read((world.first_epoch + world.epochs) * world.epoch_ms + GRACE_S * 1000)
+    calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms, calendar=CALENDAR)
+    checkpoint, stored = LoopStore(RedisOnlineStore.connect(settings)).peek()
+    calm.read(checkpoint.next_epoch * world.epoch_ms + GRACE_S * 1000)
     _, expected = calm.watches.state()
-    _, stored = LoopStore(RedisOnlineStore.connect(settings)).peek()
     for name, array in expected.items():
-        if name.startswith("scores/board/"):
+        if name.startswith(("scores/board/", "deploys/detector/")):
             assert stored[name].tobytes() == array.tobytes(), name
-    (state,) = read_findings(settings).values()
-    assert state.finding.evidence["value"] == "item.click_count_total"
-    assert state.holds
+    found = {state.finding.detector: state for state in read_findings(settings).values()}
+    assert found["board"].finding.evidence["value"] == "item.click_count_total"
+    assert found["D5"].finding.evidence["not_followed"] == 0
+    assert all(state.holds for state in found.values())
 
 
 def test_on_call_receives_the_alert_and_an_acknowledgement_ends_it(
@@ -158,16 +166,16 @@ def test_on_call_receives_the_alert_and_an_acknowledgement_ends_it(
 
 
 def _acknowledge(settings: Settings) -> None:
-    (state,) = read_findings(settings).values()
-    said = Acknowledgement(
-        finding_id=state.finding.finding_id,
-        subject=state.finding.subject,
-        by="ana",
-        note="looking",
-        closes=False,
-        time_ms=int(time.time() * 1000),
-    )
-    write_acknowledgement(settings, said)
+    for state in read_findings(settings).values():
+        said = Acknowledgement(
+            finding_id=state.finding.finding_id,
+            subject=state.finding.subject,
+            by="ana",
+            note="looking",
+            closes=False,
+            time_ms=int(time.time() * 1000),
+        )
+        write_acknowledgement(settings, said)
 
 
 def _receivers(url: str) -> dict:
@@ -183,9 +191,22 @@ def _receivers(url: str) -> dict:
 
 def _logs(world: LoopWorld) -> Logs:
     logs = Logs(world.partitions)
-    for topic, partition, stamp_ms, payload in world.messages():
+    for topic, partition, stamp_ms, payload in _messages(world):
         logs.append(topic, partition, stamp_ms, payload)
     return logs
+
+
+def _messages(world: LoopWorld) -> list[tuple[str, int, int, bytes]]:
+    """The loop of scores, and deploys with an echo that end with it; each log in the order of its stamps."""
+    last_ms = (world.first_epoch + world.epochs) * world.epoch_ms
+    first_period = CALENDAR.period(last_ms) - PERIODS
+    deploys = DeployedLog(0.4, calendar=CALENDAR, epoch_ms=world.epoch_ms, first_period=first_period)
+    echo = [
+        (EXPOSURES, 0, (epoch + 1) * world.epoch_ms + 500, write_record_batch(rows))
+        for epoch, rows in deploys.batches(PERIODS)
+        if epoch < world.first_epoch + world.epochs
+    ]
+    return sorted([*world.messages(), *echo], key=lambda message: message[2])
 
 
 class webhook:  # noqa: N801  (a context manager)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from pydantic import SecretStr
 
 from eddyline.stack.background import running
 from eddyline.stack.parts import Parts
@@ -23,12 +24,15 @@ from eddyline.stack.settings import StackSettings
 from eddyline.stack.supervisor import Supervisor
 from eddyline.stack.triton import triton as triton_process
 from feature_store.clock import SystemClock
+from feature_store.online.switches import Switch, open_switches
 from feature_store.schema.ids import partition_of
 from feature_store.schema.served import decode_served
 from feature_store.schema.topics import EVENTS, ITEMS, RANK_REQUESTS, RANK_RESPONSES, RANK_SERVED
 from feature_store.settings import Settings
 from ranker.registry.bootstrap import bootstrap
+from ranker.registry.connect import open_registry
 from ranker.registry.folders import ModelFolders
+from ranker.registry.models import ModelId
 from ranker.registry.signature import default_signature
 from streams.topics_admin import ensure_topics
 
@@ -49,6 +53,14 @@ class Ranker:
         self.bootstrap = bootstrap
         self.client = httpx.Client(base_url=http, timeout=30, trust_env=False)
         self.start()
+
+    @property
+    def settings(self) -> Settings:
+        """Where its registry and its switches are."""
+        return Settings(
+            home=Path(self._environment["EDDYLINE_HOME"]),
+            redis_url=SecretStr(self._environment["EDDYLINE_REDIS_URL"]),
+        )
 
     def start(self, **settings: str) -> None:
         """Start the process, with ``settings`` instead of its own, and wait until it is ready."""
@@ -346,3 +358,29 @@ def test_requests_that_waited_too_long_in_the_topic_are_shed_with_an_answer(rank
         wait_until(all_answered)
     assert {answers[each]["error"]["code"] for each in requests} == {"overloaded"}
     assert {answers[each]["request_id"] for each in requests} == set(requests)
+
+
+def test_where_deploy_times_are_drawn_a_promotion_waits_and_the_switch_and_a_rollback_do_not(
+    ranker: Ranker,
+) -> None:
+    assert ranker.stop(signal.SIGTERM) == 0
+    ranker.start(EDDYLINE_DEPLOY_SLOTS="8", EDDYLINE_DEPLOY_STEP_S="3600", EDDYLINE_DEPLOY_SALT="test")
+    registry, switches = open_registry(ranker.settings, SystemClock()), open_switches(ranker.settings)
+
+    def serves(name: str) -> bool:
+        return ranker.rank()["model"]["name"] == name
+
+    def waits() -> bool:
+        return "eddyline_ranker_experiment_deploy_waiting 1.0" in ranker.client.get("/metrics").text
+
+    assert serves("counters")
+    registry.promote(ModelId("reference", "1"), expected=ModelId("counters", "1"), reason="test")
+    wait_until(waits)
+    assert serves("counters")
+    assert ranker.rank()["assignments"]["deploys"]["variant"].endswith("/none")
+    switches.switch_off("deploys", Switch("test", 0))
+    wait_until(lambda: serves("reference"))
+    assert not waits()
+    switches.switch_on("deploys")
+    registry.roll_back(reason="test")
+    wait_until(lambda: serves("counters"))

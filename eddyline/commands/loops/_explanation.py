@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import e, log10
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from feature_store.schema.findings import Beta, Finding, FindingState
 
 
@@ -45,7 +47,17 @@ def _of_scores(found: Finding) -> tuple[str, ...]:
 def _of_an_experiment(found: Finding) -> tuple[str, ...]:
     """What the other detectors measure, each in its own unit."""
     size = () if found.beta is None else (f"  size       {estimate(found.beta)}",)
-    return (f"  seen by    {found.detector}", *size)
+    return (f"  seen by    {found.detector}", *_of_deploys(found.evidence), *size)
+
+
+def _of_deploys(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which deploys were seen, where the evidence is of deploys."""
+    if "retrains" not in evidence:
+        return ()
+    return (
+        f"  where      {evidence['retrains']} deploys, of which {evidence['not_followed']} did not follow"
+        f" their draw; the last was {evidence['last_deployed'] or 'unknown'}",
+    )
 
 
 def state_of(state: FindingState) -> str:

@@ -16,6 +16,7 @@ class Experiment(StrEnum):
     NUDGES = "nudges"
     EXPLORATION = "exploration"
     HOLDOUT = "holdout"
+    DEPLOYS = "deploys"
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """Evidence that counts are not spread evenly."""
 
+from math import fsum, lgamma, log
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 
 def log_evidence_against_uniform(counts: NDArray[np.int64]) -> float:
@@ -13,5 +14,5 @@ def log_evidence_against_uniform(counts: NDArray[np.int64]) -> float:
     the chance of a false claim however often a growing log is looked at (Ville).
     """
     items, total = len(counts), int(counts.sum())
-    mixture = gammaln(items / 2) - gammaln(total + items / 2) + (gammaln(counts + 0.5) - gammaln(0.5)).sum()
-    return float(mixture + total * np.log(items))
+    seen = fsum(lgamma(count + 0.5) - lgamma(0.5) for count in counts.tolist())
+    return lgamma(items / 2) - lgamma(total + items / 2) + seen + total * log(items)

@@ -45,7 +45,8 @@ class LoopMetrics:
         self._beta = Gauge(
             "eddyline_loop_beta",
             "Effect of one unit of nudge on the strongest answer in the next epoch; of D3-presentation: of "
-            "exploring on clicks per row. Estimate and bounds.",
+            "exploring on clicks per row; of D5: of a deploy on the click rate of what chance chose. "
+            "Estimate and bounds.",
             ("subject", "detector", "bound"),
             registry=registry,
         )

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from feature_store.schema.requests import Assignment
 from ranker.experiments.nudge import Nudges
 from ranker.pipeline.arms import Arms, Exploration
+from ranker.pipeline.components import Surface
+from ranker.policies.value_model import ValueModel
+from ranker.registry.models import ServedModel
 from ranker.selectors.by_score import ByScore
 from ranker.selectors.exploring import Exploring
 from ranker.side_effects.answer import Answer
-from ranker.side_effects.experiment_cost import ExperimentCost
+from ranker.side_effects.deploy_cost import DeployCost
+from ranker.side_effects.experiment_cost import ExperimentCost, slate_of
 from tests.unit.ranker.world import NOW_MS, SERVICE, World
 
 EXPLORES = Exploration(0.5, 3, 0, 0.99)
@@ -56,3 +62,49 @@ def test_a_position_given_away_is_charged_to_exploration():
     spent = costs(Arms(exploration=EXPLORES))
     assert spent["exploration"] > 0
     assert spent["nudges"] == 0.0
+
+
+DRAWN = Arms(assignments={"deploys": Assignment("d/1/3", 1 / 16)})
+SURFACE = Surface("test", (), (), ValueModel({"click": 1.0}), ByScore())
+WAITS = ServedModel("timeline_ranker", "2", "abc", ("click",))
+
+
+def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0):
+    """What is told after eight answers, of which the last is measured."""
+    told = []
+    cost = DeployCost(
+        lambda: waiting,
+        lambda _model, features: {"click": heads(len(features.ids))},
+        {},
+        SURFACE,
+        lambda *spent: told.append(spent),
+        period_ms=period_ms,
+        experiment="deploys",
+    )
+    cost.apply([answer(arms)] * 8)
+    return told
+
+
+def test_waiting_costs_what_the_version_that_waits_would_have_shown_instead():
+    answered = answer(DRAWN)
+    newer = np.linspace(0, 1, len(answered.outcome.scores.raw), dtype=np.float32)
+    best, shown = (
+        newer[slate_of(ByScore(), answered, scores)].sum() for scores in (newer, answered.outcome.scores.raw)
+    )
+    ((name, share),) = deploy_costs(WAITS, lambda n: newer)
+    assert name == "deploys"
+    assert share == pytest.approx((best - shown) / best)
+    assert share > 0
+
+
+def test_while_nothing_waits_nothing_is_lost():
+    assert deploy_costs(None, lambda n: np.ones(n, np.float32)) == [("deploys", 0.0)]
+
+
+def test_the_cost_is_told_once_a_period_was_seen_and_of_answers_that_log_it():
+    assert deploy_costs(WAITS, lambda n: np.ones(n, np.float32), period_ms=1) == []
+    assert deploy_costs(WAITS, lambda n: np.ones(n, np.float32), arms=Arms()) == []
+
+
+def test_scores_that_are_not_finite_measure_nothing():
+    assert deploy_costs(WAITS, lambda n: np.full(n, np.nan, np.float32)) == []

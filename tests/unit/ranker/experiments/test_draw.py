@@ -4,6 +4,7 @@ import pytest
 
 from feature_store.clock import ManualClock
 from feature_store.online.switches import MemorySwitches, Switch
+from feature_store.schema.requests import Assignment
 from ranker.experiments.budget import CostBudget
 from ranker.experiments.draw import EXPERIMENTS, Experiments
 from ranker.experiments.settings import ExperimentSettings
@@ -19,12 +20,15 @@ ALL = ExperimentSettings(
     holdout_share=0.2,
     holdout_salt="h",
     holdout_model="timeline_ranker/1",
+    deploy_slots=16,
+    deploy_salt="d",
 )
 NOW_MS = 1_700_000_005_000
+DEPLOY = Assignment("d/1/3", 1 / 16)
 
 
 def drawn(settings=ALL, off=frozenset(), surface="home", user="u", request="r"):
-    return Experiments(settings, lambda: off).arms(request, user, surface, NOW_MS)
+    return Experiments(settings, lambda: off, {NOW_MS: DEPLOY}.get).arms(request, user, surface, NOW_MS)
 
 
 def users(held_out):
@@ -52,6 +56,7 @@ def test_everybody_else_has_every_arm_with_its_probability():
     assert arms.nudge_epoch == NOW_MS // 10_000
     assert arms.assignments["nudges"].variant.endswith(f"/{NOW_MS // 10_000}")
     assert arms.assignments["holdout"].propensity == pytest.approx(0.8)
+    assert arms.assignments["deploys"] == DEPLOY
     explored = arms.assignments["exploration"]
     assert explored.propensity == pytest.approx(0.5 if explored.variant == "none" else 0.5 / 20)
 
@@ -118,6 +123,8 @@ def test_a_store_that_fails_changes_nothing_until_it_is_too_old():
         ({"nudge_delta": 0.1}, "EDDYLINE_NUDGE_SALT"),
         ({"explore_share": 0.1}, "EDDYLINE_EXPLORE_SALT"),
         ({"holdout_share": 0.1, "holdout_salt": "h"}, "EDDYLINE_HOLDOUT_MODEL"),
+        ({"deploy_slots": 16}, "EDDYLINE_DEPLOY_SALT"),
+        ({"deploy_slots": 12, "deploy_salt": "d"}, "multiple of 8"),
         ({"nudge_delta": 0.1, "nudge_salt": "x", "explore_share": 0.1, "explore_salt": "x"}, "must differ"),
     ],
 )

@@ -1,5 +1,7 @@
 """D5: only a deploy time that was drawn says anything about the deploy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from streams.feedback.base import VerdictKind
 from streams.feedback.retrain_echo import (
     BEFORE_AFTER,
     POWERS,
+    RISE_FROM,
     WARM_UP,
     Retrain,
     RetrainEchoDetector,
@@ -36,6 +39,26 @@ def test_seasons_and_trends_are_no_echo() -> None:
     quiet = [played(RetrainScale(echo=0.0), seed).verdict(1).kind for seed in range(60)]
     assert quiet.count(VerdictKind.LOOP_DETECTED) <= 1  # 0.06 expected at most
     assert quiet.count(VerdictKind.QUIET) >= 57
+
+
+def test_the_rise_at_deploys_has_a_confidence_sequence() -> None:
+    """Of 2400 lives of 60 deploys 3.9 % ever missed; of 40 lives that end no more than five miss then."""
+    missed = 0
+    for seed in range(40):
+        rise = played(RetrainScale(echo=0.0), seed).verdict(1).beta
+        assert rise is not None
+        missed += not rise.lower <= 0 <= rise.upper
+    assert missed <= 5
+    assert played(RetrainScale(), 0, RISE_FROM - 1).verdict(1).beta is None
+
+
+def test_a_draw_that_was_not_followed_has_the_worst_rank() -> None:
+    detector = RetrainEchoDetector(0)
+    for retrain in retrains(RetrainScale(echo=3.0), 0, 8):
+        detector.update(replace(retrain, followed=False))
+    np.testing.assert_allclose(detector.log_capital, 8 * np.log(POWERS))
+    evidence = detector.verdict(1).evidence
+    assert (evidence["not_followed"], evidence["kpi_jump"]) == (8, 0.0)
 
 
 def test_it_says_nothing_of_the_first_retrains() -> None:

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from feature_store.deploy_calendar import DeployCalendar
 from feature_store.online.memory import MemoryOnlineStore
 from feature_store.schema.findings import Finding, decode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
@@ -22,6 +24,7 @@ GRACE_MS = 15_000
 POSITIONS = 5
 HALF = 6
 ALLOWED = Allowed(0.01, 0.05)
+CALENDAR = DeployCalendar(8, 3_000)
 
 
 class Killed(Exception):  # noqa: N818  (a state of the world)
@@ -101,10 +104,11 @@ class Detectors:
         store: MemoryOnlineStore,
         epoch_ms: int,
         allowed: Allowed = ALLOWED,
+        calendar: DeployCalendar = CALENDAR,
     ) -> None:
         self.registry = CollectorRegistry()
         self.watches: Watches | None = None
-        self._logs, self._allowed = logs, allowed
+        self._logs, self._allowed, self._calendar = logs, allowed, calendar
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
             lambda: self._made(epoch_ms),
@@ -120,7 +124,8 @@ class Detectors:
         scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
         exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
         arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
-        self.watches = Watches([scores, exploration, arms], metrics)
+        deploys = DeployWatch(self._calendar, epoch_ms, AlarmBudget(), metrics)
+        self.watches = Watches([scores, exploration, arms, deploys], metrics)
         return self.watches
 
     def read(self, until_ms: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streams.feedback.controls import EXPLAINED
-from streams.feedback.production import arms_watch, exploration_watch
+from streams.feedback.production import arms_watch, deploy_watch, exploration_watch
 
 RUNBOOK = Path(__file__).parents[5] / "docs/runbooks/loop-detector-blind.md"
 OF_D1 = [reason for name, reason in EXPLAINED.items() if name not in ("", "signs_shared")]
@@ -18,6 +18,9 @@ OF_WATCHES = [
     arms_watch.NO_HOLDOUT,
     arms_watch.SEVERAL_MODELS,
     arms_watch.FROZEN,
+    deploy_watch.NOT_DRAWN,
+    deploy_watch.NO_KPI,
+    deploy_watch.OTHER_CALENDAR,
 ]
 
 
