@@ -180,7 +180,7 @@ def _freshness(client: Watched, stack: RunningStack, updates: Sequence[ModelMeta
         if steady_s <= at_s <= latest_s
     ]
     if not waited:
-        raise RuntimeError(f"{len(updates)} versions within {GIVE_UP_S:.0f} s are too few: is the machine busy?")
+        raise RuntimeError(f"only {len(updates)} versions within {GIVE_UP_S:.0f} s: is the machine busy?")
     name = "from an exposure to answers by a model that learned from it"
     return [
         Figure("versions of the trainer that became the champion", float(len(updates)), "versions"),
