@@ -75,18 +75,21 @@ class LoopEpochs:
         return closed
 
     def _close_next(self, sink: FindingSink) -> bool:
-        if self._next_epoch is None:
-            first_ms = self.cut.first_ms()
-            if first_ms is None:
-                return False
-            self._next_epoch = (first_ms - self._grace_ms) // self._epoch_ms
-        cut_ms = (self._next_epoch + 1) * self._epoch_ms + self._grace_ms
+        epoch = self._first_epoch() if self._next_epoch is None else self._next_epoch
+        if epoch is None:
+            return False
+        cut_ms = (epoch + 1) * self._epoch_ms + self._grace_ms
         if not self.cut.complete(cut_ms):
             return False
-        for finding in self._watches.fold(self._next_epoch, self.cut.before(cut_ms), cut_ms):
+        for finding in self._watches.fold(epoch, self.cut.before(cut_ms), cut_ms):
             sink.produce(Outbound(FINDINGS, encode_record(finding), finding.subject.encode()))
-        self._next_epoch += 1
+        self._next_epoch = epoch + 1
         return True
+
+    def _first_epoch(self) -> int | None:
+        """That of the earliest message, as far as is known: an older one may yet come from another log."""
+        first_ms = self.cut.first_ms()
+        return None if first_ms is None else (first_ms - self._grace_ms) // self._epoch_ms
 
     def _positions(self) -> list[Position]:
         return [

@@ -121,6 +121,22 @@ def test_the_order_in_which_partitions_are_read_changes_nothing():
     assert bits(late)[1] == bits(calm)[1]
 
 
+def test_the_first_epoch_waits_for_what_other_logs_hold():
+    """A log that begins later and is read first must not decide where the evidence begins."""
+    place, begins_ms = (EXPOSURES, 1), (SHORT.first_epoch + 5) * SHORT.epoch_ms
+
+    def shortened():
+        return logs_of(SHORT, lambda topic, partition, ms: (topic, partition) != place or ms > begins_ms)
+
+    calm, logs = detected(SHORT, shortened())[0], shortened()
+    hasty = Detectors(logs, DeadlyStore(), SHORT.epoch_ms)
+    for offset, (stamp_ms, payload) in enumerate(logs.messages[place]):
+        hasty.epochs.cut.take(place, offset, stamp_ms, payload)
+    assert hasty.epochs.close_due(logs) == 0
+    hasty.read(end_ms(SHORT))
+    assert bits(hasty) == bits(calm)
+
+
 def test_a_panel_that_is_missing_is_a_gap_and_no_evidence():
     world = LOOPED
     missing = (world.first_epoch + 20) * world.epoch_ms + 100
