@@ -184,26 +184,19 @@ class RedisOnlineStore:
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         """A connection that serves one caller at a time; the client's pool takes as long as a read."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._client.connection_pool.make_connection()
         with _timing_out():
-            connection = self._idle_connection()
             try:
+                _connect(connection)
                 yield connection
             except BaseException:
                 connection.disconnect()  # an answer that nobody waits for must not meet the next question
                 raise
             finally:
                 self._idle.append(connection)
-
-    def _idle_connection(self) -> Any:
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._client.connection_pool.make_connection()
-        connection.connect()
-        if _has_ended(connection):
-            connection.disconnect()
-            connection.connect()
-        return connection
 
     def _pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """The answers to commands, each from the node of a cluster that knows."""
@@ -244,12 +237,16 @@ class RedisOnlineStore:
         return self._pipelined(calls) if self._clustered else self._exchange(calls)
 
 
-def _has_ended(connection: Any) -> bool:
-    """Whether the server has closed it meanwhile: there is something to read that nobody has asked for."""
+def _connect(connection: Any) -> None:
+    """Connect, anew where the server has left meanwhile: there is something to read that nobody asked for."""
+    connection.connect()
     try:
-        return bool(connection.can_read(0))
+        left = connection.can_read(0)
     except (RedisConnectionError, OSError):
-        return True
+        left = True
+    if left:
+        connection.disconnect()
+        connection.connect()
 
 
 @contextmanager
