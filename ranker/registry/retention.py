@@ -17,14 +17,15 @@ def prunable(registry: ModelRegistry, before_ms: int, keep: Collection[ModelId] 
     latest = {model.name: model.id for model in aside}
     needed = {*registry.aliased(), *latest.values(), *keep}
     old = [model for model in aside if model.created_time_ms < before_ms and model.id not in needed]
-    staying = _staying(registry, old)
+    staying = _without([*registry.versions(), *aside], old)
     parents = {parent for model in staying if (parent := _parent(model))}
     return [model for model in old if str(model.id) not in parents]
 
 
 def prune(registry: ModelRegistry, data: TrainingData, models: Collection[ModelMetadata]) -> None:
     """Remove these versions, each after the rows that no version needs any more."""
-    used = {model.lineage.training_data for model in _staying(registry, models) if model.lineage}
+    staying = _without([*registry.versions(), *_aside(registry)], models)
+    used = {model.lineage.training_data for model in staying if model.lineage}
     for model in models:
         if model.lineage and model.lineage.training_data not in used:
             data.remove(model.lineage.training_data)
@@ -35,9 +36,9 @@ def _aside(registry: ModelRegistry) -> list[ModelMetadata]:
     return [registry.folders.metadata(model) for model in registry.folders.retired()]
 
 
-def _staying(registry: ModelRegistry, leaving: Collection[ModelMetadata]) -> list[ModelMetadata]:
+def _without(models: Collection[ModelMetadata], leaving: Collection[ModelMetadata]) -> list[ModelMetadata]:
     gone = {model.id for model in leaving}
-    return [model for model in (*registry.versions(), *_aside(registry)) if model.id not in gone]
+    return [model for model in models if model.id not in gone]
 
 
 def _parent(model: ModelMetadata) -> str | None:

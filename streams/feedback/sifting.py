@@ -11,15 +11,8 @@ Check = tuple[str, pa.Array | pa.ChunkedArray | Mask]
 """A reason, and (n,) whether each row passes; null is no."""
 
 
-def sifted(
-    n: int, checks: Sequence[tuple[str, pa.Array | pa.ChunkedArray | Mask]]
-) -> tuple[Mask, dict[str, int]]:
-    """(n,) rows that pass all checks, and reason -> how many fell at that check, having passed those before.
-
-    Parameters
-    ----------
-    checks : of each its reason, and (n,) whether a row passes; null is no
-    """
+def sifted(n: int, checks: Sequence[Check]) -> tuple[Mask, dict[str, int]]:
+    """(n,) rows that pass all checks; reason -> how many fell at that check, having passed those before."""
     kept, dropped = np.ones(n, np.bool_), {}
     for reason, passes in checks:
         holds = _mask(passes)
