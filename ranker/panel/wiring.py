@@ -19,9 +19,8 @@ from ranker.panel.settings import PanelSettings
 from ranker.panel.users import users_served
 from ranker.policies.config import load_policy
 from ranker.policies.value_model import ValueModel
-from ranker.registry.connect import open_registry
 from ranker.registry.watcher import ChampionWatcher
-from ranker.service.releases import open_releases
+from ranker.service.releases import open_releases, open_watcher
 from ranker.service.wiring import Knowledge, open_knowledge
 from ranker.triton.base import InferenceClient
 from ranker.triton.connect import open_inference
@@ -52,15 +51,9 @@ def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: E
     client = open_inference(settings, fingerprint)
     stack.callback(client.close)
     releases = open_releases(settings, clock)
-    watcher = ChampionWatcher(
-        open_registry(settings, clock),
-        client,
-        fingerprint,
-        pinned=settings.model,
-        champion=releases.champion if releases is not None else None,
+    watcher = open_watcher(
+        settings, client, fingerprint, clock, stack, pinned=settings.model, releases=releases
     )
-    watcher.start()
-    stack.callback(watcher.close)
     switches = SwitchWatcher(open_switches(settings, settings.redis_timeout_ms), clock)
     switches.start()
     stack.callback(switches.close)

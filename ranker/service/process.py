@@ -14,7 +14,6 @@ from feature_store.telemetry.health import Heartbeat, Readiness
 from ranker.pipeline.batch import Heads
 from ranker.pipeline.features import Features
 from ranker.policies.config import Policy, load_policy
-from ranker.registry.connect import open_registry
 from ranker.registry.models import ServedModel
 from ranker.registry.watcher import ChampionWatcher
 from ranker.service.feature_reader import FeatureReader
@@ -26,7 +25,7 @@ from ranker.service.metrics import RankerMetrics
 from ranker.service.publisher import Publisher
 from ranker.service.ranking import Limits, Ranking
 from ranker.service.refresher import Refresher
-from ranker.service.releases import DrawnReleases, open_releases
+from ranker.service.releases import open_releases, open_watcher
 from ranker.service.respond import Responder
 from ranker.service.settings import RankerSettings
 from ranker.service.wiring import (
@@ -155,15 +154,13 @@ def _open_engine(
     stack: ExitStack,
 ) -> Engine:
     metrics = RankerMetrics(policy.surfaces)
-    client = open_inference(settings, knowledge.service.fingerprint)
+    fingerprint = knowledge.service.fingerprint
+    client = open_inference(settings, fingerprint)
     stack.callback(client.close)
     releases = open_releases(settings, clock)
-    watcher = _watch(settings, knowledge, client, settings.model, clock, stack, releases)
-    frozen = (
-        _watch(settings, knowledge, client, settings.holdout_model, clock, stack)
-        if settings.holdout_share
-        else None
-    )
+    follow = partial(open_watcher, settings, client, fingerprint, clock, stack)
+    watcher = follow(pinned=settings.model, releases=releases)
+    frozen = follow(pinned=settings.holdout_model) if settings.holdout_share else None
     instruments = open_instruments(settings, clock, stack, releases, _asking(client, settings))
     stages = make_surfaces(policy, knowledge, shelves)
     publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
@@ -185,28 +182,6 @@ def _open_engine(
     )
     metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
     return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics)
-
-
-def _watch(
-    settings: RankerSettings,
-    knowledge: Knowledge,
-    client: InferenceClient,
-    model: str | None,
-    clock: Clock,
-    stack: ExitStack,
-    releases: DrawnReleases | None = None,
-) -> ChampionWatcher:
-    """Follow ``model``, or the champion if there is none, as it is released."""
-    watcher = ChampionWatcher(
-        open_registry(settings, clock),
-        client,
-        knowledge.service.fingerprint,
-        pinned=model,
-        champion=releases.champion if releases is not None else None,
-    )
-    watcher.start()
-    stack.callback(watcher.close)
-    return watcher
 
 
 def _asking(client: InferenceClient, settings: RankerSettings) -> Ask:

@@ -1,5 +1,7 @@
 """Which version rankers serve: the champion, or, where deploy times are drawn, it from its moment on."""
 
+from contextlib import ExitStack
+
 from feature_store.clock import Clock
 from feature_store.online.switches import SwitchStore, open_switches
 from feature_store.schema.requests import Assignment
@@ -9,6 +11,8 @@ from ranker.experiments.settings import ExperimentSettings
 from ranker.registry.connect import open_registry
 from ranker.registry.models import ModelMetadata, ServedModel
 from ranker.registry.registry import ModelRegistry
+from ranker.registry.watcher import ChampionWatcher
+from ranker.triton.base import InferenceClient
 
 _SWITCH_TIMEOUT_MS = 200
 
@@ -82,3 +86,26 @@ def open_releases(settings: ExperimentSettings, clock: Clock) -> DrawnReleases |
     return DrawnReleases(
         open_registry(settings, clock), times, open_switches(settings, _SWITCH_TIMEOUT_MS), clock
     )
+
+
+def open_watcher(
+    settings: ExperimentSettings,
+    client: InferenceClient,
+    fingerprint: str,
+    clock: Clock,
+    stack: ExitStack,
+    *,
+    pinned: str | None,
+    releases: DrawnReleases | None = None,
+) -> ChampionWatcher:
+    """Follow ``pinned``, or the champion if there is none, as it is released; ``stack`` ends it."""
+    watcher = ChampionWatcher(
+        open_registry(settings, clock),
+        client,
+        fingerprint,
+        pinned=pinned,
+        champion=releases.champion if releases is not None else None,
+    )
+    watcher.start()
+    stack.callback(watcher.close)
+    return watcher
