@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -19,6 +19,8 @@ from feature_store.settings import Settings, kafka_client_config
 
 _TIMEOUT_S = 30.0
 _LEADER_POLL_S = 0.05
+
+Connect = Callable[[], AdminClient]
 
 
 class TopicMismatch(RuntimeError):  # noqa: N818  (a state of the world, named for what is found)
@@ -39,23 +41,29 @@ def ensure_topics(settings: Settings) -> list[str]:
     confluent_kafka.KafkaException
         When the broker cannot be reached or refuses.
     """
-    admin = AdminClient(dict(kafka_client_config(settings)))
+
+    def connect() -> AdminClient:
+        return AdminClient(dict(kafka_client_config(settings)))
+
+    admin = connect()
     specs = topic_specs(settings, load_folded().entities)
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
     check(admin, [spec for spec in specs if spec.name in existing])
-    return create(admin, [spec for spec in specs if spec.name not in existing], settings.replication_factor)
+    missing = [spec for spec in specs if spec.name not in existing]
+    return create(connect, missing, settings.replication_factor)
 
 
-def create(admin: AdminClient, specs: Sequence[TopicSpec], replication_factor: int) -> list[str]:
+def create(connect: Connect, specs: Sequence[TopicSpec], replication_factor: int) -> list[str]:
     """Create topics; the names of those that no other process created meanwhile."""
     if not specs:
         return []
+    admin = connect()
     results = admin.create_topics(
         [NewTopic(spec.name, spec.partitions, replication_factor, config=spec.config()) for spec in specs],
         operation_timeout=_TIMEOUT_S,
     )
     created = [name for name, result in results.items() if _created(result)]
-    _wait_for_leaders(admin, specs)
+    _wait_for_leaders(connect, specs)
     return created
 
 
@@ -79,12 +87,18 @@ def _created(result) -> bool:  # type: ignore[no-untyped-def]
     return True
 
 
-def _wait_for_leaders(admin: AdminClient, specs: Sequence[TopicSpec]) -> None:
-    """Wait until every partition of new topics answers; raises what the broker says if it does not."""
+def _wait_for_leaders(connect: Connect, specs: Sequence[TopicSpec]) -> None:
+    """Wait until every partition of new topics answers; raises what the broker says if it does not.
+
+    A client that was once told that a topic is unknown may believe so for metadata.max.age.ms, 15 minutes:
+    librdkafka means to forget it after 100 ms, but looks only at the oldest entry of what it remembers. So
+    each attempt asks with a client that remembers nothing.
+    """
     partitions = [TopicPartition(spec.name, number) for spec in specs for number in range(spec.partitions)]
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        admin = connect()
         asked = admin.list_offsets(dict.fromkeys(partitions, latest))
         errors = [error for future in asked.values() if (error := future.exception(_TIMEOUT_S)) is not None]
         if not errors:

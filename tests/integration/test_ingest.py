@@ -5,10 +5,20 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 from typer.testing import CliRunner
 
 from eddyline.cli import build
@@ -17,9 +27,10 @@ from eddyline.stack.kafka import kafka as kafka_processes
 from eddyline.stack.parts import Parts
 from eddyline.stack.ports import Ports
 from eddyline.stack.settings import StackSettings
+from feature_store.catalog import load_folded
 from feature_store.schema.feedback import decode_feedback
-from feature_store.schema.topics import DEAD_LETTER, FEEDBACK, ITEMS, batch_topic
-from streams.topics_admin import TopicMismatch, ensure_topics
+from feature_store.schema.topics import DEAD_LETTER, FEEDBACK, ITEMS, batch_topic, topic_specs
+from streams.topics_admin import TopicMismatch, check, create, ensure_topics
 from tests.integration.ingest_stack import Ingest, await_group_coordinator, ends, produce, settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -247,6 +258,21 @@ def test_topics_that_are_not_as_declared_are_named_with_what_to_do(broker: str) 
     finally:
         _set_retention(broker, "findings", "2592000000")
     assert ensure_topics(declared) == []
+
+
+def test_a_client_that_was_told_that_a_topic_is_unknown_does_not_keep_its_creation_waiting(
+    broker: str,
+) -> None:
+    """As when a broker is asked between the creation of a topic and its own knowledge of it."""
+    specs = topic_specs(settings(broker), load_folded().entities)
+    (late,) = [replace(spec, name="late") for spec in specs if spec.name == DEAD_LETTER]
+    misled = AdminClient({"bootstrap.servers": broker})
+    assert late.name not in misled.list_topics(timeout=30).topics
+    (asked,) = misled.list_offsets({TopicPartition(late.name, 0): OffsetSpec.latest()}).values()
+    assert asked.exception(30) is not None
+    clients = chain([misled, misled], iter(lambda: AdminClient({"bootstrap.servers": broker}), None))
+    assert create(lambda: next(clients), [late], replication_factor=1) == ["late"]
+    check(misled, [late])
 
 
 def ends_now(ingest: Ingest) -> dict[int, int]:
