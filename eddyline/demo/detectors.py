@@ -6,10 +6,10 @@ from eddyline.clients.loops import judgements, labelled, measured
 from eddyline.clients.running import RunningStack
 from feature_store.clock import Clock
 from streams.feedback.board import NAME as BOARD
-from streams.feedback.production.score_watch import ScoreWatch
+from streams.feedback.production.score_watch import SCORES
 
 _LOOK_EVERY_S = 1.0
-_SCORES = ScoreWatch.name
+_SCORES = SCORES
 
 
 @dataclass(frozen=True, slots=True)

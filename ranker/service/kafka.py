@@ -50,6 +50,10 @@ class KafkaDoor:
     at_once : requests taken by one poll
     max_age_ms : older requests are shed: nobody waits for them any more
     on_failure : told when the thread ends by an error; the process must end then
+
+    Attributes
+    ----------
+    heartbeat : of the thread
     """
 
     def __init__(
@@ -59,7 +63,6 @@ class KafkaDoor:
         lanes: Lanes,
         metrics: RankerMetrics,
         clock: Clock,
-        heartbeat: Heartbeat,
         *,
         at_once: int,
         max_age_ms: int,
@@ -69,7 +72,7 @@ class KafkaDoor:
         self._lanes = lanes
         self._metrics = metrics
         self._clock = clock
-        self._heartbeat = heartbeat
+        self.heartbeat = Heartbeat(clock)
         self._at_once = at_once
         self._max_age_ms = max_age_ms
         self._on_failure = on_failure
@@ -101,7 +104,7 @@ class KafkaDoor:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._heartbeat.beat()
+                self.heartbeat.beat()
                 self._turn()
             self._commit()
         except Exception as error:  # noqa: BLE001  (the process ends by it)
@@ -169,7 +172,7 @@ class KafkaDoor:
                 RANK_RESPONSES, reply.payload, reply.message.key(), headers=reply.message.headers() or []
             )
         while self._producer.flush(FLUSH_S):
-            self._heartbeat.beat()
+            self.heartbeat.beat()
 
     def _commit(self) -> None:
         """Behind the last answered request of each partition; what is lost of it is answered twice."""

@@ -99,7 +99,7 @@ def open_process(
     knowledge = open_knowledge(settings, catalog)
     shelves = make_shelves(settings, knowledge)
     engine = _open_engine(settings, policy, knowledge, shelves, clock, stack)
-    heartbeats = {name: Heartbeat(clock) for name in ("http", "kafka", "refresher")}
+    heartbeats = {name: Heartbeat(clock) for name in ("http", "refresher")}
 
     knowledge.follower.start()
     stack.callback(knowledge.follower.close)
@@ -112,24 +112,16 @@ def open_process(
     )
     refresher.start()
     stack.callback(refresher.close)
-    door = KafkaDoor(
-        settings,
-        engine.ranking,
-        engine.lanes,
-        engine.metrics,
-        clock,
-        heartbeats["kafka"],
-        at_once=settings.rank_lanes * 4,
-        max_age_ms=settings.rank_max_age_ms,
-        on_failure=ending.fail,
+    doors = [_open_kafka_door(settings, engine, clock, ending, stack)] if settings.rank_by_topic else []
+    live = first_problem(
+        *(heartbeat.problem for heartbeat in heartbeats.values()),
+        *(door.heartbeat.problem for door in doors),
+        engine.lanes.problem,
     )
-    door.start()
-    stack.callback(door.close)
-    live = first_problem(*(heartbeat.problem for heartbeat in heartbeats.values()), engine.lanes.problem)
     ready = first_problem(
         live,
         knowledge.follower.problem,
-        door.problem,
+        *(door.problem for door in doors),
         until_well(lambda: model_problem(engine.client, engine.watcher)),  # later, answers are degraded
     )
     backends = Backends(
@@ -143,6 +135,24 @@ def open_process(
         ready=ready,
     )
     return Process(HttpDoor(settings, backends, heartbeats["http"]).app(), live, ready)
+
+
+def _open_kafka_door(
+    settings: RankerSettings, engine: Engine, clock: Clock, ending: Ending, stack: ExitStack
+) -> KafkaDoor:
+    door = KafkaDoor(
+        settings,
+        engine.ranking,
+        engine.lanes,
+        engine.metrics,
+        clock,
+        at_once=settings.rank_lanes * 4,
+        max_age_ms=settings.rank_max_age_ms,
+        on_failure=ending.fail,
+    )
+    door.start()
+    stack.callback(door.close)
+    return door
 
 
 def _open_engine(

@@ -26,6 +26,9 @@ class RankerSettings(ExperimentSettings):
     rank_features_timeout_ms: int = Field(200, ge=1, description="Time for the read of rows, ms.")
     rank_model_timeout_ms: float = Field(250.0, gt=0, description="Time for one model call, ms.")
     rank_max_candidates: int = Field(2_000, ge=1, description="Candidates in one request; more are refused.")
+    rank_by_topic: bool = Field(
+        True, description="Whether rank.requests is answered, too; off where another model answers it."
+    )
     rank_max_age_ms: int = Field(
         5_000, ge=1, description="A request older than this when read from rank.requests is shed, ms."
     )

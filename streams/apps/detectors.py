@@ -17,6 +17,7 @@ from streams.apps.runtime import run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.cross_watch import CrossWatch
 from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import TOPICS, FindingSink, LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
@@ -127,13 +128,14 @@ def make_reader(settings: DetectorSettings, metrics: LoopMetrics) -> DetectorRea
 
 def watches_of(settings: DetectorSettings, metrics: LoopMetrics) -> Watches:
     """All detectors, with nothing known."""
-    budget = settings.budget
+    budget, epoch_ms, allowed, models = settings.budget, settings.epoch_ms, settings.allowed, settings.models
     return Watches(
         [
-            ScoreWatch(settings.epoch_ms, settings.allowed, budget, metrics),
+            *(ScoreWatch(epoch_ms, allowed, budget, metrics, model) for model in models or (None,)),
+            *([CrossWatch(models, epoch_ms, allowed, budget, metrics)] if len(models) > 1 else []),
             ExplorationWatch(settings.explore_positions, budget, metrics),
             ArmsWatch(settings.detect_items, budget, metrics),
-            DeployWatch(settings.deploy_calendar, settings.epoch_ms, budget, metrics),
+            DeployWatch(settings.deploy_calendar, epoch_ms, budget, metrics),
         ],
         metrics,
     )

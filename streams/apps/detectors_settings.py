@@ -1,19 +1,24 @@
 """Settings of the detectors, beside those that every process shares."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from feature_store.deploy_calendar import DeployCalendar
 from feature_store.settings import Settings
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.score_watch import Allowed
 
-_PROCESSES = 4
-"""Detectors with evidence of their own: D1 (fused), D3 on presentation, D4, D5."""
+_OF_EXPOSURES = 3
+"""Detectors with evidence of their own that look at no model in particular: D3 on presentation, D4, D5."""
 
 
 class DetectorSettings(Settings):
     """What counts as a loop, and how long an epoch is waited for."""
 
+    detect_models: str = Field(
+        "",
+        description="Models that are followed, comma-separated, each with a panel and a salt of its own, and "
+        "whether they answer to each other. Unset: the one that the panel scores.",
+    )
     nudge_epoch_s: float = Field(60.0, ge=1, description="Length of an epoch, as the ranker has it, s.")
     explore_positions: int = Field(
         20, ge=1, description="First positions that may be given away, as the ranker has it."
@@ -62,6 +67,21 @@ class DetectorSettings(Settings):
         False, description="Forget all evidence where it cannot be continued, and begin where the logs do."
     )
 
+    @field_validator("detect_models")
+    @classmethod
+    def _named_once(cls, value: str) -> str:
+        names = [word.strip() for word in value.split(",") if word.strip()]
+        if len(set(names)) < len(names):
+            raise ValueError(f"EDDYLINE_DETECT_MODELS: {value!r} names a model twice")
+        if odd := [name for name in names if ":" in name or "/" in name]:
+            raise ValueError(f"EDDYLINE_DETECT_MODELS: {odd[0]!r} is not a name: without its version, please")
+        return value
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that are followed; none: whichever the panel scores."""
+        return tuple(name for word in self.detect_models.split(",") if (name := word.strip()))
+
     @property
     def epoch_ms(self) -> int:
         """Length of an epoch, ms."""
@@ -91,5 +111,10 @@ class DetectorSettings(Settings):
             tickets_per_30_days=self.detect_tickets_per_30_days,
             pages_per_30_days=self.detect_pages_per_30_days,
             starts_per_30_days=self.detect_starts_per_30_days,
-            streams=_PROCESSES,
+            streams=_OF_EXPOSURES + self._of_models,
         )
+
+    @property
+    def _of_models(self) -> int:
+        """D1 (fused) of each model, and D2 of all together."""
+        return max(len(self.models), 1) + (len(self.models) > 1)

@@ -16,7 +16,7 @@ from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.confidence import Interval
 from streams.feedback.evidence.multiple_testing import e_bh
-from streams.feedback.localisation import Location
+from streams.feedback.localisation import Location, locate
 from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.nudges import NudgeRecord
 from streams.feedback.response import Response
@@ -37,19 +37,33 @@ class CrossModel(NudgeDetector):
     ----------
     models : at least two names
     budget : of false alarms
+    allowed_gain : β that one model may have on another by declared ways, such as counters that both read;
+        None: none, and β need not even be estimated
     """
 
     apart = True
 
-    def __init__(self, models: Sequence[str], budget: AlarmBudget | None = None) -> None:
+    def __init__(
+        self,
+        models: Sequence[str],
+        budget: AlarmBudget | None = None,
+        allowed_gain: float | None = None,
+    ) -> None:
         if len(models) < 2:
             raise ValueError(f"models: {list(models)} are fewer than two")
-        super().__init__(NAME, Watched(tuple(models), tuple(models)), raw_score, budget)
+        allowed = {} if allowed_gain is None else dict.fromkeys(models, allowed_gain)
+        super().__init__(NAME, Watched(tuple(models), tuple(models), allowed), raw_score, budget)
         self._between = ~np.eye(len(models), dtype=np.bool_)
 
     def log_evidence(self) -> Float64:
         """(*runs,) logarithm of W now, averaged over the edges between models."""
         return log_mean_exp(self._log_by_edge(), axis=-1)
+
+    def location(self) -> Location:
+        """The strongest edge: the subject answers to nudges of the value."""
+        counted = self._counted()
+        some = counted.any(axis=(-2, -1), keepdims=True)
+        return locate(self._known().answers, np.where(some, counted, self._between))
 
     def edges(self) -> Mask:
         """(*runs, k, k) edges that e-BH believes now."""
@@ -78,8 +92,12 @@ class CrossModel(NudgeDetector):
 
     def _log_by_edge(self) -> Float64:
         """(*runs, k (k − 1))"""
-        by_edge: Float64 = self._known().answers.log_by_value()[..., self._between]
+        counted = np.where(self._counted(), self._known().answers.log_by_value(), -np.inf)
+        by_edge: Float64 = counted[..., self._between]
         return by_edge
+
+    def _counted(self) -> Mask:
+        return super()._counted() & self._between
 
     def _check(self, values: Float64) -> None:
         if values.shape[-3] != len(self.watched.subjects):
@@ -96,8 +114,11 @@ class CrossModel(NudgeDetector):
             {"from": models[source], "to": models[target], "beta": float(beta.estimate[target, source])}
             for target, source in np.argwhere(self.edges()).tolist()
         ]
+        source, target = models[int(location.value)], models[int(location.subject)]
         return {
+            "value": f"{source} -> {target}",
             "edges": edges,
+            "lag_epochs": int(location.lag_epochs),
             "cycle": bool(self.cyclic()),
             "spectral_radius": float(self.spectral_radius()),
             "epochs_refused": standing.refusals(models),

@@ -144,7 +144,7 @@ class NudgeDetector:
         if self._memory is None:
             return self._say(VerdictKind.WARMING_UP, now_ms, reason="no epoch was seen yet")
         standing, location, beta = self._memory.standing, self.location(), self.beta()
-        kind = VerdictKind(str(standing.kinds(self.budget)))
+        kind = VerdictKind(str(self.kinds()))
         top = int(location.subject), int(location.value)
         return self._say(
             kind,

@@ -30,6 +30,7 @@ from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from feature_store.settings import Settings
 from streams.feedback.production.checkpoint import LoopStore
 from tests.unit.streams.feedback.deployed_log import DeployedLog
+from tests.unit.streams.feedback.production.cross_log import MODELS, CrossWorld
 from tests.unit.streams.feedback.production.detectors_in_memory import DeadlyStore, Detectors, Logs
 from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
@@ -39,6 +40,7 @@ EPOCH_S, GRACE_S = 10, 15
 DEADLINE_S = 240
 CALENDAR = DeployCalendar(8, 1_000)
 PERIODS = 24
+FOLLOWED = ("timeline_ranker", *MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,7 @@ def start(settings: Settings, metrics_port: int) -> subprocess.Popen:
         "METRICS_PORT": str(metrics_port),
         "NUDGE_EPOCH_S": str(EPOCH_S),
         "DETECT_GRACE_S": str(GRACE_S),
+        "DETECT_MODELS": ",".join(FOLLOWED),
         "DEPLOY_SLOTS": str(CALENDAR.slots),
         "DEPLOY_STEP_S": str(CALENDAR.step_ms / 1000),
         "DETECT_IDLE_S": "1",
@@ -127,17 +130,23 @@ def scraped(port: int) -> str:
 def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(
     settings, detectors, metrics_port, world
 ):
-    open_ = 'eddyline_loop_findings_open{acknowledged="false",verdict="loop_detected"} 2.0'
+    open_ = 'eddyline_loop_findings_open{acknowledged="false",verdict="loop_detected"} 3.0'
     wait_for("the metric", lambda: open_ in scraped(metrics_port))
-    calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms, calendar=CALENDAR)
+    calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms, calendar=CALENDAR, models=FOLLOWED)
     checkpoint, stored = LoopStore(RedisOnlineStore.connect(settings)).peek()
     calm.read(checkpoint.next_epoch * world.epoch_ms + GRACE_S * 1000)
     _, expected = calm.watches.state()
     for name, array in expected.items():
-        if name.startswith(("scores/board/", "deploys/detector/")):
+        if name.startswith(
+            ("scores of timeline_ranker/board/", "cross_model/detector/", "deploys/detector/")
+        ):
             assert stored[name].tobytes() == array.tobytes(), name
     found = {state.finding.detector: state for state in read_findings(settings).values()}
     assert found["board"].finding.evidence["value"] == "item.click_count_total"
+    crossing = found["cross_model"].finding
+    assert crossing.subject == " + ".join(FOLLOWED)
+    edges = {(edge["from"], edge["to"]) for edge in crossing.evidence["edges"]}
+    assert edges == {MODELS, MODELS[::-1]}
     assert found["D5"].finding.evidence["not_followed"] == 0
     assert all(state.holds for state in found.values())
 
@@ -197,7 +206,9 @@ def _logs(world: LoopWorld) -> Logs:
 
 
 def _messages(world: LoopWorld) -> list[tuple[str, int, int, bytes]]:
-    """The loop of scores, and deploys with an echo that end with it; each log in the order of its stamps."""
+    """The loop of scores, two more models that listen to each other, and deploys with an echo that end with
+    it; each log in the order of its stamps.
+    """
     last_ms = (world.first_epoch + world.epochs) * world.epoch_ms
     first_period = CALENDAR.period(last_ms) - PERIODS
     deploys = DeployedLog(0.4, calendar=CALENDAR, epoch_ms=world.epoch_ms, first_period=first_period)
@@ -206,7 +217,8 @@ def _messages(world: LoopWorld) -> list[tuple[str, int, int, bytes]]:
         for epoch, rows in deploys.batches(PERIODS)
         if epoch < world.first_epoch + world.epochs
     ]
-    return sorted([*world.messages(), *echo], key=lambda message: message[2])
+    crossing = CrossWorld(answered=0.3, epochs=world.epochs, first_epoch=world.first_epoch)
+    return sorted([*world.messages(), *crossing.messages(), *echo], key=lambda message: message[2])
 
 
 class webhook:  # noqa: N801  (a context manager)

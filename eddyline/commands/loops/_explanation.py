@@ -47,7 +47,8 @@ def _of_scores(found: Finding) -> tuple[str, ...]:
 def _of_an_experiment(found: Finding) -> tuple[str, ...]:
     """What the other detectors measure, each in its own unit."""
     size = () if found.beta is None else (f"  size       {estimate(found.beta)}",)
-    return (f"  seen by    {found.detector}", *_of_deploys(found.evidence), *size)
+    where = (*_of_deploys(found.evidence), *_between_models(found.evidence))
+    return (f"  seen by    {found.detector}", *where, *size)
 
 
 def _of_deploys(evidence: Mapping[str, Any]) -> tuple[str, ...]:
@@ -57,6 +58,18 @@ def _of_deploys(evidence: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"  where      {evidence['retrains']} deploys, of which {evidence['not_followed']} did not follow"
         f" their draw; the last was {evidence['last_deployed'] or 'unknown'}",
+    )
+
+
+def _between_models(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which models answer to each other, where the evidence is of several."""
+    edges = evidence.get("edges", ())
+    if not edges:
+        return ()
+    round_trip = "they close a cycle" if evidence["cycle"] else "they close no cycle"
+    return (
+        f"  where      scores of one model answer to nudges of another; {round_trip}:",
+        *(f"             {edge['from']} -> {edge['to']}, β {edge['beta']:.3f}" for edge in edges),
     )
 
 

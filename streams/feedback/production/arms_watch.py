@@ -92,7 +92,7 @@ class ArmsWatch:
         verdict = self._detector.verdict(now_ms)
         if reason:
             verdict = blinded(verdict, reason)
-        self._metrics.judged(EXPOSURES, verdict, HOLDOUT)
+        self._metrics.judged(self.name, EXPOSURES, verdict, HOLDOUT)
         self._rows = []
         return self._pursuit.hear(verdict, epoch)
 

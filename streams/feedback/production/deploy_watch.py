@@ -105,7 +105,7 @@ class DeployWatch:
         for period in sorted(number for number in self._periods if number < coming):
             self._judge(period, self._periods.pop(period))
         verdict = self._verdict(reason or self._known.reason, now_ms)
-        self._metrics.judged(EXPOSURES, verdict, DEPLOYS)
+        self._metrics.judged(self.name, EXPOSURES, verdict, DEPLOYS)
         return self._pursuit.hear(verdict, epoch)
 
     def settle(self, finding_id: str, epoch: int) -> None:

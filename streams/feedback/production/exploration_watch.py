@@ -71,8 +71,8 @@ class ExplorationWatch:
         verdict = self._detector.verdict(now_ms)
         refused = reason in (CONTRADICTED, NO_PREDICTION)
         verdict = blinded(verdict, reason) if refused else explained(verdict, reason)
-        self._metrics.judged(EXPOSURES, verdict, EXPLORATION)
-        self._metrics.judged(EXPOSURES, self._value_gap(now_ms), TWIN)
+        self._metrics.judged(self.name, EXPOSURES, verdict, EXPLORATION)
+        self._metrics.judged(self.name, EXPOSURES, self._value_gap(now_ms), TWIN)
         self._begin_cut()
         return self._pursuit.hear(verdict, epoch)
 

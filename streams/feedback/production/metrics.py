@@ -28,7 +28,7 @@ class LoopMetrics:
             ("subject", "detector", "reason"),
             registry=registry,
         )
-        self._subjects: dict[str, str] = {}
+        self._subjects: dict[tuple[str, str], str] = {}
         self._reasons: dict[tuple[str, str], str] = {}
         self._evidence = Gauge(
             "eddyline_loop_evidence_log10",
@@ -64,8 +64,8 @@ class LoopMetrics:
         )
         self.epochs = Counter(
             "eddyline_loop_epochs_total",
-            "Epochs closed, by outcome: used, no_panel, panel_incomplete.",
-            ("outcome",),
+            "Epochs closed, by the watch that reads the panel and outcome: used, no_panel, panel_incomplete.",
+            ("watch", "outcome"),
             registry=registry,
         )
         self._exposures = Counter(
@@ -81,7 +81,8 @@ class LoopMetrics:
         )
         self.last_epoch_s = Gauge(
             "eddyline_loop_last_epoch_end_seconds",
-            "When the last epoch ended that the detectors could use, Unix time.",
+            "When the last epoch ended that a watch of scores could use, Unix time.",
+            ("watch",),
             registry=registry,
         )
         self.silent_after_s = Gauge(
@@ -95,15 +96,15 @@ class LoopMetrics:
         for outcome, count in counts.items():
             self._exposures.labels(watch, outcome).inc(count)
 
-    def judged(self, subject: str, verdict: Verdict, experiment: str) -> None:
-        """Show a verdict, in place of what the detector said of a subject that it no longer watches.
+    def judged(self, watch: str, subject: str, verdict: Verdict, experiment: str) -> None:
+        """Show a verdict, in place of what it said of a subject that ``watch`` no longer follows.
 
         Parameters
         ----------
         experiment : whose randomisation it rests on
         """
         who = subject, verdict.detector
-        self._forget_another(*who)
+        self._forget_another(watch, *who)
         for kind in VerdictKind:
             self._verdict.labels(*who, experiment, kind).set(kind is verdict.kind)
         self._explain(who, verdict.reason if verdict.kind is VerdictKind.BLIND else "")
@@ -114,13 +115,13 @@ class LoopMetrics:
             for bound in ("value", "lower", "upper") if estimate is not None else ():
                 gauge.labels(*who, bound).set(getattr(estimate, bound))
 
-    def _forget_another(self, subject: str, detector: str) -> None:
-        before = self._subjects.get(detector, subject)
+    def _forget_another(self, watch: str, subject: str, detector: str) -> None:
+        before = self._subjects.get((watch, detector), subject)
         if before != subject:
             for gauge in (self._verdict, self._reason, self._evidence, self._beta, self._gain):
                 gauge.remove_by_labels({"subject": before, "detector": detector})
             self._reasons.pop((before, detector), None)
-        self._subjects[detector] = subject
+        self._subjects[watch, detector] = subject
 
     def _explain(self, who: tuple[str, str], reason: str) -> None:
         """The one reason that holds now; "" none."""

@@ -20,13 +20,14 @@ from streams.feedback.feature_path import UNEXPLAINED, feature_path
 from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.production.case import Case
-from streams.feedback.production.columns import exposure_columns, panel_columns
+from streams.feedback.production.columns import added, exposure_columns, panel_columns
 from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.panels import model_of, of_model, problem
 from streams.feedback.production.watch import below, under
 from streams.feedback.watched import Watched
 
-MOST_MISSING = 0.05
-"""Share of a panel's items that may not have arrived."""
+SCORES = "scores"
+"""Name of the watch of whichever model the panel scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,24 @@ class Watching(msgspec.Struct, frozen=True):
 
 
 class ScoreWatch:
-    """D1-F and D1-R, fused, over the model that the panel scores.
+    """D1-F and D1-R, fused, over one model.
 
     Parameters
     ----------
     epoch_ms : length of an epoch, as the ranker has it
+    model : its name; None: whichever the panel scores
     """
 
-    name = "scores"
-
-    def __init__(self, epoch_ms: int, allowed: Allowed, budget: AlarmBudget, metrics: LoopMetrics) -> None:
+    def __init__(
+        self,
+        epoch_ms: int,
+        allowed: Allowed,
+        budget: AlarmBudget,
+        metrics: LoopMetrics,
+        model: str | None = None,
+    ) -> None:
+        self.name = SCORES if model is None else f"{SCORES} of {model}"
+        self._model = model
         self._epoch_ms = epoch_ms
         self._allowed = allowed
         self._budget = budget
@@ -80,39 +89,35 @@ class ScoreWatch:
         self._watching: Watching | None = None
         self._board: Board | None = None
         self._cells: CellBuilder | None = None
+        if model is not None:
+            metrics.last_epoch_s.labels(self.name).set(0)
 
     def expose(self, rows: pa.RecordBatch) -> None:
         """Count exposures of the model that is watched; the others by why not."""
         if self._watching is None or self._cells is None:
             self._metrics.exposed(self.name, {"no_panel": len(rows)})
             return
-        columns, dropped = exposure_columns(rows, self._watching.model, self._epoch_ms)
-        before = dict(self._cells.dropped)
-        self._cells.add(columns)
-        late = {name: self._cells.dropped[name] - count for name, count in before.items()}
-        used = len(columns.epoch) - sum(late.values())
-        self._metrics.exposed(self.name, {**dropped, **late, "used": used})
+        columns, dropped = exposure_columns(rows, (self._watching.model,), self._epoch_ms)
+        self._metrics.exposed(self.name, {**dropped, **added(columns, self._cells)})
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
         """Judge an epoch; one without a whole panel is a gap."""
-        problem = self._panel_problem(panel)
-        if problem is not None:
-            self._metrics.epochs.labels(problem).inc()
+        parts = of_model(panel, self._model)
+        refused = problem(parts, self._epoch_ms)
+        self._metrics.epochs.labels(self.name, refused or "used").inc()
+        if refused is not None:
             if self._cells is not None and self._watching is not None:
                 self._cells.close("", panel_columns((), len(self._watching.features)))
             return []
-        header = panel[0].header
-        model = header.model_version.partition(":")[0]
+        header, model = parts[0].header, model_of(parts[0])
         if self._watching is None or (model, header.features) != (
             self._watching.model,
             self._watching.features,
         ):
             self._watch(Watching(model, header.features, self._allowed.gain_lags, Case(BOARD, model, epoch)))
         board, cells = self._parts()
-        rows = [part for part in panel if part.header == header]
-        board.update(cells.close(header.model_version, panel_columns(rows, len(header.features))))
-        self._metrics.epochs.labels("used").inc()
-        self._metrics.last_epoch_s.set((epoch + 1) * self._epoch_ms / 1000)
+        board.update(cells.close(header.model_version, panel_columns(parts, len(header.features))))
+        self._metrics.last_epoch_s.labels(self.name).set((epoch + 1) * self._epoch_ms / 1000)
         return self._judge(board, now_ms)
 
     def settle(self, finding_id: str, epoch: int) -> None:
@@ -153,19 +158,10 @@ class ScoreWatch:
 
     def _judge(self, board: Board, now_ms: int) -> list[Finding]:
         watching, verdict = self._known(), board.verdict(now_ms)
-        self._metrics.judged(watching.model, verdict, NUDGES)
+        self._metrics.judged(self.name, watching.model, verdict, NUDGES)
         case, findings = watching.case.hear(verdict)
         self._watching = msgspec.structs.replace(watching, case=case)
         return findings
-
-    def _panel_problem(self, panel: Sequence[PanelRows]) -> str | None:
-        if not panel:
-            return "no_panel"
-        header = panel[0].header
-        if header.epoch_ms != self._epoch_ms:
-            return "other_epoch_length"
-        arrived = sum(len(part) for part in panel if part.header == header)
-        return "panel_incomplete" if arrived < (1 - MOST_MISSING) * header.items else None
 
     def _watch(self, watching: Watching) -> None:
         """Begin with nothing known."""

@@ -25,12 +25,12 @@ def test_looks_are_a_second_apart_and_keep_what_changed() -> None:
     watch = DetectorWatch(RunningStack(Settings(), addresses), clock)
 
     assert watch.look().verdict == ""
-    metrics.judged("counters", judged(VerdictKind.BLIND, 9.0), "nudges")
-    metrics.judged("timeline_ranker", judged(VerdictKind.QUIET, 0.5), "nudges")
+    metrics.judged("scores", "counters", judged(VerdictKind.BLIND, 9.0), "nudges")
+    metrics.judged("scores", "timeline_ranker", judged(VerdictKind.QUIET, 0.5), "nudges")
     assert watch.look().verdict == "", "asked again within a second"
     for verdict in (VerdictKind.QUIET, VerdictKind.QUIET, VerdictKind.LOOP_DETECTED):
         evidence = 3.5 if verdict is VerdictKind.LOOP_DETECTED else 0.5
-        metrics.judged("timeline_ranker", judged(verdict, evidence), "nudges")
+        metrics.judged("scores", "timeline_ranker", judged(verdict, evidence), "nudges")
         clock.advance(1_000)
         watch.look()
     assert [(look.seconds, look.verdict, round(look.evidence, 1)) for look in watch.changes] == [
@@ -39,7 +39,7 @@ def test_looks_are_a_second_apart_and_keep_what_changed() -> None:
         (3.0, "loop_detected", 3.5),
     ]
     assert watch.words() == (("loop detectors", "loop_detected"), ("evidence W", "10^3.5 of 10^3"))
-    metrics.epochs.labels("used").inc(3)
+    metrics.epochs.labels("scores", "used").inc(3)
     metrics.exposed("scores", {"late": 1_200, "ahead": 0})
     assert watch.counts() == "epochs used 3, exposures late 1,200"
     server.shutdown()

@@ -11,6 +11,7 @@ from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.cross_watch import CrossWatch
 from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
@@ -105,10 +106,11 @@ class Detectors:
         epoch_ms: int,
         allowed: Allowed = ALLOWED,
         calendar: DeployCalendar = CALENDAR,
+        models: tuple[str, ...] = (),
     ) -> None:
         self.registry = CollectorRegistry()
         self.watches: Watches | None = None
-        self._logs, self._allowed, self._calendar = logs, allowed, calendar
+        self._logs, self._allowed, self._calendar, self._models = logs, allowed, calendar, models
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
             lambda: self._made(epoch_ms),
@@ -120,12 +122,13 @@ class Detectors:
         )
 
     def _made(self, epoch_ms: int) -> Watches:
-        metrics = LoopMetrics(self.registry)
-        scores = ScoreWatch(epoch_ms, self._allowed, AlarmBudget(), metrics)
+        metrics, about = LoopMetrics(self.registry), (epoch_ms, self._allowed, AlarmBudget())
+        scores = [ScoreWatch(*about, metrics, model) for model in self._models or (None,)]
+        crossing = [CrossWatch(self._models, *about, metrics)] if self._models else []
         exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
         arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
         deploys = DeployWatch(self._calendar, epoch_ms, AlarmBudget(), metrics)
-        self.watches = Watches([scores, exploration, arms, deploys], metrics)
+        self.watches = Watches([*scores, *crossing, exploration, arms, deploys], metrics)
         return self.watches
 
     def read(self, until_ms: int) -> None:

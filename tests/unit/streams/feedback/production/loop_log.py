@@ -55,18 +55,13 @@ class LoopWorld:
             nudge = self.delta * signs(b"salt", epoch, self.ids).astype(np.float64)
             raw = base + feature
             begins_ms = epoch * self.epoch_ms
-            yield from self._panel(epoch, raw, feature, nudge, begins_ms + 100)
+            columns = {self.feature: feature, FEATURES[1]: np.zeros(self.items)}
+            panel = panel_messages(
+                epoch, self.epoch_ms, self.ids, raw, columns, nudge, partitions=self.partitions
+            )
+            for partition, payload in enumerate(panel):
+                yield SCORE_PANEL, partition, begins_ms + 100, payload
             yield from self._exposures(epoch, raw + nudge, raw, nudge, rng, begins_ms + self.epoch_ms + 500)
-
-    def _panel(self, epoch, raw, feature, nudge, stamp_ms):
-        features = (self.feature, FEATURES[1])
-        header = PanelHeader(epoch, self.epoch_ms, MODEL, features, self.items, 1)
-        contributions = np.stack([feature, np.zeros(self.items)], axis=1)
-        rows = PanelRows(header, pa.array(self.ids), raw, contributions, nudge)
-        partitions = partition_column(self.ids, self.partitions)
-        for partition in range(self.partitions):
-            part = rows.take(np.flatnonzero(partitions == partition))
-            yield SCORE_PANEL, partition, stamp_ms, encode_panel(part)
 
     def _exposures(self, epoch, published, raw, nudge, rng, stamp_ms):
         chance = np.exp(published) / np.exp(published).sum()
@@ -84,6 +79,14 @@ class LoopWorld:
                     clicked=rng.random(len(part)) < 0.2,
                 ),
             )
+
+
+def panel_messages(epoch, epoch_ms, ids, raw, contributions, nudge, *, partitions, model=MODEL):
+    """The message of each partition of `score.panel` in one epoch."""
+    header = PanelHeader(epoch, epoch_ms, model, tuple(contributions), len(ids), 1)
+    rows = PanelRows(header, pa.array(ids), raw, np.stack([*contributions.values()], axis=1), nudge)
+    places = partition_column(ids, partitions)
+    return [encode_panel(rows.take(np.flatnonzero(places == place))) for place in range(partitions)]
 
 
 def exposures_message(ids, *, served_time_ms, raw, nudge, clicked, status="on_time", model=MODEL) -> bytes:

@@ -27,7 +27,7 @@ def epochs(*assigned: list[tuple[str, str]] | None) -> list[int]:
         for each in assigned
     ]
     rows = rows.set_column(place, rows.schema.field(place), pa.array(logged, rows.schema.field(place).type))
-    columns, dropped = exposure_columns(rows, "timeline_ranker", EPOCH_MS)
+    columns, dropped = exposure_columns(rows, ["timeline_ranker"], EPOCH_MS)
     assert not any(dropped.values())
     return columns.epoch.tolist()
 
@@ -44,3 +44,25 @@ def test_what_names_no_epoch_belongs_to_the_one_it_was_served_in(variant: str) -
 
 def test_without_nudges_exposures_belong_to_the_epoch_they_were_served_in() -> None:
     assert epochs(None, [], [("exploration", "none/7")]) == [1000, 1000, 1000]
+
+
+def test_exposures_belong_to_the_model_that_caused_them_and_those_of_others_are_counted() -> None:
+    served = [("feed:3", ["a", "b"]), ("related:1", ["c"]), ("feeder:1", ["d"]), ("feed:4", ["e"])]
+    parts = [
+        decode_exposures(
+            exposures_message(
+                ids,
+                served_time_ms=SERVED_MS,
+                raw=np.zeros(len(ids)),
+                nudge=np.zeros(len(ids)),
+                clicked=np.zeros(len(ids), np.bool_),
+                model=model,
+            )
+        )
+        for model, ids in served
+    ]
+    rows = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()[0]
+    columns, dropped = exposure_columns(rows, ["related", "feed"], EPOCH_MS)
+    assert columns.item_id.to_pylist() == ["a", "b", "c", "e"]
+    assert columns.subject.tolist() == [1, 1, 0, 1]
+    assert dropped == {"not_ranked": 0, "revision": 0, "no_propensity": 0, "unknown_model": 1}

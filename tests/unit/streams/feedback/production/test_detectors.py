@@ -143,7 +143,7 @@ def test_a_panel_that_is_missing_is_a_gap_and_no_evidence():
     detectors, logs = detected(
         world, logs_of(world, lambda topic, _, stamp_ms: (topic, stamp_ms) != (SCORE_PANEL, missing))
     )
-    used = {"outcome": "used"}
+    used = {"watch": "scores", "outcome": "used"}
     assert detectors.value("eddyline_loop_epochs_total", **used) == world.epochs - 1
     assert logs.findings
 
@@ -152,7 +152,8 @@ def test_half_a_panel_is_refused():
     detectors, logs = detected(
         SHORT, logs_of(SHORT, lambda topic, partition, _: (topic, partition) != (SCORE_PANEL, 1))
     )
-    assert detectors.value("eddyline_loop_epochs_total", outcome="panel_incomplete") == SHORT.epochs
+    refused = {"watch": "scores", "outcome": "panel_incomplete"}
+    assert detectors.value("eddyline_loop_epochs_total", **refused) == SHORT.epochs
     assert logs.findings == []
 
 

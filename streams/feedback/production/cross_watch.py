@@ -1,0 +1,137 @@
+"""D2: several models over the same items: do scores of one answer to nudges of another?"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from feature_store.schema.findings import Finding
+from feature_store.schema.panel import PanelRows
+from streams.feedback.base import State
+from streams.feedback.cell_builder import CellBuilder
+from streams.feedback.cross_model import NAME, CrossModel
+from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.experiment_rows import NUDGES
+from streams.feedback.production.case import Case
+from streams.feedback.production.columns import added, exposure_columns, panels_of
+from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.panels import of_model, problem
+from streams.feedback.production.pursuit import Pursuit
+from streams.feedback.production.score_watch import Allowed
+from streams.feedback.production.watch import below, under
+
+
+class Crossing(msgspec.Struct, frozen=True):
+    """What is watched.
+
+    Attributes
+    ----------
+    versions : of each model the one that made its last scores, "" before
+    first_epoch : in which all models were scored for the first time; None: in none so far
+    """
+
+    models: tuple[str, ...]
+    versions: tuple[str, ...]
+    case: Case | None = None
+    first_epoch: int | None = None
+
+
+class CrossWatch:
+    """Edges between ``models``, each of which has a panel and a salt of its own.
+
+    It begins with the first epoch of which it has all panels. Later, one that is absent makes its model
+    blind in that epoch, and those without it see the others.
+
+    Parameters
+    ----------
+    models : at least two
+    epoch_ms : length of an epoch, as the rankers have it
+    """
+
+    name = NAME
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        epoch_ms: int,
+        allowed: Allowed,
+        budget: AlarmBudget,
+        metrics: LoopMetrics,
+    ) -> None:
+        self._epoch_ms = epoch_ms
+        self._items = allowed.items
+        self._metrics = metrics
+        self._detector = CrossModel(models, budget, allowed.total)
+        self._pursuit = Pursuit(self._detector, " + ".join(models))
+        self._crossing = Crossing(tuple(models), ("",) * len(models))
+        self._cells: CellBuilder | None = None
+
+    def expose(self, rows: pa.RecordBatch) -> None:
+        """Count exposures of the models that are watched; the others by why not."""
+        if self._cells is None:
+            self._metrics.exposed(self.name, {"no_panel": len(rows)})
+            return
+        columns, dropped = exposure_columns(rows, self._crossing.models, self._epoch_ms)
+        self._metrics.exposed(self.name, {**dropped, **added(columns, self._cells)})
+
+    def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
+        """Judge an epoch; one without any panel is a gap."""
+        parts = [self._whole(panel, model) for model in self._crossing.models]
+        outcome = "used" if all(parts) else "panel_incomplete" if any(parts) else "no_panel"
+        self._metrics.epochs.labels(self.name, outcome).inc()
+        if self._cells is None:
+            if not all(parts):
+                return []
+            self._begin(msgspec.structs.replace(self._crossing, first_epoch=epoch))
+        return self._judge(epoch, parts, now_ms)
+
+    def settle(self, finding_id: str, epoch: int) -> None:
+        """Begin anew where the finding is this detector's."""
+        self._pursuit.settle(finding_id, epoch)
+
+    def state(self) -> tuple[bytes, State]:
+        """What is watched as JSON, and all arrays."""
+        header = msgspec.json.encode(msgspec.structs.replace(self._crossing, case=self._pursuit.case))
+        cells = {} if self._cells is None else under("cells/", self._cells.state())
+        arrays = {**under("detector/", self._detector.state()), **cells}
+        return header, {path: np.asarray(value) for path, value in arrays.items()}
+
+    def restore(self, header: bytes, arrays: State) -> None:
+        """Go on where the one that gave this state was.
+
+        Raises
+        ------
+        ValueError
+            It watched other models, or a part of its state is absent.
+        """
+        crossing = msgspec.json.decode(header, type=Crossing)
+        if crossing.models != self._crossing.models:
+            raise ValueError(f"models: {list(crossing.models)}, now {list(self._crossing.models)}")
+        self._pursuit.case = crossing.case
+        self._detector.restore(below(arrays, "detector/"))
+        if crossing.first_epoch is not None:
+            self._begin(crossing).restore(below(arrays, "cells/"))
+
+    def _whole(self, panel: Sequence[PanelRows], model: str) -> list[PanelRows]:
+        parts = of_model(panel, model)
+        return [] if problem(parts, self._epoch_ms) else parts
+
+    def _begin(self, crossing: Crossing) -> CellBuilder:
+        self._crossing = crossing
+        self._cells = CellBuilder(len(crossing.models), 0, crossing.first_epoch or 0, self._items)
+        return self._cells
+
+    def _judge(self, epoch: int, parts: Sequence[list[PanelRows]], now_ms: int) -> list[Finding]:
+        if self._cells is None:
+            raise ValueError("nothing is watched yet")
+        known = zip(parts, self._crossing.versions, strict=True)
+        versions = tuple(part[0].header.model_version if part else before for part, before in known)
+        self._crossing = msgspec.structs.replace(self._crossing, versions=versions)
+        cells = self._cells.close(" ".join(versions), panels_of(parts))
+        if not any(parts):
+            return []
+        self._detector.update(cells)
+        verdict = self._detector.verdict(now_ms)
+        self._metrics.judged(self.name, " + ".join(self._crossing.models), verdict, NUDGES)
+        return self._pursuit.hear(verdict, epoch)
