@@ -1,5 +1,6 @@
 """`python -m benchmarks.run [NAME ...]`: measure, print, and keep the figures in `latest.json`."""
 
+import signal
 import sys
 
 from rich.console import Console
@@ -34,6 +35,8 @@ SUITES = {
 
 def main(names: list[str]) -> int:
     """Run the suites named, or all; 1 if a target was missed."""
+    # Ended from outside, a suite still stops the stack that it has started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     console = Console()
     if unknown := set(names) - set(SUITES):
         console.print(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")

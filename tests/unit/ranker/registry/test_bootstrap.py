@@ -1,6 +1,7 @@
 """A model repository holds the built-in models for the features in use, and nothing Triton would refuse."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from feature_store.clock import ManualClock
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
+from ranker.registry.servers import write_server
 from ranker.registry.signature import default_signature
 from ranker.triton.embedded import EmbeddedClient
 from triton_models import reference
@@ -101,3 +103,35 @@ def test_the_shipped_feature_service_has_what_both_models_need(tmp_path: Path) -
     assert len(signature.user) + len(signature.candidate) == 64
     assert len(signature.ids) == 8
     assert json.loads((tmp_path / "models/counters/1/metadata.json").read_bytes())["service"] == "timeline_v1"
+
+
+def test_a_version_that_was_set_aside_keeps_its_heads_and_their_places(
+    folders: ModelFolders, tmp_path: Path
+) -> None:
+    config = tmp_path / "model-servers" / "ranker" / "config.pbtxt"
+    for heads, fingerprint in (
+        (("click", "like"), "abc"),
+        (("report",), "other"),
+        (("click", "dwell"), "abc"),
+    ):
+        made = ModelMetadata(
+            name="ranker",
+            service=SIGNATURE.service,
+            fingerprint=fingerprint,
+            user_columns=SIGNATURE.user,
+            candidate_columns=SIGNATURE.candidate,
+            id_columns=SIGNATURE.ids,
+            heads=heads,
+            created_time_ms=7,
+        )
+        folders.add(made, {})
+    write_server(folders, "ranker", SIGNATURE)
+    served = config.read_text()
+    assert re.findall(r'name: "(\w+)" data_type: TYPE_FP32 dims: \[ -1 \]', served) == [
+        "click",
+        "like",
+        "dwell",
+    ]
+    folders.retire(ModelId("ranker", "1"))
+    write_server(folders, "ranker", SIGNATURE)
+    assert config.read_text() == served
