@@ -65,6 +65,11 @@ class PanelRows(msgspec.Struct, frozen=True):
         )
 
 
+def late_after_ms(epoch_ms: int) -> int:
+    """How long after its epoch began a panel counts still, ms: nudges act on what is scored later."""
+    return epoch_ms // 2
+
+
 def encode_panel(rows: PanelRows) -> bytes:
     """One message."""
     n, header = len(rows), rows.header

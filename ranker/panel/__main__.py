@@ -80,6 +80,8 @@ class PanelLoop:
             return self._failed("failed", error)
         self._metrics.scoring_s.set((self._clock.monotonic_ns() - began_ns) / 1e9)
         self._metrics.items.set(items)
+        if self._panel.late(epoch):
+            return self._failed("late", TimeoutError("scores came after the first half of the epoch"))
         return self._counted("published")
 
     def _failed(self, outcome: str, error: Exception) -> bool:

@@ -9,7 +9,8 @@ class PanelMetrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.epochs = Counter(
             "eddyline_panel_epochs_total",
-            "Epochs by outcome: published, missed (read too late), failed, empty (no items).",
+            "Epochs by outcome: published, late (scored too late), missed (read too late), failed, empty "
+            "(no items).",
             ("outcome",),
             registry=registry,
         )

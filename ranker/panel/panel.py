@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_store.clock import Clock
-from feature_store.schema.panel import PanelHeader, PanelRows
+from feature_store.schema.panel import PanelHeader, PanelRows, late_after_ms
 from ranker.experiments.nudge import Nudges
 from ranker.panel.sample import sampled_items
 from ranker.panel.scoring import PanelScorer, Watched
@@ -130,6 +130,10 @@ class Panel:
             self._log.publish(partition, rows.take(np.flatnonzero(batch.partitions == partition)))
         self._log.flush()
         return len(batch)
+
+    def late(self, epoch: int) -> bool:
+        """Whether what is published of ``epoch`` now comes too late for the detectors."""
+        return self._clock.now_ms() >= epoch * self._epoch_ms + late_after_ms(self._epoch_ms)
 
     def _nudge(self, epoch: int, batch: CandidateBatch) -> Float64:
         return self._nudges.nudge(epoch, batch) if self._nudges_on() else np.zeros(len(batch))

@@ -19,7 +19,11 @@ from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.panels import of_model, problem
 from streams.feedback.production.pursuit import Pursuit
 from streams.feedback.production.score_watch import Allowed
+from streams.feedback.production.verdicts import blinded
 from streams.feedback.production.watch import below, under
+
+_AT_LEAST = 2
+"""Models without which there is no edge."""
 
 
 class Crossing(msgspec.Struct, frozen=True):
@@ -133,5 +137,8 @@ class CrossWatch:
             return []
         self._detector.update(cells)
         verdict = self._detector.verdict(now_ms)
+        absent = [model for model, part in zip(self._crossing.models, parts, strict=True) if not part]
+        if len(parts) - len(absent) < _AT_LEAST:
+            verdict = blinded(verdict, f"no panel of {', '.join(absent)}, and one model alone has no edges")
         self._metrics.judged(self.name, " + ".join(self._crossing.models), verdict, NUDGES)
         return self._pursuit.hear(verdict, epoch)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from feature_store.schema.findings import encode_record
+from feature_store.schema.panel import late_after_ms
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.base import State
 from streams.feedback.production.checkpoint import ANEW, LoopStore, Position, first_offsets
@@ -126,7 +127,7 @@ def take_over(
         checkpoint, arrays = stored
         offsets, next_epoch = first_offsets(checkpoint, topics, logs), checkpoint.next_epoch
         _restore(watches, checkpoint.header, arrays)
-    delays = {EXPOSURES: 0, FINDINGS: 0, SCORE_PANEL: grace_ms + epoch_ms // 2}
+    delays = {EXPOSURES: 0, FINDINGS: 0, SCORE_PANEL: grace_ms + epoch_ms - late_after_ms(epoch_ms)}
     cut = LogCut(offsets, delays)
     return LoopEpochs(store, watches, topics, cut, next_epoch, epoch_ms=epoch_ms, grace_ms=grace_ms)
 

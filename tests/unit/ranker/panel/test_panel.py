@@ -110,6 +110,15 @@ def test_an_epoch_whose_rows_are_read_too_late_is_missed():
         panels.panel.read(EPOCH, ("u1",))
 
 
+def test_what_is_published_after_half_its_epoch_is_late():
+    panels = Panels()
+    clock = panels.world.clock
+    clock.advance(EPOCH * EPOCH_MS - clock.now_ms() + EPOCH_MS // 2 - 1)
+    assert not panels.panel.late(EPOCH)
+    clock.advance(1)
+    assert panels.panel.late(EPOCH)
+
+
 def test_the_nudge_in_the_panel_is_the_one_that_rankings_get():
     published = Panels().published()
     expected = Nudges(b"salt", 0.1).of_items(EPOCH, list(published))

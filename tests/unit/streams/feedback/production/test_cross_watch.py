@@ -99,6 +99,21 @@ def test_a_panel_of_one_model_that_is_absent_leaves_the_others_evidence_alone():
     assert says(detectors, "quiet", "board", "feed")
 
 
+def test_where_one_model_alone_is_scored_it_is_blind_and_says_who_is_absent():
+    ends_ms = (SHORT.first_epoch + 6) * SHORT.epoch_ms
+
+    def keep(topic, partition, stamp_ms, payload):
+        return not (topic == SCORE_PANEL and stamp_ms > ends_ms and b"related:1" in payload)
+
+    quiet = replace(SHORT, heard=0.0)
+    detectors, found, _ = detected(quiet, logs_of(quiet, keep))
+    assert found == []
+    assert says(detectors, "blind")
+    labels = {"subject": SUBJECT, "detector": "cross_model"}
+    reason = "no panel of related, and one model alone has no edges"
+    assert detectors.value("eddyline_loop_blind_reason", reason=reason, **labels) == 1
+
+
 def test_without_one_of_the_panels_it_never_begins():
     logs = logs_of(SHORT, lambda topic, _, __, payload: topic != SCORE_PANEL or b"related:1" not in payload)
     detectors, found, _ = detected(SHORT, logs)
