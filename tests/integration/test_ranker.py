@@ -343,6 +343,16 @@ def test_a_model_that_runs_in_the_process_itself_is_said_in_every_answer(ranker:
     assert (answer["model"]["name"], answer["degraded"]) == ("counters", ["embedded_inference"])
 
 
+def test_a_ranker_that_leaves_the_topic_to_another_model_is_asked_over_http_only(ranker: Ranker) -> None:
+    left = [uuid.uuid4().hex for _ in range(5)]
+    with reading(ranker.bootstrap, RANK_RESPONSES) as responses:
+        assert ranker.stop(signal.SIGTERM) == 0
+        produce(ranker.bootstrap, RANK_REQUESTS, *messages(left))
+        ranker.start(EDDYLINE_RANK_BY_TOPIC="false")
+        assert ranker.rank()["degraded"] == []
+        assert not {each.key().decode() for each in responses()} & set(left)
+
+
 def test_requests_that_waited_too_long_in_the_topic_are_shed_with_an_answer(ranker: Ranker) -> None:
     requests = [uuid.uuid4().hex for _ in range(20)]
     answers: dict[str, dict] = {}
