@@ -67,7 +67,7 @@ def test_one_probe_serves_one_event_loop_after_another(answering):
 
 
 def test_nobody_listening_is_a_reason_not_an_error(nobody):
-    assert "ConnectError" in asyncio.run(http_ok(f"http://127.0.0.1:{nobody}/")())
+    assert "Refused" in asyncio.run(http_ok(f"http://127.0.0.1:{nobody}/")())
     assert "Refused" in asyncio.run(redis_answers(nobody)())
     assert "Refused" in asyncio.run(kafka_answers(f"127.0.0.1:{nobody}")())
 
@@ -77,6 +77,8 @@ def test_no_answer_is_told_from_a_bad_one(nobody, answering):
     assert not isinstance(asyncio.run(http_ok(f"http://127.0.0.1:{port}/")()), NoAnswer)
     for probe in (
         http_ok(f"http://127.0.0.1:{nobody}/"),
+        http_ok(f"http://127.0.0.1:{answering(b'')}/"),
+        http_ok(f"http://127.0.0.1:{answering(b'who is there')}/"),
         redis_answers(nobody),
         kafka_answers(f"127.0.0.1:{nobody}"),
     ):
