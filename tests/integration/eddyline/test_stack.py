@@ -23,6 +23,8 @@ EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 KINDS = ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")
 NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in KINDS}
 DEADLINE_S = 120
+LOOK_EVERY_S = 0.5
+"""Each look starts a process: without a pause they would take the processor from what is waited for."""
 
 
 class Commands:
@@ -50,6 +52,7 @@ class Commands:
         deadline = time.monotonic() + DEADLINE_S
         while not condition(status := self.status()):
             assert time.monotonic() < deadline, status
+            time.sleep(LOOK_EVERY_S)
         return status
 
     def family(self) -> list[psutil.Process]:
