@@ -1,4 +1,8 @@
-"""Probes of the real parts and of our workers; each says None, the reason why not, or `NoAnswer`."""
+"""Probes of the real parts and of our workers; each says None, the reason why not, or `NoAnswer`.
+
+Cancelled, a probe ends: they keep time by `asyncio.timeout`, because before Python 3.12 `asyncio.wait_for`
+forgets a cancellation that comes together with the answer.
+"""
 
 import asyncio
 import functools
@@ -18,7 +22,8 @@ def http_ok(url: str) -> Probe:
 
     async def probe() -> str | None:
         try:
-            status, said = await asyncio.wait_for(_get(address), TIMEOUT_S)
+            async with asyncio.timeout(TIMEOUT_S):
+                status, said = await _get(address)
         except (OSError, EOFError, ValueError) as error:
             return NoAnswer(f"{url}: {type(error).__name__}")
         return None if 200 <= status < 300 else f"{url}: {status} {said[:200].strip()}"
@@ -31,7 +36,8 @@ def redis_answers(port: int) -> Probe:
 
     async def probe() -> str | None:
         try:
-            answer = await asyncio.wait_for(_exchange(port, b"PING\r\n"), TIMEOUT_S)
+            async with asyncio.timeout(TIMEOUT_S):
+                answer = await _exchange(port, b"PING\r\n")
         except (OSError, TimeoutError) as error:
             return NoAnswer(f"redis: {type(error).__name__}")
         return None if answer == b"+PONG\r\n" else answer.decode(errors="replace").strip()
