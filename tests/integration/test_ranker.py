@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from eddyline.stack.background import running
@@ -106,8 +107,19 @@ class Ranker:
 
 
 @pytest.fixture(scope="module")
+def topics(kafka: str) -> Iterator[None]:
+    """Every topic as declared, on the session's broker; other modules make them in their own way."""
+    made = ensure_topics(Settings(kafka_bootstrap=kafka))
+    yield
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for gone in admin.delete_topics(made).values():
+        gone.result()
+
+
+@pytest.fixture(scope="module")
 def ranker(
     kafka: str,
+    topics: None,
     stack_settings: StackSettings,
     parts: Parts,
     ports: Ports,
@@ -115,7 +127,6 @@ def ranker(
 ) -> Iterator[Ranker]:
     home = tmp_path_factory.mktemp("ranker")
     settings = Settings(home=home, kafka_bootstrap=kafka)
-    ensure_topics(settings)
     bootstrap(ModelFolders(settings.model_repository), default_signature(), SystemClock())
     redis = redis_process(stack_settings, parts, home / "redis", ports["ranker-redis"])
     triton = triton_process(
