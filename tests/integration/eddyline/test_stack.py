@@ -71,10 +71,15 @@ def stack(tmp_path_factory) -> Iterator[Commands]:
     assert json.loads(commands("status", "--json", status=1)) == {"processes": {}, "ready": False}
 
 
+@pytest.fixture(scope="module")
+def light_home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("light")
+
+
 @pytest.fixture
-def light(tmp_path) -> Iterator[Commands]:
-    """A stack of its own without Triton."""
-    commands = Commands(tmp_path / "home", EDDYLINE_INFERENCE="embedded")
+def light(light_home) -> Iterator[Commands]:
+    """A stack beside the other, without Triton, in a folder that is new only to the first who asks."""
+    commands = Commands(light_home, EDDYLINE_INFERENCE="embedded")
     commands("up", "--detach")
     yield commands
     commands("down")
