@@ -5,6 +5,8 @@ Run again it changes nothing, unless the feature service or a model's code has c
 the versions that Triton would refuse, and brings back those that were made for these features, or adds some.
 """
 
+from importlib import import_module
+
 import structlog
 
 from feature_store.clock import Clock, SystemClock
@@ -14,25 +16,20 @@ from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId, ModelMetadata
 from ranker.registry.servers import write_server
 from ranker.registry.signature import default_signature
-from triton_models import counters, reference
-from triton_models.export import module_files
 from triton_models.signature import Signature
 
 _log = structlog.get_logger()
+
+BUILT_IN = ("counters", "reference")
 
 
 def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None:
     """Write `counters`, `reference` and what serves each model, for no other features than ``signature``."""
     retire_foreign(folders, signature)
     restore_own(folders, signature)
-    built_in = {
-        "counters": (counters.build(signature), counters.HEADS),
-        "reference": (reference.build(signature), reference.HEADS),
-    }
-    for name, (net, heads) in built_in.items():
+    for name in BUILT_IN:
         if not folders.versions(name):
-            added = folders.add(_metadata(name, signature, heads, clock), module_files(net))
-            _log.info("model_written", model=str(added.id), fingerprint=signature.fingerprint)
+            _write(folders, name, signature, clock)
     for name in folders.names():
         write_server(folders, name, signature)
 
@@ -55,6 +52,16 @@ def restore_own(folders: ModelFolders, signature: Signature) -> None:
         if model.name in gone and folders.metadata(model).fingerprint == signature.fingerprint:
             folders.restore(model)
             _log.info("model_restored", model=str(model), fingerprint=signature.fingerprint)
+
+
+def _write(folders: ModelFolders, name: str, signature: Signature, clock: Clock) -> None:
+    """A built-in model's first version; only this imports torch, which takes seconds."""
+    from triton_models.export import module_files
+
+    built_in = import_module(f"triton_models.{name}")
+    files = module_files(built_in.build(signature))
+    added = folders.add(_metadata(name, signature, built_in.HEADS, clock), files)
+    _log.info("model_written", model=str(added.id), fingerprint=signature.fingerprint)
 
 
 def _metadata(name: str, signature: Signature, heads: tuple[str, ...], clock: Clock) -> ModelMetadata:

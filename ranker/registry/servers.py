@@ -2,7 +2,7 @@
 
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId
-from triton_models.export import server_files
+from triton_models.server import server_files
 from triton_models.signature import Signature
 
 

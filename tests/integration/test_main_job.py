@@ -33,12 +33,15 @@ from ranker.training.run import train
 from ranker.training.settings import UPDATE_GATE
 from ranker.training.synthetic import synthetic_exposures
 from ranker.triton.connect import open_inference
+from tests.integration.patience import PATIENT_RANKER
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 USERS, ITEMS, CREATORS = 40, 60, 7
 _BETWEEN_VISITS_S = 0.02
+_BETWEEN_LOOKS_S = 0.5
+"""A look is a process or many requests: without a pause it takes the processor from what is waited for."""
 
 
 class Stack:
@@ -47,12 +50,15 @@ class Stack:
     def __init__(self, home: Path) -> None:
         self._environment = {
             **os.environ,
+            **PATIENT_RANKER,
             "EDDYLINE_HOME": str(home),
             "EDDYLINE_INGEST_WORKERS": "2",
             "EDDYLINE_FEATURES_WORKERS": "2",
             "EDDYLINE_JOIN_WINDOW_S": "3",
             "EDDYLINE_TRAINER_WORKERS": "1",
             "EDDYLINE_TRAINER_MIN_REQUESTS": "30",
+            "EDDYLINE_TRAINER_POLL_S": "0.5",
+            "EDDYLINE_TRAINER_EVERY_S": "5",
             "EDDYLINE_TRAINER_GATE": str(home / "gate.toml"),
         }
         self.home = home
@@ -73,6 +79,7 @@ class Stack:
         deadline = time.monotonic() + 180
         while not (status := self.status())["ready"]:
             assert time.monotonic() < deadline, status
+            time.sleep(_BETWEEN_LOOKS_S)
         return status
 
 
@@ -162,6 +169,7 @@ def _wait_for_counts(
         assert not missing or time.monotonic() < deadline, {
             key: (found[key], expected[key]) for key in missing[:5]
         }
+        time.sleep(_BETWEEN_LOOKS_S)
     found = _read_counts(client, list(expected))
     assert found == expected
 

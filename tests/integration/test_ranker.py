@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from eddyline.stack.background import running
@@ -35,6 +36,7 @@ from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId
 from ranker.registry.signature import default_signature
 from streams.topics_admin import ensure_topics
+from tests.integration.patience import PATIENT_RANKER
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -105,8 +107,19 @@ class Ranker:
 
 
 @pytest.fixture(scope="module")
+def topics(kafka: str) -> Iterator[None]:
+    """Every topic as declared, on the session's broker; other modules make them in their own way."""
+    made = ensure_topics(Settings(kafka_bootstrap=kafka))
+    yield
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for gone in admin.delete_topics(made).values():
+        gone.result()
+
+
+@pytest.fixture(scope="module")
 def ranker(
     kafka: str,
+    topics: None,
     stack_settings: StackSettings,
     parts: Parts,
     ports: Ports,
@@ -114,7 +127,6 @@ def ranker(
 ) -> Iterator[Ranker]:
     home = tmp_path_factory.mktemp("ranker")
     settings = Settings(home=home, kafka_bootstrap=kafka)
-    ensure_topics(settings)
     bootstrap(ModelFolders(settings.model_repository), default_signature(), SystemClock())
     redis = redis_process(stack_settings, parts, home / "redis", ports["ranker-redis"])
     triton = triton_process(
@@ -128,6 +140,7 @@ def ranker(
     with running([redis, triton], home / "logs") as supervisor:
         environment = {
             **os.environ,
+            **PATIENT_RANKER,
             "EDDYLINE_HOME": str(home),
             "EDDYLINE_KAFKA_BOOTSTRAP": kafka,
             "EDDYLINE_REDIS_URL": f"redis://127.0.0.1:{ports['ranker-redis']}/0",
@@ -135,9 +148,6 @@ def ranker(
             "EDDYLINE_TRITON_HTTP": f"127.0.0.1:{ports['ranker-triton-http']}",
             "EDDYLINE_HTTP_PORT": str(ports["ranker-http"]),
             "EDDYLINE_SERVED_SAMPLE_RATE": "0.5",
-            "EDDYLINE_RANK_DEADLINE_MS": "5000",
-            "EDDYLINE_RANK_MODEL_TIMEOUT_MS": "2000",
-            "EDDYLINE_RANK_FEATURES_TIMEOUT_MS": "2000",
             "EDDYLINE_RANK_MAX_AGE_MS": "600000",
         }
         made = Ranker(
@@ -154,10 +164,11 @@ def ranker(
 
 
 def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str) -> None:
-    """Ask until it holds."""
+    """Ask until it holds; the pause leaves the processor to what is waited for."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, explain()[-5000:]
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import pytest
 
 from feature_store.exposure_log import read_exposures
 from feature_store.settings import Settings
+from tests.integration.patience import PATIENT_RANKER
 from tests.unit.eddyline.replay.logs import as_lines, click, item, ranking
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
@@ -36,7 +37,7 @@ class Stack:
     """A running stack, and commands that work with it."""
 
     def __init__(self, home: Path) -> None:
-        self._environment = {**os.environ, "EDDYLINE_HOME": str(home)}
+        self._environment = {**os.environ, **PATIENT_RANKER, "EDDYLINE_HOME": str(home)}
 
     def run(self, *argv: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -23,6 +23,8 @@ EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 KINDS = ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")
 NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in KINDS}
 DEADLINE_S = 120
+LOOK_EVERY_S = 0.5
+"""Each look starts a process: without a pause they would take the processor from what is waited for."""
 
 
 class Commands:
@@ -50,6 +52,7 @@ class Commands:
         deadline = time.monotonic() + DEADLINE_S
         while not condition(status := self.status()):
             assert time.monotonic() < deadline, status
+            time.sleep(LOOK_EVERY_S)
         return status
 
     def family(self) -> list[psutil.Process]:
@@ -68,10 +71,15 @@ def stack(tmp_path_factory) -> Iterator[Commands]:
     assert json.loads(commands("status", "--json", status=1)) == {"processes": {}, "ready": False}
 
 
+@pytest.fixture(scope="module")
+def light_home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("light")
+
+
 @pytest.fixture
-def light(tmp_path) -> Iterator[Commands]:
-    """A stack of its own without Triton."""
-    commands = Commands(tmp_path / "home", EDDYLINE_INFERENCE="embedded")
+def light(light_home) -> Iterator[Commands]:
+    """A stack beside the other, without Triton, in a folder that is new only to the first who asks."""
+    commands = Commands(light_home, EDDYLINE_INFERENCE="embedded")
     commands("up", "--detach")
     yield commands
     commands("down")

@@ -17,7 +17,7 @@ from ranker.triton.embedded import EmbeddedClient
 from tests.integration.conftest import Triton
 from tests.integration.ranker.traffic import requests_to
 from tests.laws.inference_laws import MODELS, SIGNATURE, InferenceLaws, assert_close, infer, tensors
-from triton_models.export import server_files
+from triton_models.server import server_files
 
 pytestmark = pytest.mark.integration
 

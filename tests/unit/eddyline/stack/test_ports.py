@@ -31,6 +31,17 @@ def test_a_port_that_something_listens_on_is_not_chosen(tmp_path):
         assert ports(tmp_path / "b.json")["kafka"] != first_choice
 
 
+def test_two_stacks_that_choose_at_the_same_time_choose_differently(tmp_path):
+    first, second = ports(tmp_path / "a.json"), ports(tmp_path / "b.json")
+    assert first["kafka"] != second["kafka"]
+
+
+def test_a_remembered_port_is_kept_from_others_although_nothing_listens_on_it_yet(tmp_path):
+    remembered = ports(tmp_path / "a.json")["kafka"]
+    again = ports(tmp_path / "a.json")
+    assert again["kafka"] == remembered != ports(tmp_path / "b.json")["kafka"]
+
+
 def test_a_prescribed_port_is_taken_as_it_is_and_not_written_down(tmp_path):
     some = ports(tmp_path / "ports.json", {"kafka": 9092, "redis": 0})
     assert some["kafka"] == 9092

@@ -67,7 +67,7 @@ def test_one_probe_serves_one_event_loop_after_another(answering):
 
 
 def test_nobody_listening_is_a_reason_not_an_error(nobody):
-    assert "ConnectError" in asyncio.run(http_ok(f"http://127.0.0.1:{nobody}/")())
+    assert "Refused" in asyncio.run(http_ok(f"http://127.0.0.1:{nobody}/")())
     assert "Refused" in asyncio.run(redis_answers(nobody)())
     assert "Refused" in asyncio.run(kafka_answers(f"127.0.0.1:{nobody}")())
 
@@ -77,10 +77,36 @@ def test_no_answer_is_told_from_a_bad_one(nobody, answering):
     assert not isinstance(asyncio.run(http_ok(f"http://127.0.0.1:{port}/")()), NoAnswer)
     for probe in (
         http_ok(f"http://127.0.0.1:{nobody}/"),
+        http_ok(f"http://127.0.0.1:{answering(b'')}/"),
+        http_ok(f"http://127.0.0.1:{answering(b'who is there')}/"),
         redis_answers(nobody),
         kafka_answers(f"127.0.0.1:{nobody}"),
     ):
         assert isinstance(asyncio.run(probe()), NoAnswer)
+
+
+@pytest.mark.parametrize("scheme", ["http", "redis"])
+def test_a_probe_that_is_cancelled_ends_even_as_its_answer_arrives(scheme):
+    """Else the watch over a process that has just died never ends, and the process is not started again."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        probe = http_ok(f"http://127.0.0.1:{port}/") if scheme == "http" else redis_answers(port)
+        for turns in range(60):
+            asked = asyncio.create_task(probe())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if asked.cancel():
+                await asyncio.wait([asked])
+                assert asked.cancelled(), turns
+        server.close()
+
+    asyncio.run(scenario())
 
 
 def test_redis_is_well_when_it_answers_a_ping(answering):
