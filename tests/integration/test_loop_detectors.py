@@ -25,7 +25,7 @@ from feature_store.deploy_calendar import DeployCalendar
 from feature_store.findings_log import read_findings, write_acknowledgement
 from feature_store.online import RedisOnlineStore
 from feature_store.schema.batches import write_record_batch
-from feature_store.schema.findings import Acknowledgement
+from feature_store.schema.findings import Acknowledgement, FindingState
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from feature_store.settings import Settings
 from streams.feedback.production.checkpoint import LoopStore
@@ -41,6 +41,7 @@ DEADLINE_S = 240
 CALENDAR = DeployCalendar(8, 1_000)
 PERIODS = 24
 FOLLOWED = ("timeline_ranker", *MODELS)
+DETECTORS = {"board", "cross_model", "D5"}
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,11 @@ def detectors(settings: Settings, metrics_port: int) -> Iterator[subprocess.Pope
     second.wait(30)
 
 
+def held(settings: Settings) -> dict[str, FindingState]:
+    """Detector -> its finding, of those for which promotion and training wait."""
+    return {state.finding.detector: state for state in read_findings(settings).values() if state.holds}
+
+
 def scraped(port: int) -> str:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
@@ -132,8 +138,12 @@ def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(
 ):
     open_ = 'eddyline_loop_findings_open{acknowledged="false",verdict="loop_detected"} 3.0'
     wait_for("the metric", lambda: open_ in scraped(metrics_port))
+    # The metric is there before what was found is, and that before the state.
+    wait_for("all that was found", lambda: len(held(settings)) == len(DETECTORS))
+    store = LoopStore(RedisOnlineStore.connect(settings))
+    wait_for("the state", store.peek)
     calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms, calendar=CALENDAR, models=FOLLOWED)
-    checkpoint, stored = LoopStore(RedisOnlineStore.connect(settings)).peek()
+    checkpoint, stored = store.peek()
     calm.read(checkpoint.next_epoch * world.epoch_ms + GRACE_S * 1000)
     _, expected = calm.watches.state()
     for name, array in expected.items():
@@ -141,14 +151,14 @@ def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(
             ("scores of timeline_ranker/board/", "cross_model/detector/", "deploys/detector/")
         ):
             assert stored[name].tobytes() == array.tobytes(), name
-    found = {state.finding.detector: state for state in read_findings(settings).values()}
+    found = held(settings)
+    assert found.keys() == DETECTORS
     assert found["board"].finding.evidence["value"] == "item.click_count_total"
     crossing = found["cross_model"].finding
     assert crossing.subject == " + ".join(FOLLOWED)
     edges = {(edge["from"], edge["to"]) for edge in crossing.evidence["edges"]}
     assert edges == {MODELS, MODELS[::-1]}
     assert found["D5"].finding.evidence["not_followed"] == 0
-    assert all(state.holds for state in found.values())
 
 
 def test_on_call_receives_the_alert_and_an_acknowledgement_ends_it(
