@@ -9,7 +9,6 @@ from streams.feedback.board import NAME as BOARD
 from streams.feedback.production.score_watch import SCORES
 
 _LOOK_EVERY_S = 1.0
-_SCORES = SCORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class DetectorWatch:
 
     def counts(self) -> str:
         """What became of epochs and exposures, in words."""
-        samples = [each for each in measured(self._processes) if each.labels.get("watch", _SCORES) == _SCORES]
+        samples = [each for each in measured(self._processes) if each.labels.get("watch", SCORES) == SCORES]
         return ", ".join(
             f"{kind} {outcome} {count:,.0f}"
             for kind in ("epochs", "exposures")

@@ -70,7 +70,7 @@ class DetectorSettings(Settings):
     @field_validator("detect_models")
     @classmethod
     def _named_once(cls, value: str) -> str:
-        names = [word.strip() for word in value.split(",") if word.strip()]
+        names = _names(value)
         if len(set(names)) < len(names):
             raise ValueError(f"EDDYLINE_DETECT_MODELS: {value!r} names a model twice")
         if odd := [name for name in names if ":" in name or "/" in name]:
@@ -80,7 +80,7 @@ class DetectorSettings(Settings):
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models that are followed; none: whichever the panel scores."""
-        return tuple(name for word in self.detect_models.split(",") if (name := word.strip()))
+        return _names(self.detect_models)
 
     @property
     def epoch_ms(self) -> int:
@@ -118,3 +118,7 @@ class DetectorSettings(Settings):
     def _of_models(self) -> int:
         """D1 (fused) of each model, and D2 of all together."""
         return max(len(self.models), 1) + (len(self.models) > 1)
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(name for word in words.split(",") if (name := word.strip()))

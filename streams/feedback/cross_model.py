@@ -92,8 +92,7 @@ class CrossModel(NudgeDetector):
 
     def _log_by_edge(self) -> Float64:
         """(*runs, k (k − 1))"""
-        counted = np.where(self._counted(), self._known().answers.log_by_value(), -np.inf)
-        by_edge: Float64 = counted[..., self._between]
+        by_edge: Float64 = self._log_by_value()[..., self._between]
         return by_edge
 
     def _counted(self) -> Mask:

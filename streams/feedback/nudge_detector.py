@@ -119,8 +119,7 @@ class NudgeDetector:
 
         A declared path counts as nothing until its gain is above what is allowed.
         """
-        by_value = np.where(self._counted(), self._known().answers.log_by_value(), -np.inf)
-        return log_mean_exp(by_value, axis=(-1, -2))
+        return log_mean_exp(self._log_by_value(), axis=(-1, -2))
 
     def kinds(self) -> NDArray[np.str_]:
         """(*runs,) verdicts."""
@@ -177,6 +176,10 @@ class NudgeDetector:
         """(*runs, k, f) values whose gain is above what is allowed of them."""
         counted: Mask = self._known().answers.beta.lower_bound() >= self.watched.allowed()
         return counted
+
+    def _log_by_value(self) -> Float64:
+        """(*runs, k, f) logarithm of W of each value; −∞ of those that do not count."""
+        return np.where(self._counted(), self._known().answers.log_by_value(), -np.inf)
 
     def _check(self, values: Float64) -> None:
         expected = len(self.watched.subjects), len(self.watched.values)

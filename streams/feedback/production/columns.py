@@ -35,7 +35,7 @@ def exposure_columns(
             ("not_ranked", rows.column("served_time_ms").is_valid()),
             ("revision", pc.equal(rows.column("status").cast(pa.string()), ON_TIME)),
             ("no_propensity", rows.column("propensity").is_valid()),
-            ("unknown_model", pa.array(subject >= 0)),
+            ("unknown_model", subject >= 0),
         ),
     )
     chosen = rows.filter(pa.array(kept))

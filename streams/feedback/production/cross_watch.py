@@ -26,19 +26,8 @@ _AT_LEAST = 2
 """Models without which there is no edge."""
 
 
-class Crossing(msgspec.Struct, frozen=True):
-    """What is watched.
-
-    Attributes
-    ----------
-    versions : of each model the one that made its last scores, "" before
-    first_epoch : in which all models were scored for the first time; None: in none so far
-    """
-
-    models: tuple[str, ...]
-    versions: tuple[str, ...]
-    case: Case | None = None
-    first_epoch: int | None = None
+_Header = tuple[tuple[str, ...], tuple[str, ...], Case | None]
+"""Models, of each the version that made its last scores ("" before), and the case."""
 
 
 class CrossWatch:
@@ -67,8 +56,10 @@ class CrossWatch:
         self._items = allowed.items
         self._metrics = metrics
         self._detector = CrossModel(models, budget, allowed.total)
-        self._pursuit = Pursuit(self._detector, " + ".join(models))
-        self._crossing = Crossing(tuple(models), ("",) * len(models))
+        self._subject = " + ".join(models)
+        self._pursuit = Pursuit(self._detector, self._subject)
+        self._models = tuple(models)
+        self._versions = ("",) * len(models)
         self._cells: CellBuilder | None = None
 
     def expose(self, rows: pa.RecordBatch) -> None:
@@ -76,19 +67,19 @@ class CrossWatch:
         if self._cells is None:
             self._metrics.exposed(self.name, {"no_panel": len(rows)})
             return
-        columns, dropped = exposure_columns(rows, self._crossing.models, self._epoch_ms)
+        columns, dropped = exposure_columns(rows, self._models, self._epoch_ms)
         self._metrics.exposed(self.name, {**dropped, **added(columns, self._cells)})
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
         """Judge an epoch; one without any panel is a gap."""
-        parts = [self._whole(panel, model) for model in self._crossing.models]
+        parts = [self._whole(panel, model) for model in self._models]
         outcome = "used" if all(parts) else "panel_incomplete" if any(parts) else "no_panel"
         self._metrics.epochs.labels(self.name, outcome).inc()
         if self._cells is None:
             if not all(parts):
                 return []
-            self._begin(msgspec.structs.replace(self._crossing, first_epoch=epoch))
-        return self._judge(epoch, parts, now_ms)
+            self._cells = self._cells_from(epoch)
+        return self._judge(self._cells, epoch, parts, now_ms)
 
     def settle(self, finding_id: str, epoch: int) -> None:
         """Begin anew where the finding is this detector's."""
@@ -96,7 +87,7 @@ class CrossWatch:
 
     def state(self) -> tuple[bytes, State]:
         """What is watched as JSON, and all arrays."""
-        header = msgspec.json.encode(msgspec.structs.replace(self._crossing, case=self._pursuit.case))
+        header = msgspec.json.encode((self._models, self._versions, self._pursuit.case))
         cells = {} if self._cells is None else under("cells/", self._cells.state())
         arrays = {**under("detector/", self._detector.state()), **cells}
         return header, {path: np.asarray(value) for path, value in arrays.items()}
@@ -109,36 +100,33 @@ class CrossWatch:
         ValueError
             It watched other models, or a part of its state is absent.
         """
-        crossing = msgspec.json.decode(header, type=Crossing)
-        if crossing.models != self._crossing.models:
-            raise ValueError(f"models: {list(crossing.models)}, now {list(self._crossing.models)}")
-        self._pursuit.case = crossing.case
+        models, self._versions, self._pursuit.case = msgspec.json.decode(header, type=_Header)
+        if models != self._models:
+            raise ValueError(f"models: {list(models)}, now {list(self._models)}")
         self._detector.restore(below(arrays, "detector/"))
-        if crossing.first_epoch is not None:
-            self._begin(crossing).restore(below(arrays, "cells/"))
+        if cells := below(arrays, "cells/"):
+            self._cells = self._cells_from(0)
+            self._cells.restore(cells)
 
     def _whole(self, panel: Sequence[PanelRows], model: str) -> list[PanelRows]:
         parts = of_model(panel, model)
         return [] if problem(parts, self._epoch_ms) else parts
 
-    def _begin(self, crossing: Crossing) -> CellBuilder:
-        self._crossing = crossing
-        self._cells = CellBuilder(len(crossing.models), 0, crossing.first_epoch or 0, self._items)
-        return self._cells
+    def _cells_from(self, epoch: int) -> CellBuilder:
+        return CellBuilder(len(self._models), 0, epoch, self._items)
 
-    def _judge(self, epoch: int, parts: Sequence[list[PanelRows]], now_ms: int) -> list[Finding]:
-        if self._cells is None:
-            raise ValueError("nothing is watched yet")
-        known = zip(parts, self._crossing.versions, strict=True)
-        versions = tuple(part[0].header.model_version if part else before for part, before in known)
-        self._crossing = msgspec.structs.replace(self._crossing, versions=versions)
-        cells = self._cells.close(" ".join(versions), panels_of(parts))
+    def _judge(
+        self, cells: CellBuilder, epoch: int, parts: Sequence[list[PanelRows]], now_ms: int
+    ) -> list[Finding]:
+        known = zip(parts, self._versions, strict=True)
+        self._versions = tuple(part[0].header.model_version if part else before for part, before in known)
+        of_epoch = cells.close(" ".join(self._versions), panels_of(parts))
         if not any(parts):
             return []
-        self._detector.update(cells)
+        self._detector.update(of_epoch)
         verdict = self._detector.verdict(now_ms)
-        absent = [model for model, part in zip(self._crossing.models, parts, strict=True) if not part]
+        absent = [model for model, part in zip(self._models, parts, strict=True) if not part]
         if len(parts) - len(absent) < _AT_LEAST:
             verdict = blinded(verdict, f"no panel of {', '.join(absent)}, and one model alone has no edges")
-        self._metrics.judged(self.name, " + ".join(self._crossing.models), verdict, NUDGES)
+        self._metrics.judged(self.name, self._subject, verdict, NUDGES)
         return self._pursuit.hear(verdict, epoch)
