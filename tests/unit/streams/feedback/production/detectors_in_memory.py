@@ -145,3 +145,33 @@ class Detectors:
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
+
+
+def logs_of(world, keep=lambda topic, partition, stamp_ms, payload: True) -> Logs:
+    """The messages of a world, or those that ``keep`` lets through."""
+    logs = Logs(world.partitions)
+    for message in world.messages():
+        if keep(*message):
+            logs.append(*message)
+    return logs
+
+
+def end_ms(world) -> int:
+    """When the last epoch of a world is closed."""
+    return (world.first_epoch + world.epochs) * world.epoch_ms + GRACE_MS
+
+
+def lives(world, deadly: Deadly, stride: int, models: tuple[str, ...] = ()) -> tuple[Detectors, Logs]:
+    """Read ``stride`` epochs at a time; when killed, start again from the checkpoint."""
+    logs, store = logs_of(world), DeadlyStore()
+    logs.deadly = store.deadly = deadly
+    now_ms = world.first_epoch * world.epoch_ms
+    detectors = Detectors(logs, store, world.epoch_ms, models=models)
+    while now_ms < end_ms(world):
+        now_ms = min(now_ms + stride * world.epoch_ms, end_ms(world))
+        try:
+            detectors.read(now_ms)
+        except Killed:
+            detectors = Detectors(logs, store, world.epoch_ms, models=models)
+            detectors.read(now_ms)
+    return detectors, logs

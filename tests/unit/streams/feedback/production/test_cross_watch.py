@@ -8,29 +8,17 @@ from feature_store.schema.topics import SCORE_PANEL
 from streams.processors.start import CannotStart
 from tests.unit.streams.feedback.production.cross_log import MODELS, CrossWorld
 from tests.unit.streams.feedback.production.detectors_in_memory import (
-    GRACE_MS,
     Deadly,
     DeadlyStore,
     Detectors,
-    Killed,
-    Logs,
+    end_ms,
+    lives,
+    logs_of,
 )
 
 ONE_WAY = CrossWorld()
 SHORT = replace(ONE_WAY, epochs=10)
 SUBJECT = "feed + related"
-
-
-def logs_of(world, keep=lambda topic, partition, stamp_ms, payload: True):
-    logs = Logs(world.partitions)
-    for topic, partition, stamp_ms, payload in world.messages():
-        if keep(topic, partition, stamp_ms, payload):
-            logs.append(topic, partition, stamp_ms, payload)
-    return logs
-
-
-def end_ms(world):
-    return (world.first_epoch + world.epochs) * world.epoch_ms + GRACE_MS
 
 
 def detected(world, logs=None):
@@ -126,29 +114,13 @@ def test_without_one_of_the_panels_it_never_begins():
 def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():
     expected = detected(SHORT)[0].watches.state()
     steps = Deadly()
-    lives(SHORT, steps)
+    lives(SHORT, steps, 3, MODELS)
     for at in range(1, steps.done + 1, 4):
-        header, arrays = lives(SHORT, Deadly(at)).watches.state()
+        header, arrays = lives(SHORT, Deadly(at), 3, MODELS)[0].watches.state()
         assert header == expected[0], f"killed at step {at}"
         assert {name: array.tobytes() for name, array in arrays.items()} == {
             name: array.tobytes() for name, array in expected[1].items()
         }
-
-
-def lives(world, deadly):
-    """Read a few epochs at a time; when killed, start again from the checkpoint."""
-    logs, store = logs_of(world), DeadlyStore()
-    logs.deadly = store.deadly = deadly
-    now_ms = world.first_epoch * world.epoch_ms
-    detectors = Detectors(logs, store, world.epoch_ms, models=MODELS)
-    while now_ms < end_ms(world):
-        now_ms = min(now_ms + 3 * world.epoch_ms, end_ms(world))
-        try:
-            detectors.read(now_ms)
-        except Killed:
-            detectors = Detectors(logs, store, world.epoch_ms, models=MODELS)
-            detectors.read(now_ms)
-    return detectors
 
 
 def test_a_state_of_other_models_is_refused_with_what_to_do():

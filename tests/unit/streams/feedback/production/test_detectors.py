@@ -12,25 +12,15 @@ from tests.unit.streams.feedback.production.detectors_in_memory import (
     Deadly,
     DeadlyStore,
     Detectors,
-    Killed,
     Logs,
+    end_ms,
+    lives,
+    logs_of,
 )
 from tests.unit.streams.feedback.production.loop_log import LoopWorld, exposures_message
 
 LOOPED = LoopWorld(gain=0.5)
 SHORT = LoopWorld(gain=0.5, epochs=14)
-
-
-def logs_of(world, keep=lambda topic, partition, stamp_ms: True):
-    logs = Logs(world.partitions)
-    for topic, partition, stamp_ms, payload in world.messages():
-        if keep(topic, partition, stamp_ms):
-            logs.append(topic, partition, stamp_ms, payload)
-    return logs
-
-
-def end_ms(world):
-    return (world.first_epoch + world.epochs) * world.epoch_ms + GRACE_MS
 
 
 def detected(world, logs=None):
@@ -95,21 +85,6 @@ def unique(logs):
     return {(finding.finding_id, finding.verdict): finding for finding in logs.findings}
 
 
-def lives(world, deadly, stride):
-    """Read a few epochs at a time; when killed, start again from the checkpoint."""
-    logs, store = logs_of(world), DeadlyStore()
-    logs.deadly = store.deadly = deadly
-    detectors, now_ms = Detectors(logs, store, world.epoch_ms), world.first_epoch * world.epoch_ms
-    while now_ms < end_ms(world):
-        now_ms = min(now_ms + stride * world.epoch_ms, end_ms(world))
-        try:
-            detectors.read(now_ms)
-        except Killed:
-            detectors = Detectors(logs, store, world.epoch_ms)
-            detectors.read(now_ms)
-    return detectors, logs
-
-
 def test_the_order_in_which_partitions_are_read_changes_nothing():
     calm, _ = detected(SHORT)
     logs = logs_of(SHORT)
@@ -126,7 +101,7 @@ def test_the_first_epoch_waits_for_what_other_logs_hold():
     place, begins_ms = (EXPOSURES, 1), (SHORT.first_epoch + 5) * SHORT.epoch_ms
 
     def shortened():
-        return logs_of(SHORT, lambda topic, partition, ms: (topic, partition) != place or ms > begins_ms)
+        return logs_of(SHORT, lambda topic, partition, ms, _: (topic, partition) != place or ms > begins_ms)
 
     calm, logs = detected(SHORT, shortened())[0], shortened()
     hasty = Detectors(logs, DeadlyStore(), SHORT.epoch_ms)
@@ -141,7 +116,7 @@ def test_a_panel_that_is_missing_is_a_gap_and_no_evidence():
     world = LOOPED
     missing = (world.first_epoch + 20) * world.epoch_ms + 100
     detectors, logs = detected(
-        world, logs_of(world, lambda topic, _, stamp_ms: (topic, stamp_ms) != (SCORE_PANEL, missing))
+        world, logs_of(world, lambda topic, _, stamp_ms, __: (topic, stamp_ms) != (SCORE_PANEL, missing))
     )
     used = {"watch": "scores", "outcome": "used"}
     assert detectors.value("eddyline_loop_epochs_total", **used) == world.epochs - 1
@@ -150,7 +125,7 @@ def test_a_panel_that_is_missing_is_a_gap_and_no_evidence():
 
 def test_half_a_panel_is_refused():
     detectors, logs = detected(
-        SHORT, logs_of(SHORT, lambda topic, partition, _: (topic, partition) != (SCORE_PANEL, 1))
+        SHORT, logs_of(SHORT, lambda topic, partition, *_: (topic, partition) != (SCORE_PANEL, 1))
     )
     refused = {"watch": "scores", "outcome": "panel_incomplete"}
     assert detectors.value("eddyline_loop_epochs_total", **refused) == SHORT.epochs
