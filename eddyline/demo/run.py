@@ -84,9 +84,8 @@ def _gone(console: Console, state: State, began: float) -> Callable[[], bool]:
     def gone() -> bool:
         if not told:
             told.append(True)
-            console.print(
-                f"\nthe demo took {time.monotonic() - began:.0f} s; to look at next:", highlight=False
-            )
+            then = "to look at next" if waits else "it stops now; at a terminal it stays, to look at"
+            console.print(f"\nthe demo took {time.monotonic() - began:.0f} s; {then}:", highlight=False)
             print_addresses(console, state.addresses)
             console.print(
                 f"  {'openapi':<14} {state.addresses.http}/openapi.json\n"
