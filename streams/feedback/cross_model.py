@@ -1,7 +1,7 @@
 """D2: does one model's score answer to another model's nudges?
 
-Each directed edge is a D1-R of its own; e-BH says which to believe. An edge that leads nowhere is a warning;
-a hidden loop is a cycle of edges, such as both directions between two models.
+Each directed edge is a D1-R of its own; e-Holm says which to believe. An edge that leads nowhere is a
+warning; a hidden loop is a cycle of edges, such as both directions between two models.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from streams.feedback.cells import Mask
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.confidence import Interval
-from streams.feedback.evidence.multiple_testing import e_bh
+from streams.feedback.evidence.multiple_testing import e_holm
 from streams.feedback.localisation import Location, locate
 from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.nudges import NudgeRecord
@@ -24,8 +24,8 @@ from streams.feedback.total_score import raw_score
 from streams.feedback.watched import Watched
 
 NAME = "cross_model"
-EDGE_LEVEL = 0.01
-"""False discovery rate of edges."""
+EDGE_LEVEL = 0.005
+"""At most the probability of ever believing an edge that there is not: one is enough to close a cycle."""
 
 
 class CrossModel(NudgeDetector):
@@ -66,9 +66,9 @@ class CrossModel(NudgeDetector):
         return locate(self._known().answers, np.where(some, counted, self._between))
 
     def edges(self) -> Mask:
-        """(*runs, k, k) edges that e-BH believes now."""
+        """(*runs, k, k) edges that e-Holm believes now."""
         kept = np.zeros(self._known().answers.beta.sums.shape[1:], np.bool_)
-        kept[..., self._between] = e_bh(self._log_by_edge(), EDGE_LEVEL)
+        kept[..., self._between] = e_holm(self._log_by_edge(), EDGE_LEVEL)
         return kept
 
     def cyclic(self) -> NDArray[np.bool_]:
