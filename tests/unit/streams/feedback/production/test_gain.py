@@ -10,8 +10,9 @@ from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import Allowed, ScoreWatch
 from streams.processors.start import CannotStart
+from tests.unit.streams.feedback.exposure_log import MODEL
 from tests.unit.streams.feedback.production.detectors_in_memory import GRACE_MS, DeadlyStore, Detectors, Logs
-from tests.unit.streams.feedback.production.loop_log import MODEL, LoopWorld
+from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
 ALLOWED = Allowed(0.01, 0.05, gain_lags=6)
 WORLD = LoopWorld(gain=0.5, epochs=30)
