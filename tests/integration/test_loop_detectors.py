@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
 from threading import Thread
 
 import httpx
+import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -21,83 +21,90 @@ from pydantic import SecretStr
 
 from eddyline.stack.background import running
 from eddyline.stack.prometheus import alertmanager, prometheus
-from feature_store.deploy_calendar import DeployCalendar
 from feature_store.findings_log import read_findings, write_acknowledgement
 from feature_store.online import RedisOnlineStore
-from feature_store.schema.batches import write_record_batch
-from feature_store.schema.findings import Acknowledgement, FindingState
+from feature_store.schema.findings import Acknowledgement, Finding
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
-from feature_store.settings import Settings
+from feature_store.settings import MAX_MESSAGE_BYTES, gapless_producer_config
+from streams.apps.detectors_settings import DetectorSettings
 from streams.feedback.production.checkpoint import LoopStore
-from tests.unit.streams.feedback.deployed_log import DeployedLog
-from tests.unit.streams.feedback.production.cross_log import MODELS, CrossWorld
-from tests.unit.streams.feedback.production.detectors_in_memory import DeadlyStore, Detectors, Logs
-from tests.unit.streams.feedback.production.loop_log import LoopWorld
+from tests.unit.streams.feedback.production.cross_log import MODELS
+from tests.unit.streams.feedback.production.detectors_in_memory import (
+    GRACE_MS,
+    SETTINGS,
+    DeadlyStore,
+    Detectors,
+    Logs,
+    logs_of,
+)
+from tests.unit.streams.feedback.production.planted_log import CALENDAR, FOLLOWED, PlantedWorlds
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-EPOCH_S, GRACE_S = 10, 15
+EPOCH_MS = 10_000
 DEADLINE_S = 240
-CALENDAR = DeployCalendar(8, 1_000)
-PERIODS = 24
-FOLLOWED = ("timeline_ranker", *MODELS)
-DETECTORS = {"board", "cross_model", "D5"}
+TOLD = {
+    "detect_models": ",".join(FOLLOWED),
+    "detect_gain_lags": 20,
+    "deploy_slots": CALENDAR.slots,
+    "deploy_step_s": CALENDAR.step_ms / 1000,
+}
+VERDICTS = {
+    "board": "loop_detected",
+    "cross_model": "loop_detected",
+    "D3-presentation": "loop_detected",
+    "D4": "warning",
+    "D5": "loop_detected",
+}
+ALERTS = {"EddylineLoopDetected": "page", "EddylineLoopSuspected": "ticket"}
 
 
 @pytest.fixture(scope="module")
-def world() -> LoopWorld:
-    """A strong loop that was over a while ago, so that nothing has to be waited for."""
-    last = int(time.time()) // EPOCH_S - 10
-    shape = LoopWorld(gain=0.5, epochs=16)
-    return replace(shape, first_epoch=last - shape.epochs)
+def worlds() -> PlantedWorlds:
+    """Loops that were over a while ago, so that nothing has to be waited for."""
+    return PlantedWorlds(end_epoch=int(time.time() * 1000) // EPOCH_MS - 10, epoch_ms=EPOCH_MS)
 
 
 @pytest.fixture(scope="module")
-def topics(kafka: str, world: LoopWorld) -> Iterator[None]:
-    """The detectors' topics, which take the world's times for the log's."""
+def logs(worlds: PlantedWorlds) -> Logs:
+    """What the topics will hold."""
+    return logs_of(worlds)
+
+
+@pytest.fixture(scope="module")
+def topics(kafka: str, logs: Logs) -> Iterator[None]:
+    """The detectors' topics, which take the worlds' times for the log's."""
     admin = AdminClient({"bootstrap.servers": kafka})
-    counts = {EXPOSURES: world.partitions, SCORE_PANEL: world.partitions, FINDINGS: 1}
-    config = {"message.timestamp.type": "CreateTime"}
+    counts = {EXPOSURES: logs.partitions, SCORE_PANEL: logs.partitions, FINDINGS: 1}
+    config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
     made = admin.create_topics([NewTopic(name, n, 1, config=config) for name, n in counts.items()])
     for each in made.values():
         each.result()
-    producer = Producer({"bootstrap.servers": kafka})
-    for topic, partition, stamp_ms, payload in _messages(world):
-        producer.produce(topic, payload, partition=partition, timestamp=stamp_ms)
-    assert producer.flush(30) == 0
     yield
     for gone in admin.delete_topics(list(counts)).values():
         gone.result()
 
 
 @pytest.fixture(scope="module")
-def settings(kafka: str, redis_url: str, topics: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("detectors")
-    return Settings(
-        kafka_bootstrap=kafka, redis_url=SecretStr(redis_url), home=home, batch_partitions=2, metrics_port=0
+def settings(
+    kafka: str, redis_url: str, ports, topics: None, tmp_path_factory: pytest.TempPathFactory
+) -> DetectorSettings:
+    return DetectorSettings(
+        kafka_bootstrap=kafka,
+        redis_url=SecretStr(redis_url),
+        home=tmp_path_factory.mktemp("detectors"),
+        batch_partitions=2,
+        metrics_port=ports["loop-detectors.metrics"],
+        nudge_epoch_s=EPOCH_MS / 1000,
+        detect_idle_s=1,
+        **SETTINGS | TOLD,
     )
 
 
-@pytest.fixture(scope="module")
-def metrics_port(ports) -> int:
-    return ports["loop-detectors.metrics"]
-
-
-def start(settings: Settings, metrics_port: int) -> subprocess.Popen:
-    own = {
-        "KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
-        "REDIS_URL": settings.redis_url.get_secret_value(),
-        "HOME": str(settings.home),
-        "BATCH_PARTITIONS": "2",
-        "METRICS_PORT": str(metrics_port),
-        "NUDGE_EPOCH_S": str(EPOCH_S),
-        "DETECT_GRACE_S": str(GRACE_S),
-        "DETECT_MODELS": ",".join(FOLLOWED),
-        "DEPLOY_SLOTS": str(CALENDAR.slots),
-        "DEPLOY_STEP_S": str(CALENDAR.step_ms / 1000),
-        "DETECT_IDLE_S": "1",
-    }
-    environment = {**os.environ, **{f"EDDYLINE_{name}": value for name, value in own.items()}}
+def start(settings: DetectorSettings) -> subprocess.Popen:
+    own = {name: getattr(settings, name) for name in settings.model_fields_set}
+    own["redis_url"] = settings.redis_url.get_secret_value()
+    environment = {**os.environ, **{f"EDDYLINE_{name.upper()}": str(value) for name, value in own.items()}}
     return subprocess.Popen([sys.executable, "-m", "streams.apps.detectors"], env=environment)
 
 
@@ -109,21 +116,73 @@ def wait_for(what: str, condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture(scope="module")
-def detectors(settings: Settings, metrics_port: int) -> Iterator[subprocess.Popen]:
-    """Killed as soon as they have found something, and started again."""
-    first = start(settings, metrics_port)
-    wait_for("a finding", lambda: read_findings(settings))
+def stored(settings: DetectorSettings) -> LoopStore:
+    """Where the detectors keep their state."""
+    return LoopStore(RedisOnlineStore.connect(settings))
+
+
+@pytest.fixture(scope="module")
+def detectors(
+    settings: DetectorSettings, stored: LoopStore, worlds: PlantedWorlds, logs: Logs
+) -> Iterator[subprocess.Popen]:
+    """Killed when they have stored most of the evidence; the rest comes before they start again.
+
+    The first life takes nothing for quiet, so that it waits at the end of what is there yet. That somebody
+    speaks of a finding that is no more takes the log of findings past it.
+    """
+    middle_ms = (worlds.end_epoch - 4) * EPOCH_MS
+    publish(settings, logs, lambda stamp_ms: stamp_ms < middle_ms)
+    acknowledge(settings, "one-of-last-year", "exposures", closes=False)
+    first = start(settings.model_copy(update={"detect_idle_s": 86_400}))
+    wait_for("most of the evidence", lambda: next_epoch(stored) > worlds.end_epoch - 10)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    second = start(settings, metrics_port)
+    assert next_epoch(stored) < worlds.end_epoch - 4
+    publish(settings, logs, lambda stamp_ms: stamp_ms >= middle_ms)
+    second = start(settings)
     yield second
     second.terminate()
     second.wait(30)
 
 
-def held(settings: Settings) -> dict[str, FindingState]:
-    """Detector -> its finding, of those for which promotion and training wait."""
-    return {state.finding.detector: state for state in read_findings(settings).values() if state.holds}
+def publish(settings: DetectorSettings, logs: Logs, keep: Callable[[int], bool]) -> None:
+    """Write the messages whose stamps are to be kept, in their order though the topic is new."""
+    producer = Producer(gapless_producer_config(settings))
+    for (topic, partition), log in logs.messages.items():
+        for stamp_ms, payload in log:
+            if keep(stamp_ms):
+                producer.produce(topic, payload, partition=partition, timestamp=stamp_ms)
+    assert producer.flush(30) == 0
+
+
+def next_epoch(stored: LoopStore) -> int:
+    """The first one that is not in the state."""
+    state = stored.peek()
+    return 0 if state is None else state[0].next_epoch
+
+
+@pytest.fixture(scope="module")
+def found(settings: DetectorSettings, detectors: subprocess.Popen) -> dict[str, Finding]:
+    """Detector -> its finding, once all that is there has been found."""
+    counts = {"loop_detected": 4, "warning": 1}
+    open_ = [
+        f'eddyline_loop_findings_open{{acknowledged="false",verdict="{verdict}"}} {count}.0'
+        for verdict, count in counts.items()
+    ]
+
+    def shown() -> bool:
+        page = scraped(settings.metrics_port)
+        return all(line in page for line in open_)
+
+    wait_for("the metric", shown)
+    # The metric is there before what was found is, and that before the state.
+    wait_for("all that was found", lambda: verdicts(settings) == VERDICTS)
+    return {state.finding.detector: state.finding for state in read_findings(settings).values()}
+
+
+def verdicts(settings: DetectorSettings) -> dict[str, str]:
+    """Detector -> what it said last."""
+    return {each.finding.detector: each.finding.verdict for each in read_findings(settings).values()}
 
 
 def scraped(port: int) -> str:
@@ -133,102 +192,92 @@ def scraped(port: int) -> str:
         return ""
 
 
-def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(
-    settings, detectors, metrics_port, world
-):
-    open_ = 'eddyline_loop_findings_open{acknowledged="false",verdict="loop_detected"} 3.0'
-    wait_for("the metric", lambda: open_ in scraped(metrics_port))
-    # The metric is there before what was found is, and that before the state.
-    wait_for("all that was found", lambda: len(held(settings)) == len(DETECTORS))
-    store = LoopStore(RedisOnlineStore.connect(settings))
-    wait_for("the state", store.peek)
-    calm = Detectors(_logs(world), DeadlyStore(), world.epoch_ms, calendar=CALENDAR, models=FOLLOWED)
-    checkpoint, stored = store.peek()
-    calm.read(checkpoint.next_epoch * world.epoch_ms + GRACE_S * 1000)
-    _, expected = calm.watches.state()
-    for name, array in expected.items():
-        if name.startswith(
-            ("scores of timeline_ranker/board/", "cross_model/detector/", "deploys/detector/")
-        ):
-            assert stored[name].tobytes() == array.tobytes(), name
-    found = held(settings)
-    assert found.keys() == DETECTORS
-    assert found["board"].finding.evidence["value"] == "item.click_count_total"
-    crossing = found["cross_model"].finding
+def test_a_loop_of_each_kind_is_found(found):
+    assert found["board"].evidence["value"] == "item.click_count_total"
+    crossing = found["cross_model"]
     assert crossing.subject == " + ".join(FOLLOWED)
     edges = {(edge["from"], edge["to"]) for edge in crossing.evidence["edges"]}
     assert edges == {MODELS, MODELS[::-1]}
-    assert found["D5"].finding.evidence["not_followed"] == 0
+    assert found["D3-presentation"].beta.upper < 0
+    assert found["D4"].evidence["gini_gap"] > 0
+    assert found["D5"].evidence["not_followed"] == 0
 
 
-def test_on_call_receives_the_alert_and_an_acknowledgement_ends_it(
-    settings, detectors, metrics_port, stack_settings, parts, ports, tmp_path
+def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(worlds, logs, stored, found):
+    wait_for("the state", lambda: next_epoch(stored) > worlds.end_epoch)
+    checkpoint, arrays = stored.peek()
+    calm = Detectors(logs, DeadlyStore(), EPOCH_MS, **TOLD)
+    calm.read(checkpoint.next_epoch * EPOCH_MS + GRACE_MS)
+    header, expected = calm.watches.state()
+    assert arrays.keys() == expected.keys()
+    assert [name for name in expected if arrays[name].tobytes() != expected[name].tobytes()] == []
+    # What is open is told by `findings`, too, and the calm one has another log of those.
+    said, told = (msgspec.json.decode(each)["watches"] for each in (checkpoint.header, header))
+    assert said == told
+
+
+def test_on_call_receives_the_alerts_and_answers_end_them(
+    settings, found, stack_settings, parts, ports, tmp_path
 ):
     with webhook() as (url, received):
         receivers = tmp_path / "alertmanager.yml"
         receivers.write_text(json.dumps(_receivers(url)))
         quick = stack_settings.model_copy(update={"prometheus_scrape_interval_s": 1})
         manager, server = ports["loop.alertmanager"], ports["loop.prometheus"]
-        targets = {"detectors": {"detectors-0": metrics_port}}
+        targets = {"detectors": {"detectors-0": settings.metrics_port}}
         processes = [
             alertmanager(parts, tmp_path / "alertmanager", manager, receivers),
             prometheus(quick, parts, tmp_path / "prometheus", server, manager, targets),
         ]
         with running(processes, tmp_path / "logs"):
-            fired = received.get(timeout=DEADLINE_S)
-            assert fired["status"] == "firing"
-            (alert,) = fired["alerts"]
-            assert alert["labels"]["alertname"] == "EddylineLoopDetected"
-            assert Path(alert["annotations"]["runbook"]).is_file()
-            _acknowledge(settings)
-            assert received.get(timeout=DEADLINE_S)["status"] == "resolved"
+            fired = [alert_of(received, "firing") for _ in ALERTS]
+            assert {each["labels"]["alertname"]: each["labels"]["severity"] for each in fired} == ALERTS
+            assert all(Path(each["annotations"]["runbook"]).is_file() for each in fired)
+            # Somebody has it: that ends a page. A ticket ends when it is closed.
+            for finding in found.values():
+                acknowledge(
+                    settings, finding.finding_id, finding.subject, closes=finding.verdict == "warning"
+                )
+            ended = [alert_of(received, "resolved") for _ in ALERTS]
+            assert {each["labels"]["alertname"] for each in ended} == ALERTS.keys()
 
 
-def _acknowledge(settings: Settings) -> None:
-    for state in read_findings(settings).values():
-        said = Acknowledgement(
-            finding_id=state.finding.finding_id,
-            subject=state.finding.subject,
-            by="ana",
-            note="looking",
-            closes=False,
-            time_ms=int(time.time() * 1000),
-        )
-        write_acknowledgement(settings, said)
+def alert_of(received: "Queue[dict]", status: str) -> dict:
+    """The one alert that on-call hears of next."""
+    notification = received.get(timeout=DEADLINE_S)
+    assert notification["status"] == status
+    (alert,) = notification["alerts"]
+    return alert
+
+
+def acknowledge(settings: DetectorSettings, finding_id: str, subject: str, *, closes: bool) -> None:
+    """Have Ana say that she looks at it, or that it is over."""
+    said = Acknowledgement(
+        finding_id=finding_id,
+        subject=subject,
+        by="ana",
+        note="looking",
+        closes=closes,
+        time_ms=int(time.time() * 1000),
+    )
+    write_acknowledgement(settings, said)
 
 
 def _receivers(url: str) -> dict:
-    loop = {"receiver": "hook", "matchers": ['alertname="EddylineLoopDetected"'], "group_wait": "0s"}
+    """Of each alert a notification of its own."""
+    loops = {
+        "receiver": "hook",
+        "matchers": [f'alertname=~"{"|".join(ALERTS)}"'],
+        "group_by": ["alertname"],
+        "group_wait": "0s",
+    }
     return {
-        "route": {"receiver": "nobody", "group_interval": "1s", "routes": [loop]},
+        "route": {"receiver": "nobody", "group_interval": "1s", "routes": [loops]},
         "receivers": [
             {"name": "nobody"},
             {"name": "hook", "webhook_configs": [{"url": url, "send_resolved": True}]},
         ],
     }
-
-
-def _logs(world: LoopWorld) -> Logs:
-    logs = Logs(world.partitions)
-    for topic, partition, stamp_ms, payload in _messages(world):
-        logs.append(topic, partition, stamp_ms, payload)
-    return logs
-
-
-def _messages(world: LoopWorld) -> list[tuple[str, int, int, bytes]]:
-    """The loop of scores, two more models that listen to each other, and deploys with an echo that end with
-    it; each log in the order of its stamps.
-    """
-    last_ms = (world.first_epoch + world.epochs) * world.epoch_ms
-    first_period = CALENDAR.period(last_ms) - PERIODS
-    deploys = DeployedLog(0.4, calendar=CALENDAR, epoch_ms=world.epoch_ms, first_period=first_period)
-    echo = [
-        (EXPOSURES, 0, (epoch + 1) * world.epoch_ms + 500, write_record_batch(rows))
-        for epoch, rows in deploys.batches(PERIODS)
-        if epoch < world.first_epoch + world.epochs
-    ]
-    crossing = CrossWorld(answered=0.3, epochs=world.epochs, first_epoch=world.first_epoch)
-    return sorted([*world.messages(), *crossing.messages(), *echo], key=lambda message: message[2])
 
 
 class webhook:  # noqa: N801  (a context manager)

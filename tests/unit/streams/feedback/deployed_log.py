@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from feature_store.deploy_calendar import DeployCalendar
 from ranker.experiments.deploys import DeployTimes
-from tests.unit.streams.feedback.slotted_log import exposures
+from tests.unit.streams.feedback.exposure_log import exposures
 
 CALENDAR = DeployCalendar(8, 10_000)
 EPOCH_MS = 30_000

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from feature_store.schema.batches import write_record_batch
-from feature_store.schema.exposures import EXPOSURE_FIELDS
-
-MODEL = "timeline_ranker:3"
+from tests.unit.streams.feedback.exposure_log import exposures, messages
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class SlottedWorld:
     epochs: int = 6
     epoch_ms: int = 10_000
     first_epoch: int = 170_000_000
+    partitions: int = 1
     seed: int = 3
 
     def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -41,10 +39,10 @@ class SlottedWorld:
         for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
             yield epoch, self._epoch(epoch, quality, rng)
 
-    def messages(self) -> Iterator[tuple[int, bytes]]:
-        """(stamp ms, payload) in order."""
+    def messages(self) -> Iterator[tuple[str, int, int, bytes]]:
+        """(topic, partition, stamp ms, payload), each log in the order of its stamps."""
         for epoch, batch in self.batches():
-            yield (epoch + 1) * self.epoch_ms + 500, write_record_batch(batch)
+            yield from messages(epoch, self.epoch_ms, batch, self.partitions)
 
     def _epoch(self, epoch, quality, rng):
         n, places = self.requests, np.arange(self.positions)
@@ -80,13 +78,3 @@ class SlottedWorld:
             served_time_ms=np.full(n * k, epoch * self.epoch_ms + 50),
             outcomes=[[("click", 1.0)] if hit else [] for hit in (rng.random((n, k)) < rate).reshape(-1)],
         )
-
-
-def exposures(n: int, **columns) -> pa.RecordBatch:
-    """``n`` rows of `exposures`, on time and by one model; what is not said is null."""
-    types = {field.name: field.type for field in EXPOSURE_FIELDS}
-    said = {"model_version": [MODEL] * n, "status": ["on_time"] * n, **columns}
-    arrays = {name: pa.nulls(n, kind) for name, kind in types.items()}
-    for name, values in said.items():
-        arrays[name] = pa.array(values) if name == "heads" else pa.array(values, types[name])
-    return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))

@@ -9,7 +9,8 @@ import pytest
 from streams.feedback.base import VerdictKind
 from streams.feedback.exploration_presentation import PresentationDetector
 from streams.feedback.presented_rows import compared, contradicted, joined, placed_rows
-from tests.unit.streams.feedback.slotted_log import SlottedWorld, exposures
+from tests.unit.streams.feedback.exposure_log import exposures
+from tests.unit.streams.feedback.slotted_log import SlottedWorld
 
 WORLD = SlottedWorld()
 

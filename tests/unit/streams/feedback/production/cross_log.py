@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_store.schema.topics import EXPOSURES, SCORE_PANEL
+from feature_store.schema.topics import SCORE_PANEL
 from ranker.experiments.coins import signs
-from tests.unit.streams.feedback.production.loop_log import exposures_message, panel_messages
+from tests.unit.streams.feedback.exposure_log import messages, shown
+from tests.unit.streams.feedback.production.loop_log import panel_messages
 
 MODELS = ("feed", "related")
 
@@ -51,12 +52,11 @@ class CrossWorld:
         for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
             moved = moved * 0.5 + hears @ nudges + rng.normal(size=moved.shape) * self.noise
             nudges = self.delta * np.stack([signs(salt, epoch, self.ids) for salt in self.salts])
+            raw = base + moved
             for number, model in enumerate(MODELS):
-                raw, nudge = base[number] + moved[number], nudges[number]
-                yield from self._panel(epoch, f"{model}:1", raw, moved[number], nudge)
+                yield from self._panel(epoch, f"{model}:1", raw[number], moved[number], nudges[number])
             for number, model in enumerate(MODELS):
-                raw, nudge = base[number] + moved[number], nudges[number]
-                yield from self._exposures(epoch, f"{model}:1", raw, nudge, rng)
+                yield from self._exposures(epoch, f"{model}:1", raw[number], nudges[number], rng)
 
     def _panel(self, epoch, model, raw, feature, nudge):
         columns = {"item.click_count_total": feature}
@@ -67,15 +67,6 @@ class CrossWorld:
             yield SCORE_PANEL, partition, epoch * self.epoch_ms + 100, payload
 
     def _exposures(self, epoch, model, raw, nudge, rng):
-        chance = np.exp(raw + nudge) / np.exp(raw + nudge).sum()
-        shown = rng.choice(self.items, self.exposures, p=chance)
-        for partition, part in enumerate(np.array_split(shown, self.partitions)):
-            payload = exposures_message(
-                [self.ids[n] for n in part],
-                served_time_ms=epoch * self.epoch_ms + 50,
-                raw=raw[part],
-                nudge=nudge[part],
-                clicked=rng.random(len(part)) < 0.2,
-                model=model,
-            )
-            yield EXPOSURES, partition, (epoch + 1) * self.epoch_ms + 500, payload
+        told = {"served_time_ms": epoch * self.epoch_ms + 50, "model": model}
+        rows = shown(self.exposures, self.ids, raw, nudge, rng, **told)
+        yield from messages(epoch, self.epoch_ms, rows, self.partitions)

@@ -1,31 +1,29 @@
-"""The detectors over logs in memory, killed where a test says so."""
+"""The detectors over logs in memory, put together as their process does it, killed where a test says so."""
 
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from feature_store.deploy_calendar import DeployCalendar
 from feature_store.online.memory import MemoryOnlineStore
 from feature_store.schema.findings import Finding, decode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
-from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.production.arms_watch import ArmsWatch
+from streams.apps.detectors import watches_of
+from streams.apps.detectors_settings import DetectorSettings
 from streams.feedback.production.checkpoint import LoopStore
-from streams.feedback.production.cross_watch import CrossWatch
-from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import LoopEpochs, take_over
-from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
-from streams.feedback.production.score_watch import Allowed, ScoreWatch
 from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
-POSITIONS = 5
-HALF = 6
-ALLOWED = Allowed(0.01, 0.05)
-CALENDAR = DeployCalendar(8, 3_000)
+SETTINGS = {
+    "detect_grace_s": GRACE_MS / 1000,
+    "detect_gain_lags": 0,
+    "explore_positions": 5,
+    "deploy_slots": 8,
+    "deploy_step_s": 3.0,
+}
 
 
 class Killed(Exception):  # noqa: N818  (a state of the world)
@@ -97,38 +95,30 @@ def topics(partitions: int) -> dict[str, TopicIdentity]:
 
 
 class Detectors:
-    """One life of the process."""
+    """One life of the process.
 
-    def __init__(
-        self,
-        logs: Logs,
-        store: MemoryOnlineStore,
-        epoch_ms: int,
-        allowed: Allowed = ALLOWED,
-        calendar: DeployCalendar = CALENDAR,
-        models: tuple[str, ...] = (),
-    ) -> None:
+    Parameters
+    ----------
+    told : settings of it, instead of those above
+    """
+
+    def __init__(self, logs: Logs, store: MemoryOnlineStore, epoch_ms: int, **told: object) -> None:
         self.registry = CollectorRegistry()
         self.watches: Watches | None = None
-        self._logs, self._allowed, self._calendar, self._models = logs, allowed, calendar, models
+        self._logs = logs
+        self._settings = DetectorSettings(nudge_epoch_s=epoch_ms / 1000, **(SETTINGS | told))
         self.epochs: LoopEpochs = take_over(
             LoopStore(store),
-            lambda: self._made(epoch_ms),
+            self._made,
             topics(logs.partitions),
             logs.bounds,
             epoch_ms=epoch_ms,
-            grace_ms=GRACE_MS,
+            grace_ms=self._settings.grace_ms,
             start_anew=False,
         )
 
-    def _made(self, epoch_ms: int) -> Watches:
-        metrics, about = LoopMetrics(self.registry), (epoch_ms, self._allowed, AlarmBudget())
-        scores = [ScoreWatch(*about, metrics, model) for model in self._models or (None,)]
-        crossing = [CrossWatch(self._models, *about, metrics)] if self._models else []
-        exploration = ExplorationWatch(POSITIONS, AlarmBudget(), metrics)
-        arms = ArmsWatch(1_000, AlarmBudget(), metrics, half=HALF)
-        deploys = DeployWatch(self._calendar, epoch_ms, AlarmBudget(), metrics)
-        self.watches = Watches([*scores, *crossing, exploration, arms, deploys], metrics)
+    def _made(self) -> Watches:
+        self.watches = watches_of(self._settings, LoopMetrics(self.registry))
         return self.watches
 
     def read(self, until_ms: int) -> None:
@@ -161,17 +151,17 @@ def end_ms(world) -> int:
     return (world.first_epoch + world.epochs) * world.epoch_ms + GRACE_MS
 
 
-def lives(world, deadly: Deadly, stride: int, models: tuple[str, ...] = ()) -> tuple[Detectors, Logs]:
+def lives(world, deadly: Deadly, stride: int, **told: object) -> tuple[Detectors, Logs]:
     """Read ``stride`` epochs at a time; when killed, start again from the checkpoint."""
     logs, store = logs_of(world), DeadlyStore()
     logs.deadly = store.deadly = deadly
     now_ms = world.first_epoch * world.epoch_ms
-    detectors = Detectors(logs, store, world.epoch_ms, models=models)
+    detectors = Detectors(logs, store, world.epoch_ms, **told)
     while now_ms < end_ms(world):
         now_ms = min(now_ms + stride * world.epoch_ms, end_ms(world))
         try:
             detectors.read(now_ms)
         except Killed:
-            detectors = Detectors(logs, store, world.epoch_ms, models=models)
+            detectors = Detectors(logs, store, world.epoch_ms, **told)
             detectors.read(now_ms)
     return detectors, logs

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from feature_store.schema.batches import write_record_batch
-from feature_store.schema.exposures import EXPOSURE_FIELDS
 from feature_store.schema.ids import partition_column
 from feature_store.schema.panel import PanelHeader, PanelRows, encode_panel
-from feature_store.schema.topics import EXPOSURES, SCORE_PANEL
+from feature_store.schema.topics import SCORE_PANEL
 from ranker.experiments.coins import signs
+from tests.unit.streams.feedback.exposure_log import MODEL, messages, shown
 
-MODEL = "timeline_ranker:3"
 FEATURES = ("item.click_count_total", "item.age_s")
 
 
@@ -61,24 +59,8 @@ class LoopWorld:
             )
             for partition, payload in enumerate(panel):
                 yield SCORE_PANEL, partition, begins_ms + 100, payload
-            yield from self._exposures(epoch, raw + nudge, raw, nudge, rng, begins_ms + self.epoch_ms + 500)
-
-    def _exposures(self, epoch, published, raw, nudge, rng, stamp_ms):
-        chance = np.exp(published) / np.exp(published).sum()
-        shown = rng.choice(self.items, self.exposures, p=chance)
-        for partition, part in enumerate(np.array_split(shown, self.partitions)):
-            yield (
-                EXPOSURES,
-                partition,
-                stamp_ms,
-                exposures_message(
-                    [self.ids[n] for n in part],
-                    served_time_ms=epoch * self.epoch_ms + 50,
-                    raw=raw[part],
-                    nudge=nudge[part],
-                    clicked=rng.random(len(part)) < 0.2,
-                ),
-            )
+            rows = shown(self.exposures, self.ids, raw, nudge, rng, served_time_ms=begins_ms + 50)
+            yield from messages(epoch, self.epoch_ms, rows, self.partitions)
 
 
 def panel_messages(epoch, epoch_ms, ids, raw, contributions, nudge, *, partitions, model=MODEL):
@@ -87,28 +69,3 @@ def panel_messages(epoch, epoch_ms, ids, raw, contributions, nudge, *, partition
     rows = PanelRows(header, pa.array(ids), raw, np.stack([*contributions.values()], axis=1), nudge)
     places = partition_column(ids, partitions)
     return [encode_panel(rows.take(np.flatnonzero(places == place))) for place in range(partitions)]
-
-
-def exposures_message(ids, *, served_time_ms, raw, nudge, clicked, status="on_time", model=MODEL) -> bytes:
-    """One message of `exposures`."""
-    n = len(ids)
-    columns = {
-        "request_id": pa.array([f"r{k}" for k in range(n)]),
-        "user_id": pa.array(["u"] * n),
-        "item_id": pa.array(ids, pa.string()),
-        "raw_score": pa.array(raw, pa.float64()),
-        "nudge": pa.array(nudge, pa.float64()),
-        "published_score": pa.array(raw + nudge, pa.float64()),
-        "propensity": pa.array(np.ones(n)),
-        "model_version": pa.array([model] * n).dictionary_encode(),
-        "served_time_ms": pa.array(np.full(n, served_time_ms)),
-        "outcomes": pa.array(
-            [[("click", 1.0)] if one else [] for one in clicked], pa.map_(pa.string(), pa.float64())
-        ),
-        "status": pa.array([status] * n).dictionary_encode(),
-        "revision": pa.array(np.asarray(clicked, np.int32)),
-    }
-    arrays = [columns.get(field.name, pa.nulls(n, field.type)) for field in EXPOSURE_FIELDS]
-    return write_record_batch(
-        pa.RecordBatch.from_arrays(arrays, names=[field.name for field in EXPOSURE_FIELDS])
-    )

@@ -1,9 +1,5 @@
 """D4 over topics: growth against the holdout, and every way in which a holdout cannot carry it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
 import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,55 +8,10 @@ from streams.feedback.base import VerdictKind
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.arms_watch import FROZEN, NO_HOLDOUT, SEVERAL_MODELS, ArmsWatch
 from streams.feedback.production.metrics import LoopMetrics
-from tests.unit.streams.feedback.slotted_log import exposures
+from tests.unit.streams.feedback.exposure_log import exposures
+from tests.unit.streams.feedback.production.arms_log import ArmsLog
 
-HALF, EPOCHS, ITEMS = 6, 60, 40
-
-
-@dataclass(frozen=True)
-class ArmsLog:
-    """Exposures of two arms whose concentration may grow.
-
-    Parameters
-    ----------
-    growth : by how much production concentrates in an epoch more than the holdout
-    drift : by how much both do
-    production, holdout : model version of an epoch
-    out : exposures of the holdout in an epoch
-    """
-
-    growth: float = 0.0
-    drift: float = 0.02
-    production: Callable[[int], str] = lambda epoch: "ranker:2"
-    holdout: Callable[[int], str] = lambda epoch: "ranker:1"
-    out: int = 150
-    seed: int = 1
-
-    def batch(self, epoch: int):
-        rng = np.random.default_rng([self.seed, epoch])
-        arms = [
-            (600, "treatment", self.growth + self.drift, self.production(epoch)),
-            (self.out, "holdout", self.drift, self.holdout(epoch)),
-        ]
-        drawn = [(n, arm, self._items(rng, n, slope * epoch), model) for n, arm, slope, model in arms]
-        n = sum(count for count, *_ in drawn)
-        return exposures(
-            n,
-            request_id=[f"{epoch}/{k}" for k in range(n)],
-            item_id=[f"i{item}" for _, _, items, _ in drawn for item in items.tolist()],
-            position=np.zeros(n, np.int32),
-            assignments=[
-                [{"experiment": "holdout", "variant": arm, "propensity": 0.5}]
-                for count, arm, _, _ in drawn
-                for _ in range(count)
-            ],
-            model_version=[model for count, _, _, model in drawn for _ in range(count)],
-            served_time_ms=np.full(n, epoch),
-        )
-
-    def _items(self, rng, n, slope):
-        chance = np.exp(-(1.0 + slope) * np.arange(ITEMS) / ITEMS)
-        return rng.choice(ITEMS, n, p=chance / chance.sum())
+HALF, EPOCHS = 6, 60
 
 
 class Life:
@@ -128,7 +79,6 @@ def test_a_holdout_whose_model_is_gone_makes_it_blind():
 
 
 def _texts(models, rows, place):
-
     return pa.array(models, rows.schema.field(place).type)
 
 

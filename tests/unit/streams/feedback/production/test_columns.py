@@ -2,31 +2,26 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from feature_store.schema.exposures import decode_exposures
 from streams.feedback.production.columns import exposure_columns
-from tests.unit.streams.feedback.production.loop_log import exposures_message
+from tests.unit.streams.feedback.exposure_log import scored
 
 EPOCH_MS = 4_000
 SERVED_MS = 1_000 * EPOCH_MS + 20
 
 
+def served(model: str, ids: list[str], **columns: object) -> pa.RecordBatch:
+    """Exposures of epoch 1000."""
+    none = np.zeros(len(ids))
+    return scored(ids, raw=none, nudge=none, clicked=none, served_time_ms=SERVED_MS, model=model, **columns)
+
+
 def epochs(*assigned: list[tuple[str, str]] | None) -> list[int]:
     """Of exposures of epoch 1000 that were ``assigned`` (experiment, variant)s."""
-    n = len(assigned)
-    message = exposures_message(
-        [f"i{number}" for number in range(n)],
-        served_time_ms=SERVED_MS,
-        raw=np.zeros(n),
-        nudge=np.zeros(n),
-        clicked=np.zeros(n, np.bool_),
-    )
-    rows = decode_exposures(message)
-    place = rows.schema.get_field_index("assignments")
     logged = [
         None if each is None else [{"experiment": e, "variant": v, "propensity": 1.0} for e, v in each]
         for each in assigned
     ]
-    rows = rows.set_column(place, rows.schema.field(place), pa.array(logged, rows.schema.field(place).type))
+    rows = served("timeline_ranker:3", [f"i{number}" for number in range(len(assigned))], assignments=logged)
     columns, dropped = exposure_columns(rows, ["timeline_ranker"], EPOCH_MS)
     assert not any(dropped.values())
     return columns.epoch.tolist()
@@ -47,20 +42,8 @@ def test_without_nudges_exposures_belong_to_the_epoch_they_were_served_in() -> N
 
 
 def test_exposures_belong_to_the_model_that_caused_them_and_those_of_others_are_counted() -> None:
-    served = [("feed:3", ["a", "b"]), ("related:1", ["c"]), ("feeder:1", ["d"]), ("feed:4", ["e"])]
-    parts = [
-        decode_exposures(
-            exposures_message(
-                ids,
-                served_time_ms=SERVED_MS,
-                raw=np.zeros(len(ids)),
-                nudge=np.zeros(len(ids)),
-                clicked=np.zeros(len(ids), np.bool_),
-                model=model,
-            )
-        )
-        for model, ids in served
-    ]
+    by_model = [("feed:3", ["a", "b"]), ("related:1", ["c"]), ("feeder:1", ["d"]), ("feed:4", ["e"])]
+    parts = [served(model, ids) for model, ids in by_model]
     rows = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()[0]
     columns, dropped = exposure_columns(rows, ["related", "feed"], EPOCH_MS)
     assert columns.item_id.to_pylist() == ["a", "b", "c", "e"]

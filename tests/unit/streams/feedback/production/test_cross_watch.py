@@ -19,11 +19,12 @@ from tests.unit.streams.feedback.production.detectors_in_memory import (
 ONE_WAY = CrossWorld()
 SHORT = replace(ONE_WAY, epochs=10)
 SUBJECT = "feed + related"
+FOLLOWED = ",".join(MODELS)
 
 
 def detected(world, logs=None):
     logs = logs or logs_of(world)
-    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms, models=MODELS)
+    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms, detect_models=FOLLOWED)
     detectors.read(end_ms(world))
     return detectors, [finding for finding in logs.findings if finding.detector == "cross_model"], logs
 
@@ -114,9 +115,9 @@ def test_without_one_of_the_panels_it_never_begins():
 def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():
     expected = detected(SHORT)[0].watches.state()
     steps = Deadly()
-    lives(SHORT, steps, 3, MODELS)
+    lives(SHORT, steps, 3, detect_models=FOLLOWED)
     for at in range(1, steps.done + 1, 4):
-        header, arrays = lives(SHORT, Deadly(at), 3, MODELS)[0].watches.state()
+        header, arrays = lives(SHORT, Deadly(at), 3, detect_models=FOLLOWED)[0].watches.state()
         assert header == expected[0], f"killed at step {at}"
         assert {name: array.tobytes() for name, array in arrays.items()} == {
             name: array.tobytes() for name, array in expected[1].items()
@@ -125,6 +126,6 @@ def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit(
 
 def test_a_state_of_other_models_is_refused_with_what_to_do():
     store, logs = DeadlyStore(), logs_of(SHORT)
-    Detectors(logs, store, SHORT.epoch_ms, models=MODELS).read(end_ms(SHORT))
+    Detectors(logs, store, SHORT.epoch_ms, detect_models=FOLLOWED).read(end_ms(SHORT))
     with pytest.raises(CannotStart, match="EDDYLINE_DETECT_START_ANEW"):
-        Detectors(logs, store, SHORT.epoch_ms, models=("feed", "search"))
+        Detectors(logs, store, SHORT.epoch_ms, detect_models="feed,search")

@@ -13,7 +13,7 @@ from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.deploy_watch import NO_KPI, NOT_DRAWN, OTHER_CALENDAR, DeployWatch
 from streams.feedback.production.metrics import LoopMetrics
 from tests.unit.streams.feedback.deployed_log import CALENDAR, EPOCH_MS, DeployedLog
-from tests.unit.streams.feedback.slotted_log import exposures
+from tests.unit.streams.feedback.exposure_log import exposures
 
 GRACE_MS = 15_000
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from feature_store.schema.batches import write_record_batch
 from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.production.checkpoint import LoopStore
 from streams.processors.start import CannotStart
+from tests.unit.streams.feedback.exposure_log import scored
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     GRACE_MS,
     Deadly,
@@ -17,7 +19,7 @@ from tests.unit.streams.feedback.production.detectors_in_memory import (
     lives,
     logs_of,
 )
-from tests.unit.streams.feedback.production.loop_log import LoopWorld, exposures_message
+from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
 LOOPED = LoopWorld(gain=0.5)
 SHORT = LoopWorld(gain=0.5, epochs=14)
@@ -135,7 +137,7 @@ def test_half_a_panel_is_refused():
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        ("revision", {"status": "late"}),
+        ("revision", {"status": ["late"] * 2}),
         ("unknown_model", {"model": "somebody_else:1"}),
         ("late", {"served_time_ms": 0}),
         ("ahead", {"served_time_ms": 2**60}),
@@ -144,10 +146,10 @@ def test_half_a_panel_is_refused():
 def test_exposures_that_say_nothing_are_counted_by_reason(outcome, message):
     world, logs = SHORT, logs_of(SHORT)
     told = {"served_time_ms": (world.first_epoch + 5) * world.epoch_ms} | message
-    odd = exposures_message(["i1", "i2"], raw=np.zeros(2), nudge=np.zeros(2), clicked=[True, False], **told)
+    odd = scored(["i1", "i2"], raw=np.zeros(2), nudge=np.zeros(2), clicked=[True, False], **told)
     at_ms = (world.first_epoch + 6) * world.epoch_ms + 500
     place = next(n for n, (stamp_ms, _) in enumerate(logs.messages[EXPOSURES, 0]) if stamp_ms > at_ms)
-    logs.messages[EXPOSURES, 0].insert(place, (at_ms, odd))
+    logs.messages[EXPOSURES, 0].insert(place, (at_ms, write_record_batch(odd)))
     detectors, _ = detected(world, logs)
     assert detectors.value("eddyline_loop_exposures_total", watch="scores", outcome=outcome) == 2
 

@@ -16,9 +16,9 @@ PRESENTATION = {"subject": EXPOSURES, "detector": "D3-presentation"}
 
 
 def detected(world, payload_of=lambda payload: payload, restart_every=None):
-    logs, store = Logs(1), DeadlyStore()
-    for stamp_ms, payload in world.messages():
-        logs.append(EXPOSURES, 0, stamp_ms, payload_of(payload))
+    logs, store = Logs(world.partitions), DeadlyStore()
+    for topic, partition, stamp_ms, payload in world.messages():
+        logs.append(topic, partition, stamp_ms, payload_of(payload))
     detectors = Detectors(logs, store, world.epoch_ms)
     step = restart_every or world.epochs
     for epoch in range(step, world.epochs + 1, step):

@@ -10,12 +10,13 @@ from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import Allowed, ScoreWatch
 from streams.processors.start import CannotStart
+from tests.unit.streams.feedback.exposure_log import MODEL
 from tests.unit.streams.feedback.production.detectors_in_memory import GRACE_MS, DeadlyStore, Detectors, Logs
-from tests.unit.streams.feedback.production.loop_log import MODEL, LoopWorld
+from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
-ALLOWED = Allowed(0.01, 0.05, gain_lags=6)
+LAGS = 6
 WORLD = LoopWorld(gain=0.5, epochs=30)
-IN_THE_END = sum(0.5 * 0.5**lag for lag in range(6))
+IN_THE_END = sum(0.5 * 0.5**lag for lag in range(LAGS))
 """Half of a nudge arrives in the next epoch, and half of what has arrived is forgotten in each."""
 
 
@@ -23,11 +24,11 @@ def detected(epochs_at_once: int | None = None, restarts: bool = False):
     logs, store = Logs(WORLD.partitions), DeadlyStore()
     for topic, partition, stamp_ms, payload in WORLD.messages():
         logs.append(topic, partition, stamp_ms, payload)
-    detectors = Detectors(logs, store, WORLD.epoch_ms, ALLOWED)
+    detectors = Detectors(logs, store, WORLD.epoch_ms, detect_gain_lags=LAGS)
     step = epochs_at_once or WORLD.epochs
     for epoch in range(step, WORLD.epochs + 1, step):
         if restarts:
-            detectors = Detectors(logs, store, WORLD.epoch_ms, ALLOWED)
+            detectors = Detectors(logs, store, WORLD.epoch_ms, detect_gain_lags=LAGS)
         detectors.read((WORLD.first_epoch + epoch) * WORLD.epoch_ms + GRACE_MS)
     return detectors, logs, store
 
@@ -59,7 +60,7 @@ def test_a_restart_after_each_epoch_changes_no_bit_of_it():
 def test_other_lags_than_those_of_the_state_are_refused():
     _, logs, store = detected()
     with pytest.raises(CannotStart, match="gain_lags: 6 when it began, now 12"):
-        Detectors(logs, store, WORLD.epoch_ms, Allowed(0.01, 0.05, gain_lags=12))
+        Detectors(logs, store, WORLD.epoch_ms, detect_gain_lags=12)
 
 
 def test_an_item_takes_no_more_memory_than_the_setting_says():
