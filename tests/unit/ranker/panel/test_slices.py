@@ -1,0 +1,206 @@
+"""Slices of users: read off a row by the ranker, logged, and scored apart by the panel."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from feature_store.aggregators import LastValue, MultiAttribute
+from feature_store.catalog import Catalog, InvalidDefinition
+from feature_store.fetcher import RowFetcher
+from feature_store.online.rows import encode_rows
+from feature_store.schema.ids import hash53, partition_of
+from feature_store.schema.served import decode_served, encode_served
+from feature_store.slices import MOST_SLICES, Slicing
+from feature_store.views import Feature, FeatureView
+from ranker.hydrators.rows import RowHydrator
+from ranker.hydrators.slices import UserSlices
+from ranker.panel.settings import PanelSettings
+from ranker.panel.users import LOOK_AGAIN_EPOCHS, PanelUsers, slices_of
+from ranker.side_effects.answer import Answer
+from ranker.side_effects.served import served_request
+from tests.unit.ranker.panel.test_panel import Panels
+from tests.unit.ranker.world import CATALOG, NOW_MS, PARTITIONS, SERVICE, World
+
+BY_COUNTRY = Slicing("country", ("NL", "DE"))
+NL, DE, OTHER = BY_COUNTRY.names
+PROFILE = FeatureView(
+    "user_profile",
+    "user",
+    (
+        Feature("country", LastValue("user", "attribute.country")),
+        Feature("plan", LastValue("user", "attribute.plan")),
+        Feature("clicked", LastValue("interaction/click")),
+        Feature("languages", MultiAttribute("user", "languages", 2)),
+    ),
+)
+KEPT = Catalog((*CATALOG.views, PROFILE), CATALOG.item_attributes, ())
+
+
+def row(**values: float) -> np.ndarray:
+    """A user's profile as it is stored."""
+    rows = PROFILE.blank_rows(1)
+    for feature, value in values.items():
+        rows[0, PROFILE.state_of(feature)] = (NOW_MS - 500, value)
+    return rows
+
+
+def ranked(user_id: str, stored: np.ndarray | None, slicing: Slicing | None = BY_COUNTRY):
+    """The outcome of a request, and what it was asked with, in a world where the user has that profile."""
+    world = World()
+    ids = world.announce(3)
+    if stored is not None:
+        partition = partition_of(user_id, PARTITIONS)
+        claim = world.store.claim(PROFILE.fingerprint, partition)
+        world.store.put_rows(
+            PROFILE.fingerprint, partition, claim.epoch, 1, [(user_id, encode_rows(stored)[0])]
+        )
+    slices = None if slicing is None else UserSlices(KEPT, slicing)
+    fetcher = RowFetcher(world.store)
+    world.hydrator = RowHydrator(CATALOG, SERVICE, world.items, fetcher, PARTITIONS, slices)
+    query = world.query(ids, user_id=user_id)
+    return query, world.pipeline().rank(query)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (row(country=float(hash53("NL"))), NL),
+        (row(country=float(hash53("DE")), plan=7.0), DE),
+        (row(country=float(hash53("FR"))), OTHER),
+        (row(plan=float(hash53("NL"))), OTHER),
+        (None, OTHER),
+    ],
+)
+def test_the_slice_of_a_user_is_logged_with_every_row(stored, expected):
+    query, outcome = ranked("u1", stored)
+    assert outcome.features.user_slice == expected
+    request = served_request(Answer(query, outcome, b"", NOW_MS, "f"))
+    rows = [one for message in encode_served([request]) for one in decode_served(message).to_pylist()]
+    assert {one["user_slice"] for one in rows} == {expected}
+    assert outcome.degraded == ()
+
+
+def test_users_who_are_not_told_apart_and_answers_without_rows_have_no_slice():
+    assert ranked("u1", row(country=float(hash53("NL"))), None)[1].features.user_slice is None
+    world = World()
+    batch = world.items.batch([], np.zeros(0, np.intp), np.zeros(0, np.int32), ("request",))
+    slices = UserSlices(KEPT, BY_COUNTRY)
+    hydrator = RowHydrator(CATALOG, SERVICE, world.items, RowFetcher(world.store), PARTITIONS, slices)
+    assert hydrator.blank(world.query([]), batch).user_slice is None
+
+
+def test_numbers_are_values_too():
+    slices = UserSlices(KEPT, Slicing("plan", ("2", "free")))
+    found = [slices.of(row(plan=value)) for value in (2.0, float(hash53("free")), 3.0)]
+    assert found == ["plan=2", "plan=free", "plan=other"]
+
+
+@pytest.mark.parametrize("attribute", ["contry", "languages", "clicked"])
+def test_an_attribute_that_no_view_of_the_user_keeps_is_refused_with_those_there_are(attribute):
+    with pytest.raises(InvalidDefinition, match=rf"EDDYLINE_SLICE_BY.*'{attribute}'.*kept are country, plan"):
+        UserSlices(KEPT, Slicing(attribute, ("x",)))
+
+
+def test_where_nothing_is_kept_of_users_the_message_says_what_to_declare():
+    with pytest.raises(InvalidDefinition, match=r"kept are none. .*last_value.*attribute.country"):
+        UserSlices(CATALOG, BY_COUNTRY)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"slice_values": "NL"}, "EDDYLINE_SLICE_BY"),
+        ({"slice_by": "country"}, "'country': no value is named"),
+        ({"slice_by": "country", "slice_values": "NL, DE,NL"}, "must differ"),
+        ({"slice_by": "country", "slice_values": "NL,other"}, "everybody else"),
+        (
+            {"slice_by": "country", "slice_values": ",".join(f"c{n}" for n in range(MOST_SLICES))},
+            f"at most {MOST_SLICES}",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        PanelSettings(**settings)
+
+
+def test_slices_are_named_in_the_order_of_the_setting():
+    assert PanelSettings(slice_by="country", slice_values="NL, DE ").slices == (NL, DE, OTHER)
+    assert PanelSettings().slices == ()
+
+
+def test_the_panel_scores_each_slice_for_users_of_its_own():
+    panels = Panels(slices=BY_COUNTRY.names)
+    panels.publish({NL: ("u1", "u2"), OTHER: ("u3",)})
+    for name, users in ((NL, ("u1", "u2")), (OTHER, ("u3",))):
+        alone, mine = Panels().published(*users), panels.log.by_item(name)
+        assert {item: (raw, nudge) for item, (raw, _, nudge) in mine.items()} == {
+            item: (raw, nudge) for item, (raw, _, nudge) in alone.items()
+        }
+        assert all((mine[item][1] == alone[item][1]).all() for item in alone)
+    assert panels.log.by_item(DE) == {}
+    headers = {rows.header for rows in panels.log.rows.values()}
+    assert {(each.user_slice, each.users, each.items) for each in headers} == {(NL, 2, 12), (OTHER, 1, 12)}
+    assert {each.slices for each in headers} == {BY_COUNTRY.names}
+
+
+def test_one_slice_scores_bit_for_bit_what_all_users_do():
+    sliced, plain = Panels(slices=(NL,)), Panels()
+    sliced.publish({NL: ("u1", "u2")})
+    expected = plain.published("u1", "u2")
+    found = sliced.log.by_item(NL)
+    assert {item: (raw, each.tobytes(), nudge) for item, (raw, each, nudge) in found.items()} == {
+        item: (raw, each.tobytes(), nudge) for item, (raw, each, nudge) in expected.items()
+    }
+
+
+def test_while_nobody_of_any_slice_is_known_there_is_nothing_to_score():
+    assert Panels(slices=BY_COUNTRY.names).panel.read(NOW_MS // 60_000 + 1, {}).empty
+    assert not Panels().panel.read(NOW_MS // 60_000 + 1, {}).empty
+
+
+def test_users_of_each_slice_are_drawn_by_the_salt():
+    served = {f"u{n}": (NL, DE, OTHER)[n % 3] for n in range(60)}
+    drawn = PanelUsers(BY_COUNTRY.names, lambda: served, b"salt", 4).of_next_epoch()
+    assert list(drawn) == [NL, DE, OTHER]
+    assert all(
+        len(users) == 4 and {served[user] for user in users} == {name} for name, users in drawn.items()
+    )
+    assert drawn != PanelUsers(BY_COUNTRY.names, lambda: served, b"pepper", 4).of_next_epoch()
+    everybody = PanelUsers((), lambda: served, b"salt", 4).of_next_epoch()
+    assert list(everybody) == [""]
+    assert {user for users in drawn.values() for user in users} >= set(everybody[""])
+
+
+def test_users_once_drawn_stay_and_slices_without_are_looked_for_again_now_and_then():
+    served, looks = {"u1": NL}, []
+    users = PanelUsers(BY_COUNTRY.names, lambda: looks.append(1) or dict(served), b"salt", 4)
+    assert users.of_next_epoch() == {NL: ["u1"]}
+    served |= {"u2": NL, "u3": DE}
+    epochs = [users.of_next_epoch() for _ in range(LOOK_AGAIN_EPOCHS)]
+    assert epochs[:-1] == [{NL: ["u1"]}] * (LOOK_AGAIN_EPOCHS - 1)
+    assert epochs[-1] == {NL: ["u1"], DE: ["u3"]}
+    assert len(looks) == 2
+
+
+def test_while_nobody_was_served_users_are_looked_for_in_every_epoch():
+    served: dict[str, str] = {}
+    for slices in ((), BY_COUNTRY.names):
+        served.clear()
+        users = PanelUsers(slices, lambda: dict(served), b"salt", 4)
+        assert users.of_next_epoch() == users.of_next_epoch() == {}
+        served["u1"] = DE
+        assert users.of_next_epoch() == {DE if slices else "": ["u1"]}
+
+
+def test_a_user_is_in_the_slice_that_was_logged_last():
+    query, outcome = ranked("u1", row(country=float(hash53("NL"))))
+    request = served_request(Answer(query, outcome, b"", NOW_MS, "f"))
+    later, degraded = replace(request, user_slice=DE), replace(request, user_slice=None)
+    other = replace(request, user_id="u2", user_slice=None)
+    messages = [
+        decode_served(each) for one in (request, later, degraded, other) for each in encode_served([one])
+    ]
+    assert slices_of(messages) == {"u1": DE, "u2": ""}
