@@ -196,12 +196,15 @@ class NudgeDetector:
     def _evidence(self, location: Location, beta: Interval) -> dict[str, object]:
         subjects, standing = self.watched.subjects, self._known().standing
         strongest = beta.estimate[:, int(location.value)]
+        named = strongest_first(location.subjects, strongest, subjects)
+        several = {"betas": {name: float(strongest[subjects.index(name)]) for name in named}}
         return {
             "subject": subjects[int(location.subject)],
             "value": self.watched.values[int(location.value)],
             "lag_epochs": int(location.lag_epochs),
             "safe_beta": self._safe_beta(location),
-            "subjects": strongest_first(location.subjects, strongest, subjects),
+            "subjects": named,
+            **(several if len(subjects) > 1 else {}),
             "epochs_used": dict(zip(subjects, standing.used.tolist(), strict=True)),
             "epochs_refused": standing.refusals(subjects),
         }
