@@ -6,94 +6,59 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from feature_store.aggregators import LastValue, MultiAttribute
-from feature_store.catalog import Catalog, InvalidDefinition
-from feature_store.fetcher import RowFetcher
-from feature_store.online.rows import encode_rows
-from feature_store.schema.ids import hash53, partition_of
+from feature_store.catalog import InvalidDefinition
 from feature_store.schema.served import decode_served, encode_served
 from feature_store.slices import MOST_SLICES, Slicing
-from feature_store.views import Feature, FeatureView
-from ranker.hydrators.rows import RowHydrator
 from ranker.hydrators.slices import UserSlices
 from ranker.panel.settings import PanelSettings
 from ranker.panel.users import LOOK_AGAIN_EPOCHS, PanelUsers, slices_of
-from ranker.side_effects.answer import Answer
-from ranker.side_effects.served import served_request
-from tests.unit.ranker.panel.test_panel import Panels
-from tests.unit.ranker.world import CATALOG, NOW_MS, PARTITIONS, SERVICE, World
-
-BY_COUNTRY = Slicing("country", ("NL", "DE"))
-NL, DE, OTHER = BY_COUNTRY.names
-PROFILE = FeatureView(
-    "user_profile",
-    "user",
-    (
-        Feature("country", LastValue("user", "attribute.country")),
-        Feature("plan", LastValue("user", "attribute.plan")),
-        Feature("clicked", LastValue("interaction/click")),
-        Feature("languages", MultiAttribute("user", "languages", 2)),
-    ),
+from tests.unit.ranker.panel.sliced_world import (
+    BY_COUNTRY,
+    DE,
+    KEPT,
+    NL,
+    OTHER,
+    PROFILE,
+    profile,
+    served,
 )
-KEPT = Catalog((*CATALOG.views, PROFILE), CATALOG.item_attributes, ())
-
-
-def row(**values: float) -> np.ndarray:
-    """A user's profile as it is stored."""
-    rows = PROFILE.blank_rows(1)
-    for feature, value in values.items():
-        rows[0, PROFILE.state_of(feature)] = (NOW_MS - 500, value)
-    return rows
-
-
-def ranked(user_id: str, stored: np.ndarray | None, slicing: Slicing | None = BY_COUNTRY):
-    """The outcome of a request, and what it was asked with, in a world where the user has that profile."""
-    world = World()
-    ids = world.announce(3)
-    if stored is not None:
-        partition = partition_of(user_id, PARTITIONS)
-        claim = world.store.claim(PROFILE.fingerprint, partition)
-        world.store.put_rows(
-            PROFILE.fingerprint, partition, claim.epoch, 1, [(user_id, encode_rows(stored)[0])]
-        )
-    slices = None if slicing is None else UserSlices(KEPT, slicing)
-    fetcher = RowFetcher(world.store)
-    world.hydrator = RowHydrator(CATALOG, SERVICE, world.items, fetcher, PARTITIONS, slices)
-    query = world.query(ids, user_id=user_id)
-    return query, world.pipeline().rank(query)
+from tests.unit.ranker.panel.test_panel import EPOCH, Panels
+from tests.unit.ranker.world import CATALOG, World
 
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [
-        (row(country=float(hash53("NL"))), NL),
-        (row(country=float(hash53("DE")), plan=7.0), DE),
-        (row(country=float(hash53("FR"))), OTHER),
-        (row(plan=float(hash53("NL"))), OTHER),
+        (profile(country="NL"), NL),
+        (profile(country="DE", plan=7.0), DE),
+        (profile(country="FR"), OTHER),
+        (profile(plan="NL"), OTHER),
         (None, OTHER),
     ],
 )
 def test_the_slice_of_a_user_is_logged_with_every_row(stored, expected):
-    query, outcome = ranked("u1", stored)
-    assert outcome.features.user_slice == expected
-    request = served_request(Answer(query, outcome, b"", NOW_MS, "f"))
-    rows = [one for message in encode_served([request]) for one in decode_served(message).to_pylist()]
-    assert {one["user_slice"] for one in rows} == {expected}
-    assert outcome.degraded == ()
+    world = World()
+    ids = world.announce(3)
+    if stored is not None:
+        world.put(PROFILE, "u1", stored)
+    messages = encode_served([served(world, "u1", ids)])
+    rows = [row for message in messages for row in decode_served(message).to_pylist()]
+    assert [row["user_slice"] for row in rows] == [expected] * 3
 
 
 def test_users_who_are_not_told_apart_and_answers_without_rows_have_no_slice():
-    assert ranked("u1", row(country=float(hash53("NL"))), None)[1].features.user_slice is None
     world = World()
-    batch = world.items.batch([], np.zeros(0, np.intp), np.zeros(0, np.int32), ("request",))
-    slices = UserSlices(KEPT, BY_COUNTRY)
-    hydrator = RowHydrator(CATALOG, SERVICE, world.items, RowFetcher(world.store), PARTITIONS, slices)
-    assert hydrator.blank(world.query([]), batch).user_slice is None
+    ids = world.announce(3)
+    world.put(PROFILE, "u1", profile(country="NL"))
+    assert served(world, "u1", ids, None).user_slice is None
+    assert served(world, "u1", ids).user_slice == NL
+    batch = world.items.batch(ids, world.items.rows_of(ids), np.zeros(3, np.int32), ("request",))
+    assert world.hydrator.blank(world.query(ids), batch).user_slice is None
 
 
 def test_numbers_are_values_too():
     slices = UserSlices(KEPT, Slicing("plan", ("2", "free")))
-    found = [slices.of(row(plan=value)) for value in (2.0, float(hash53("free")), 3.0)]
+    found = [slices.of(profile(plan=value)) for value in (2.0, "free", 3.0)]
     assert found == ["plan=2", "plan=free", "plan=other"]
 
 
@@ -157,8 +122,8 @@ def test_one_slice_scores_bit_for_bit_what_all_users_do():
 
 
 def test_while_nobody_of_any_slice_is_known_there_is_nothing_to_score():
-    assert Panels(slices=BY_COUNTRY.names).panel.read(NOW_MS // 60_000 + 1, {}).empty
-    assert not Panels().panel.read(NOW_MS // 60_000 + 1, {}).empty
+    assert Panels(slices=BY_COUNTRY.names).panel.read(EPOCH, {}).empty
+    assert not Panels().panel.read(EPOCH, {}).empty
 
 
 def test_users_of_each_slice_are_drawn_by_the_salt():
@@ -175,10 +140,10 @@ def test_users_of_each_slice_are_drawn_by_the_salt():
 
 
 def test_users_once_drawn_stay_and_slices_without_are_looked_for_again_now_and_then():
-    served, looks = {"u1": NL}, []
-    users = PanelUsers(BY_COUNTRY.names, lambda: looks.append(1) or dict(served), b"salt", 4)
+    known, looks = {"u1": NL}, []
+    users = PanelUsers(BY_COUNTRY.names, lambda: looks.append(1) or dict(known), b"salt", 4)
     assert users.of_next_epoch() == {NL: ["u1"]}
-    served |= {"u2": NL, "u3": DE}
+    known |= {"u2": NL, "u3": DE}
     epochs = [users.of_next_epoch() for _ in range(LOOK_AGAIN_EPOCHS)]
     assert epochs[:-1] == [{NL: ["u1"]}] * (LOOK_AGAIN_EPOCHS - 1)
     assert epochs[-1] == {NL: ["u1"], DE: ["u3"]}
@@ -186,21 +151,21 @@ def test_users_once_drawn_stay_and_slices_without_are_looked_for_again_now_and_t
 
 
 def test_while_nobody_was_served_users_are_looked_for_in_every_epoch():
-    served: dict[str, str] = {}
+    known: dict[str, str] = {}
     for slices in ((), BY_COUNTRY.names):
-        served.clear()
-        users = PanelUsers(slices, lambda: dict(served), b"salt", 4)
+        known.clear()
+        users = PanelUsers(slices, lambda: dict(known), b"salt", 4)
         assert users.of_next_epoch() == users.of_next_epoch() == {}
-        served["u1"] = DE
+        known["u1"] = DE
         assert users.of_next_epoch() == {DE if slices else "": ["u1"]}
 
 
 def test_a_user_is_in_the_slice_that_was_logged_last():
-    query, outcome = ranked("u1", row(country=float(hash53("NL"))))
-    request = served_request(Answer(query, outcome, b"", NOW_MS, "f"))
-    later, degraded = replace(request, user_slice=DE), replace(request, user_slice=None)
-    other = replace(request, user_id="u2", user_slice=None)
+    world = World()
+    request = served(world, "u1", world.announce(3))
+    moved, degraded = replace(request, user_slice=DE), replace(request, user_slice=None)
+    unknown = replace(request, user_id="u2", user_slice=None)
     messages = [
-        decode_served(each) for one in (request, later, degraded, other) for each in encode_served([one])
+        decode_served(each) for one in (request, moved, degraded, unknown) for each in encode_served([one])
     ]
     assert slices_of(messages) == {"u1": DE, "u2": ""}
