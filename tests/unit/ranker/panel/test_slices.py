@@ -1,17 +1,21 @@
 """Slices of users: read off a row by the ranker, logged, and scored apart by the panel."""
 
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from feature_store.catalog import InvalidDefinition
+from feature_store.catalog import InvalidDefinition, read_catalog
+from feature_store.definition_files import SHIPPED
 from feature_store.schema.served import decode_served, encode_served
 from feature_store.slices import MOST_SLICES, Slicing
 from ranker.hydrators.slices import UserSlices
 from ranker.panel.settings import PanelSettings
 from ranker.panel.users import LOOK_AGAIN_EPOCHS, PanelUsers, slices_of
+from tests.unit.docs.pages import blocks
 from tests.unit.ranker.panel.sliced_world import (
     BY_COUNTRY,
     DE,
@@ -66,6 +70,22 @@ def test_numbers_are_values_too():
 def test_an_attribute_that_no_view_of_the_user_keeps_is_refused_with_those_there_are(attribute):
     with pytest.raises(InvalidDefinition, match=rf"EDDYLINE_SLICE_BY.*'{attribute}'.*kept are country, plan"):
         UserSlices(KEPT, Slicing(attribute, ("x",)))
+
+
+def test_the_view_of_the_documentation_keeps_what_its_settings_ask_for(tmp_path):
+    shutil.copytree(
+        SHIPPED, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__")
+    )
+    (view,) = blocks("docs/loops-in-production.md", "toml")
+    (tmp_path / "profile.toml").write_text(view)
+    (exports,) = [code for code in blocks("docs/loops-in-production.md", "sh") if "SLICE_BY" in code]
+    asked = {name.lower(): value for name, value in re.findall(r"EDDYLINE_(\w+)=(\S+)", exports)}
+    settings = PanelSettings(**asked)
+    slices = UserSlices(read_catalog(tmp_path), settings.slicing)
+    assert [slices.of(profile(country=country)) for country in ("FR", "PL")] == [
+        "country=FR",
+        settings.slices[-1],
+    ]
 
 
 def test_where_nothing_is_kept_of_users_the_message_says_what_to_declare():
