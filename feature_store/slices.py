@@ -31,16 +31,16 @@ class Slicing:
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise ValueError(f"slices by {self.attribute!r}: no value is named")
+            raise ValueError(f"EDDYLINE_SLICE_VALUES: no value of {self.attribute!r} is named")
         if len(self.names) > MOST_SLICES:
             raise ValueError(
-                f"slices by {self.attribute!r}: {len(self.values)} values and {OTHER!r} are "
-                f"{len(self.names)} slices; at most {MOST_SLICES}"
+                f"EDDYLINE_SLICE_VALUES: {len(self.values)} values and {OTHER!r} are {len(self.names)} "
+                f"slices; at most {MOST_SLICES}"
             )
         if len(set(self.names)) < len(self.names):
             raise ValueError(
-                f"slices by {self.attribute!r}: {', '.join(self.values)} must differ from each other and "
-                f"from {OTHER!r}, which is everybody else"
+                f"EDDYLINE_SLICE_VALUES: {', '.join(self.values)} must differ from each other and from "
+                f"{OTHER!r}, which is everybody else"
             )
 
     @property

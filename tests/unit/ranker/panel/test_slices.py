@@ -15,6 +15,7 @@ from feature_store.slices import MOST_SLICES, Slicing
 from ranker.hydrators.slices import UserSlices
 from ranker.panel.settings import PanelSettings
 from ranker.panel.users import LOOK_AGAIN_EPOCHS, PanelUsers, slices_of
+from ranker.service.wiring import open_knowledge
 from tests.unit.docs.pages import blocks
 from tests.unit.ranker.panel.sliced_world import (
     BY_COUNTRY,
@@ -81,7 +82,7 @@ def test_the_view_of_the_documentation_keeps_what_its_settings_ask_for(tmp_path)
     (exports,) = [code for code in blocks("docs/loops-in-production.md", "sh") if "SLICE_BY" in code]
     asked = {name.lower(): value for name, value in re.findall(r"EDDYLINE_(\w+)=(\S+)", exports)}
     settings = PanelSettings(**asked)
-    slices = UserSlices(read_catalog(tmp_path), settings.slicing)
+    slices = open_knowledge(settings, read_catalog(tmp_path)).slices
     assert [slices.of(profile(country=country)) for country in ("FR", "PL")] == [
         "country=FR",
         settings.slices[-1],
@@ -89,15 +90,17 @@ def test_the_view_of_the_documentation_keeps_what_its_settings_ask_for(tmp_path)
 
 
 def test_where_nothing_is_kept_of_users_the_message_says_what_to_declare():
+    settings = PanelSettings(slice_by="country", slice_values="NL")
     with pytest.raises(InvalidDefinition, match=r"kept are none. .*last_value.*attribute.country"):
-        UserSlices(CATALOG, BY_COUNTRY)
+        open_knowledge(settings, CATALOG)
+    assert open_knowledge(PanelSettings(), CATALOG).slices is None
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"slice_values": "NL"}, "EDDYLINE_SLICE_BY"),
-        ({"slice_by": "country"}, "'country': no value is named"),
+        ({"slice_by": "country"}, "no value of 'country' is named"),
         ({"slice_by": "country", "slice_values": "NL, DE,NL"}, "must differ"),
         ({"slice_by": "country", "slice_values": "NL,other"}, "everybody else"),
         (
