@@ -196,18 +196,22 @@ class NudgeDetector:
     def _evidence(self, location: Location, beta: Interval) -> dict[str, object]:
         subjects, standing = self.watched.subjects, self._known().standing
         strongest = beta.estimate[:, int(location.value)]
-        named = strongest_first(location.subjects, strongest, subjects)
-        several = {"betas": {name: float(strongest[subjects.index(name)]) for name in named}}
         return {
             "subject": subjects[int(location.subject)],
             "value": self.watched.values[int(location.value)],
             "lag_epochs": int(location.lag_epochs),
             "safe_beta": self._safe_beta(location),
-            "subjects": named,
-            **(several if len(subjects) > 1 else {}),
+            "subjects": strongest_first(location.subjects, strongest, subjects),
+            **(self._betas(location, strongest) if len(subjects) > 1 else {}),
             "epochs_used": dict(zip(subjects, standing.used.tolist(), strict=True)),
             "epochs_refused": standing.refusals(subjects),
         }
+
+    def _betas(self, location: Location, beta: Float64) -> dict[str, dict[str, float]]:
+        """How much each of several subjects answers that is named, and above what is allowed."""
+        subjects, named = self.watched.subjects, location.subjects & self._counted().any(axis=-1)
+        by_name = dict(zip(subjects, beta.tolist(), strict=True))
+        return {"betas": {name: by_name[name] for name in strongest_first(named, beta, subjects)}}
 
     def _safe_beta(self, location: Location) -> dict[str, float]:
         """Bounds of β that need no asymptotics."""

@@ -137,6 +137,7 @@ class LoopMetrics:
             for gauge in (self._verdict, self._reason, self._evidence, self._beta, self._gain):
                 gauge.remove_by_labels({"subject": before, "detector": detector})
             self._reasons.pop((before, detector), None)
+            self.sliced(before, {})
         self._subjects[watch, detector] = subject
 
     def _explain(self, who: tuple[str, str], reason: str) -> None:

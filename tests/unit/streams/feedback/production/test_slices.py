@@ -64,6 +64,13 @@ def test_a_loop_in_all_slices_names_all_of_them_the_strongest_first():
     assert finding.evidence["betas"] == {name: pytest.approx(gain, rel=0.2) for name, gain in ALL.gains}
 
 
+def test_a_slice_that_answers_less_than_is_allowed_is_not_named_however_certain_it_is():
+    little = replace(QUIET, gains=((NL, 0.5), (DE, 0.008), (OTHER, 0.0)), noise=0.002)
+    found = detected(little)[1].findings
+    assert found[-1].verdict == "loop_detected"
+    assert {tuple(finding.evidence["betas"]) for finding in found} == {(NL,)}
+
+
 def test_a_slice_that_is_certain_only_later_is_named_in_a_finding_of_its_own():
     late = replace(QUIET, gains=((NL, 0.5), (DE, 0.0), (OTHER, 0.05)), epochs=40)
     named = [finding.evidence["subjects"] for finding in detected(late)[1].findings]
