@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_store.schema.batches import read_ipc, write_record_batch
-from feature_store.schema.served import SERVED_FIELDS
+from feature_store.schema.served import SERVED_FIELDS, with_slices
 
 ON_TIME, LATE, ORPHAN = "on_time", "late", "orphan"
 
@@ -72,7 +72,7 @@ def decode_exposures(payload: bytes) -> pa.RecordBatch:
     pyarrow.ArrowInvalid
         When the bytes are not an Arrow IPC stream.
     """
-    return read_ipc(payload)
+    return with_slices(read_ipc(payload))
 
 
 def latest_exposures(batches: Iterable[pa.RecordBatch]) -> pa.Table:

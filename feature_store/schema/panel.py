@@ -1,7 +1,7 @@
 """`score.panel`: at the beginning of each epoch, what every item would score, and by which of its features.
 
-One Kafka message is one Arrow IPC stream with one record batch: the items of one partition. What holds for
-the whole epoch is in the schema's metadata.
+One Kafka message is one Arrow IPC stream with one record batch: the items of one partition, as users of one
+slice would see them. What holds for the whole epoch is in the schema's metadata.
 """
 
 import msgspec
@@ -10,20 +10,23 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from feature_store.schema.batches import read_ipc, write_ipc
+from feature_store.slices import ALL_USERS
 
 _HEADER_KEY = b"eddyline.panel"
 
 
 class PanelHeader(msgspec.Struct, frozen=True):
-    """What holds for all rows of an epoch.
+    """What holds for all rows of an epoch and slice.
 
     Attributes
     ----------
     epoch, epoch_ms : number of the epoch, and how long one is
     model_version : ``<name>:<version>``, pinned from epoch to epoch
     features : names of the contributions, in order
-    items : rows in all messages of the epoch together
+    items : rows in all messages of the epoch and slice together
     users : users whose scores were averaged
+    user_slice : that these users are of
+    slices : names of all slices, in order; one without users has no rows. None: users are not told apart
     """
 
     epoch: int
@@ -32,6 +35,8 @@ class PanelHeader(msgspec.Struct, frozen=True):
     features: tuple[str, ...]
     items: int
     users: int
+    user_slice: str = ALL_USERS
+    slices: tuple[str, ...] = ()
 
 
 class PanelRows(msgspec.Struct, frozen=True):

@@ -50,14 +50,16 @@ SERVED_FIELDS: tuple[pa.Field, ...] = (
     pa.field("features", pa.null()),
     pa.field("ids", pa.null()),
     pa.field("row_marks", pa.null()),
+    pa.field("user_slice", _TEXT),
 )
 """Columns in order. Where the type is null it depends on the model: ``heads`` is a struct of float32,
 ``features`` a fixed-size list of float32 and ``ids`` one of int64 (53-bit hashes are no float32),
 ``row_marks`` a struct by entity of (partition int32, row_offset int64). ``position`` and ``propensity``
 are null where the item was scored, not served; ``features``, ``ids`` and ``row_marks`` where the model's
-inputs are not logged."""
+inputs are not logged; ``user_slice`` where users are not sliced, or the user's row could not be read."""
 
-_NAMES = frozenset(column.name for column in SERVED_FIELDS)
+USER_SLICE = "user_slice"
+_NAMES = frozenset(column.name for column in SERVED_FIELDS) - {USER_SLICE}
 
 NOT_SERVED = -1
 """Position of a candidate that was scored and not served."""
@@ -94,6 +96,7 @@ class ServedRequest:
     features : (f, u + k) float32 as the model read them: the user's columns, then the candidate's
     ids : (f, m) int64 as the model read them
     row_marks : of the rows read for them
+    user_slice : that the user is in; None: not known
     """
 
     request_id: str
@@ -116,6 +119,7 @@ class ServedRequest:
     ids: NDArray[np.int64]
     row_marks: RowMarks
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    user_slice: str | None = None
 
     @property
     def detailed(self) -> NDArray[np.intp]:
@@ -157,7 +161,15 @@ def decode_served(payload: bytes) -> pa.RecordBatch:
     absent = _NAMES.difference(rows.schema.names)
     if absent:
         raise KeyError(f"rank.served: columns {sorted(absent)} are absent")
-    return rows
+    return with_slices(rows)
+
+
+def with_slices(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """``rows`` with ``user_slice``, all null where they were written before there was that column."""
+    if USER_SLICE in rows.schema.names:
+        return rows
+    place = [column.name for column in SERVED_FIELDS].index(USER_SLICE)
+    return rows.add_column(place, USER_SLICE, pa.nulls(len(rows), _TEXT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +240,11 @@ def _request_columns(requests: Sequence[ServedRequest], lengths: Sequence[int]) 
         return pa.array([getattr(request, column) for request in requests]).take(of_request)
 
     def words(column: str) -> pa.Array:
-        values = pa.array([getattr(request, column) for request in requests])
+        values = pa.array([getattr(request, column) for request in requests], pa.string())
         return values.dictionary_encode().take(of_request)
 
     plain = ("request_id", "user_id", "served_time_ms", "finalize_time_ms", "sampled")
-    repeating = ("surface", "policy", "model_version", "fingerprint")
+    repeating = ("surface", "policy", "model_version", "fingerprint", USER_SLICE)
     assignments = [
         _assignments(tuple(request.assignments.items()), n)
         for request, n in zip(requests, lengths, strict=True)

@@ -1,6 +1,7 @@
 """The hydrator: one batched read of rows, everything else from memory, then columns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from ranker.hydrators.candidates import CandidateViews
 from ranker.hydrators.columns import ViewColumns, slice_of
 from ranker.hydrators.ids import IdColumns, attribute_width
 from ranker.hydrators.keys import ITEM, ItemKeys, TextKeys, User, combined_attribute
+from ranker.hydrators.slices import UserSlices
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
 from ranker.pipeline.features import Features
 from ranker.pipeline.items import ItemColumns
@@ -52,6 +54,7 @@ class RowHydrator:
     ----------
     items : made by :func:`item_columns` for the same service
     partitions : of the batch topics, which is how rows are spread
+    slices : says which slice a user is in; None: users are not told apart
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class RowHydrator:
         items: ItemColumns,
         fetcher: RowFetcher,
         partitions: int,
+        slices: UserSlices | None = None,
     ) -> None:
         self._service = service
         self._items = items
         self._fetcher = fetcher
         self._partitions = partitions
+        self._slices = slices
         self._ids = IdColumns(service.ids, items)
         self._user = _columns(catalog, service.user)
         views = _columns(catalog, service.candidate)
@@ -94,7 +99,11 @@ class RowHydrator:
             rows_read = self._own.fill(candidates, own, stored, now_ms)
             rows_read += self._others.fill(candidates, others, second(), now_ms)
         of_user = [_row(view, *stored[view]) for view in self._user_views]
-        return self._features(query, candidates, ids, of_user, rows_read)
+        features = self._features(query, candidates, ids, of_user, rows_read)
+        if self._slices is None:
+            return features
+        view = self._slices.view
+        return replace(features, user_slice=self._slices.of(_row(view, *stored[view])))
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
         """The features of a user and of items to whom nothing has happened."""
@@ -128,7 +137,8 @@ class RowHydrator:
         )
 
     def _of_user(self, user: User) -> Wanted:
-        return {view: ([user.user_id], user.partition) for view in self._user_views}
+        slicing = () if self._slices is None else (self._slices.view,)
+        return {view: ([user.user_id], user.partition) for view in (*self._user_views, *slicing)}
 
     def _user_of(self, query: Query) -> User:
         return User(query.user_id, partition_of(query.user_id, self._partitions))

@@ -28,7 +28,6 @@ class PanelLoop:
 
     Parameters
     ----------
-    users : the panel's users; asked until there are some
     wait : sleeps so many seconds, and says whether to stop
     """
 
@@ -49,7 +48,6 @@ class PanelLoop:
         self._heartbeat = heartbeat
         self._metrics = metrics
         self._wait = wait
-        self._users: list[str] = []
 
     def run(self) -> None:
         """Until told to stop."""
@@ -59,17 +57,17 @@ class PanelLoop:
     def _turn(self) -> bool:
         if not self._settings.nudge_delta:
             return self._wait(_IDLE_S)
-        self._users = self._users or self._parts.draw_users()
-        self._metrics.users.set(len(self._users))
+        users = self._parts.users.of_next_epoch()
+        self._metrics.drawn(users)
         epoch_ms, lead_ms = self._settings.nudge_epoch_ms, int(self._settings.panel_lead_s * 1000)
         epoch = (self._clock.now_ms() + lead_ms) // epoch_ms + 1
         if self._sleep_until(epoch * epoch_ms - lead_ms):
             return True
         try:
-            reading = self._panel.read(epoch, self._users)
+            reading = self._panel.read(epoch, users)
         except EpochMissed as missed:
             return self._failed("missed", missed)
-        if not len(reading.batch):
+        if reading.empty:
             return self._counted("empty")
         if self._sleep_until(epoch * epoch_ms):
             return True
@@ -116,7 +114,9 @@ def main() -> int:
         )
         health = HealthServer(settings.bind_host, settings.metrics_port, live=live, ready=ready)
         stack.callback(health.close)
-        PanelLoop(settings, parts, parts.panel, clock, heartbeat, PanelMetrics(), stop.wait).run()
+        PanelLoop(
+            settings, parts, parts.panel, clock, heartbeat, PanelMetrics(settings.slices), stop.wait
+        ).run()
     return 0
 
 

@@ -1,6 +1,6 @@
 """One epoch of the panel: rows read just before it begins, scores published once it has begun."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,9 +9,11 @@ import pyarrow as pa
 
 from feature_store.clock import Clock
 from feature_store.schema.panel import PanelHeader, PanelRows, late_after_ms
+from feature_store.slices import ALL_USERS
 from ranker.experiments.nudge import Nudges
 from ranker.panel.sample import sampled_items
 from ranker.panel.scoring import PanelScorer, Watched
+from ranker.panel.users import Users
 from ranker.pipeline.batch import CandidateBatch, Float64
 from ranker.pipeline.components import Hydrator
 from ranker.pipeline.deadline import Deadline
@@ -49,12 +51,17 @@ class Reading:
 
     Attributes
     ----------
-    features : of all items, one for each user
+    features : by slice, of all items, one for each user
     """
 
     epoch: int
     batch: CandidateBatch
-    features: Sequence[Features]
+    features: Mapping[str, Sequence[Features]]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to score."""
+        return not len(self.batch) or not self.features
 
 
 class Panel:
@@ -63,6 +70,7 @@ class Panel:
     Parameters
     ----------
     epoch_ms : length of an epoch
+    slices : names of all slices of users; none: users are not told apart
     nudges_on : whether nudges are in force now
     """
 
@@ -79,6 +87,7 @@ class Panel:
         epoch_ms: int,
         items_max: int,
         nudges_on: Callable[[], bool],
+        slices: tuple[str, ...] = (),
     ) -> None:
         self._items = items
         self._hydrator = hydrator
@@ -90,9 +99,12 @@ class Panel:
         self._epoch_ms = epoch_ms
         self._items_max = items_max
         self._nudges_on = nudges_on
+        self._slices = slices
 
-    def read(self, epoch: int, users: Sequence[str]) -> Reading:
+    def read(self, epoch: int, users: Users) -> Reading:
         """Read all rows as of the beginning of ``epoch``, before it.
+
+        Where users are not told apart, and none is known yet, :data:`NOBODY` is asked about.
 
         Raises
         ------
@@ -101,7 +113,11 @@ class Panel:
         """
         begins_ms = epoch * self._epoch_ms
         batch = sampled_items(self._items, self._items_max, begins_ms)
-        features = [self._features_of(user, batch, begins_ms) for user in users or (NOBODY,)]
+        drawn = users if users or self._slices else {ALL_USERS: (NOBODY,)}
+        features = {
+            name: [self._features_of(user, batch, begins_ms) for user in members]
+            for name, members in drawn.items()
+        }
         if self._clock.now_ms() >= begins_ms:
             raise EpochMissed(f"epoch {epoch} began before its rows were read: read them earlier")
         return Reading(epoch, batch, features)
@@ -114,26 +130,35 @@ class Panel:
         InferenceError
             The model does not answer; nothing was written.
         """
-        raw, contributions = self._scorer.score(model, reading.features)
-        batch = reading.batch
-        header = PanelHeader(
-            epoch=reading.epoch,
-            epoch_ms=self._epoch_ms,
-            model_version=f"{model.name}:{model.version}",
-            features=self._features,
-            items=len(batch),
-            users=len(reading.features),
-        )
-        nudge = self._nudge(reading.epoch, batch)
-        rows = PanelRows(header, pa.array(batch.item_ids, pa.string()), raw, contributions, nudge)
-        for partition in np.unique(batch.partitions).tolist():
-            self._log.publish(partition, rows.take(np.flatnonzero(batch.partitions == partition)))
+        batch, nudge = reading.batch, self._nudge(reading.epoch, reading.batch)
+        item_ids = pa.array(batch.item_ids, pa.string())
+        scored = [
+            PanelRows(
+                self._header(reading, name, model), item_ids, *self._scorer.score(model, features), nudge
+            )
+            for name, features in reading.features.items()
+        ]
+        for rows in scored:
+            for partition in np.unique(batch.partitions).tolist():
+                self._log.publish(partition, rows.take(np.flatnonzero(batch.partitions == partition)))
         self._log.flush()
         return len(batch)
 
     def late(self, epoch: int) -> bool:
         """Whether what is published of ``epoch`` now comes too late for the detectors."""
         return self._clock.now_ms() >= epoch * self._epoch_ms + late_after_ms(self._epoch_ms)
+
+    def _header(self, reading: Reading, user_slice: str, model: ServedModel) -> PanelHeader:
+        return PanelHeader(
+            epoch=reading.epoch,
+            epoch_ms=self._epoch_ms,
+            model_version=f"{model.name}:{model.version}",
+            features=self._features,
+            items=len(reading.batch),
+            users=len(reading.features[user_slice]),
+            user_slice=user_slice,
+            slices=self._slices,
+        )
 
     def _nudge(self, epoch: int, batch: CandidateBatch) -> Float64:
         return self._nudges.nudge(epoch, batch) if self._nudges_on() else np.zeros(len(batch))

@@ -10,7 +10,10 @@ class PanelSettings(RankerSettings):
 
     rank_features_timeout_ms: int = Field(2_000, ge=1, description="Time for one read of rows, ms.")
     panel_users: int = Field(
-        8, ge=1, le=1_000, description="Users whose scores are averaged, drawn once at start."
+        8,
+        ge=1,
+        le=1_000,
+        description="Users, of each slice, whose scores are averaged, drawn once they were served.",
     )
     panel_items: int = Field(
         5_000, ge=1, description="Items scored; of a larger catalogue always the same ones."
@@ -20,3 +23,8 @@ class PanelSettings(RankerSettings):
     )
     panel_rows: int = Field(4_096, ge=1, description="Rows in one call of the model.")
     panel_model_timeout_ms: float = Field(5_000.0, gt=0, description="Time for one call of the model, ms.")
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Names of all slices of users; none: users are not told apart."""
+        return () if self.slicing is None else self.slicing.names

@@ -1,6 +1,5 @@
 """Puts the panel together: the ranker's own parts, without its front doors."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -10,18 +9,16 @@ from feature_store.online.switches import open_switches
 from ranker.experiments.draw import NUDGES
 from ranker.experiments.nudge import Nudges
 from ranker.experiments.switches import SwitchWatcher
-from ranker.hydrators.rows import RowHydrator
 from ranker.panel.log import KafkaPanelLog
 from ranker.panel.panel import Panel, watched_columns
-from ranker.panel.sample import sampled_users
 from ranker.panel.scoring import PanelScorer
 from ranker.panel.settings import PanelSettings
-from ranker.panel.users import users_served
+from ranker.panel.users import PanelUsers, users_served
 from ranker.policies.config import load_policy
 from ranker.policies.value_model import ValueModel
 from ranker.registry.watcher import ChampionWatcher
 from ranker.service.releases import open_releases, open_watcher
-from ranker.service.wiring import Knowledge, open_knowledge
+from ranker.service.wiring import Knowledge, make_hydrator, open_knowledge
 from ranker.triton.base import InferenceClient
 from ranker.triton.connect import open_inference
 
@@ -32,14 +29,14 @@ class Parts:
 
     Attributes
     ----------
-    draw_users : the panel's users, drawn among those served lately
+    users : the panel's users, drawn among those served lately
     """
 
     knowledge: Knowledge
     client: InferenceClient
     watcher: ChampionWatcher
     panel: Panel
-    draw_users: Callable[[], list[str]]
+    users: PanelUsers
 
 
 def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: ExitStack) -> Parts:
@@ -59,13 +56,8 @@ def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: E
     stack.callback(switches.close)
     salt = settings.nudge_salt.get_secret_value().encode()
     panel = make_panel(settings, knowledge, client, switches, clock)
-    return Parts(
-        knowledge,
-        client,
-        watcher,
-        panel,
-        lambda: sampled_users(salt, users_served(settings), settings.panel_users),
-    )
+    users = PanelUsers(settings.slices, lambda: users_served(settings), salt, settings.panel_users)
+    return Parts(knowledge, client, watcher, panel, users)
 
 
 def make_panel(
@@ -76,13 +68,7 @@ def make_panel(
     clock: Clock,
 ) -> Panel:
     """The panel over the items and features that rankings are made from."""
-    hydrator = RowHydrator(
-        knowledge.catalog,
-        knowledge.service,
-        knowledge.items,
-        knowledge.fetcher,
-        settings.batch_partitions,
-    )
+    hydrator = make_hydrator(settings, knowledge)
     watched = watched_columns(knowledge.service.candidate, hydrator, knowledge.items, clock)
     value = ValueModel(load_policy(settings.rank_policy).value)
     return Panel(
@@ -96,4 +82,5 @@ def make_panel(
         epoch_ms=settings.nudge_epoch_ms,
         items_max=settings.panel_items,
         nudges_on=lambda: NUDGES not in switches.off(),
+        slices=settings.slices,
     )

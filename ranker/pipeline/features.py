@@ -18,6 +18,7 @@ class Features:
     seen, blocked_creators : hashes of the items the user saw last and of the creators they block
     rows_read : which versions of the rows, by view
     age_ms : age of the user's row at the finalize time; None where there is none
+    user_slice : that the user is in; None where users are not told apart, or the row was not read
     """
 
     user: Float32
@@ -27,6 +28,7 @@ class Features:
     blocked_creators: Int64
     rows_read: tuple[RowsRead, ...] = ()
     age_ms: float | None = None
+    user_slice: str | None = None
 
     def take(self, index: Index) -> "Features":
         """The features of the candidates at ``index``."""

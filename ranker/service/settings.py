@@ -1,9 +1,11 @@
 """Settings of `ranker.service`, beside those that every process shares."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from feature_store.slices import Slicing
 from ranker.experiments.settings import ExperimentSettings
 from ranker.policies.config import DEFAULT_POLICY
 
@@ -35,6 +37,16 @@ class RankerSettings(ExperimentSettings):
     rank_policy: Path = Field(DEFAULT_POLICY, description="TOML file of value weights and surfaces.")
     rank_service: str = Field("timeline_v1", description="Feature service that models read.")
 
+    slice_by: str = Field(
+        "",
+        description="Attribute of users, kept by one of their views, by whose values loops are told apart; "
+        "unset: they are not. The same in rankers and panel.",
+    )
+    slice_values: str = Field(
+        "",
+        description="Values of it, comma-separated, that have a slice each; all other users are one more.",
+    )
+
     sources_refresh_ms: int = Field(1_000, ge=10, description="How often recent and trending are found, ms.")
     sources_items: int = Field(200, ge=1, description="Items that each source finds.")
     sources_among: int = Field(20_000, ge=1, description="Newest items that trending looks at.")
@@ -53,3 +65,18 @@ class RankerSettings(ExperimentSettings):
     )
     timeline_ttl_s: int = Field(7 * 24 * 3600, ge=1, description="How long a ready timeline is kept, s.")
     drain_s: float = Field(10.0, gt=0, description="Time to finish what is in flight on SIGTERM, s.")
+
+    @model_validator(mode="after")
+    def _sliced(self) -> Self:
+        if self.slice_values and not self.slice_by:
+            raise ValueError(
+                "EDDYLINE_SLICE_BY: must name the attribute of which EDDYLINE_SLICE_VALUES are values"
+            )
+        _ = self.slicing
+        return self
+
+    @property
+    def slicing(self) -> Slicing | None:
+        """How users are told apart; None: they are not."""
+        values = tuple(value for word in self.slice_values.split(",") if (value := word.strip()))
+        return Slicing(self.slice_by, values) if self.slice_by else None

@@ -14,6 +14,7 @@ from feature_store.online.timelines import RedisTimelineStore
 from feature_store.schema.ids import partition_column
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import RowHydrator, item_columns
+from ranker.hydrators.slices import UserSlices
 from ranker.pipeline.batch import Float64
 from ranker.pipeline.components import Nudger, Scorer, Surface
 from ranker.pipeline.executor import RankingPipeline
@@ -50,6 +51,7 @@ class Knowledge:
     ----------
     items, follower : item attributes in memory, and what keeps them there
     fetcher, timelines : rows and ready timelines in Redis
+    slices : says which slice a user is in; None: users are not told apart
     """
 
     catalog: Catalog
@@ -58,10 +60,17 @@ class Knowledge:
     follower: ItemsFollower
     fetcher: RowFetcher
     timelines: RedisTimelineStore
+    slices: UserSlices | None
 
 
 def open_knowledge(settings: RankerSettings, catalog: Catalog) -> Knowledge:
-    """Item columns, and clients of Redis that connect when they are first asked."""
+    """Item columns, and clients of Redis that connect when they are first asked.
+
+    Raises
+    ------
+    InvalidDefinition
+        Users are to be told apart by an attribute that nothing keeps.
+    """
     service = catalog.service(settings.rank_service)
     items, table = item_columns(catalog, service, settings.batch_partitions), ItemTable()
     table.subscribe(items.apply)
@@ -73,6 +82,19 @@ def open_knowledge(settings: RankerSettings, catalog: Catalog) -> Knowledge:
         follower=ItemsFollower(settings, table),
         fetcher=RowFetcher(rows),
         timelines=RedisTimelineStore(connect(settings)),
+        slices=None if settings.slicing is None else UserSlices(catalog, settings.slicing),
+    )
+
+
+def make_hydrator(settings: RankerSettings, knowledge: Knowledge) -> RowHydrator:
+    """What makes the inputs of models, of rankings and of the panel alike."""
+    return RowHydrator(
+        knowledge.catalog,
+        knowledge.service,
+        knowledge.items,
+        knowledge.fetcher,
+        settings.batch_partitions,
+        knowledge.slices,
     )
 
 
@@ -144,10 +166,7 @@ def make_pipeline(
     clock: Clock,
 ) -> RankingPipeline:
     """The pipeline behind both front doors."""
-    partitions = settings.batch_partitions
-    hydrator = RowHydrator(
-        knowledge.catalog, knowledge.service, knowledge.items, knowledge.fetcher, partitions
-    )
+    hydrator = make_hydrator(settings, knowledge)
     return RankingPipeline(knowledge.items, hydrator, scorers, stages, stages[DEFAULT_SURFACE], clock, nudger)
 
 

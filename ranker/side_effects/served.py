@@ -86,4 +86,5 @@ def served_request(answer: Answer) -> ServedRequest:
         ids=features.ids[full],
         assignments=outcome.assignments,
         row_marks=row_marks(features.rows_read, full),
+        user_slice=features.user_slice,
     )

@@ -202,9 +202,16 @@ class NudgeDetector:
             "lag_epochs": int(location.lag_epochs),
             "safe_beta": self._safe_beta(location),
             "subjects": strongest_first(location.subjects, strongest, subjects),
+            **(self._betas(location, strongest) if len(subjects) > 1 else {}),
             "epochs_used": dict(zip(subjects, standing.used.tolist(), strict=True)),
             "epochs_refused": standing.refusals(subjects),
         }
+
+    def _betas(self, location: Location, beta: Float64) -> dict[str, dict[str, float]]:
+        """How much each of several subjects answers that is named, and above what is allowed."""
+        subjects, named = self.watched.subjects, location.subjects & self._counted().any(axis=-1)
+        by_name = dict(zip(subjects, beta.tolist(), strict=True))
+        return {"betas": {name: by_name[name] for name in strongest_first(named, beta, subjects)}}
 
     def _safe_beta(self, location: Location) -> dict[str, float]:
         """Bounds of β that need no asymptotics."""

@@ -33,6 +33,7 @@ def _of_scores(found: Finding) -> tuple[str, ...]:
     return (
         f"  where      {feature}, most clearly {lag} epochs after the nudge,"
         f" seen by {found.evidence.get('found_by')}",
+        *_of_slices(found.evidence),
         *(
             f"             {other['value']} seen by {name}, evidence 10^{other['statistic'] * log10(e):.1f}"
             for name, other in others.items()
@@ -42,6 +43,19 @@ def _of_scores(found: Finding) -> tuple[str, ...]:
         f"             and over all later epochs together G = {estimate(found.gain)};"
         " means since the detectors began",
     )
+
+
+def _of_slices(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which slices of users are part of it, where they are told apart."""
+    betas = evidence.get("betas")
+    if betas is None:
+        return ()
+    if not betas:
+        return (f"  slices     none is certain yet; most evidence is in {evidence.get('subject')}",)
+    others = [name for name in evidence.get("epochs_used", {}) if name not in betas]
+    named = [f"{name}, β {'unknown' if beta is None else f'{beta:.3f}'}" for name, beta in betas.items()]
+    seen_in = [*named, *([f"not seen in {', '.join(others)}"] if others else [])]
+    return tuple(f"{'' if n else '  slices':<13}{line}" for n, line in enumerate(seen_in))
 
 
 def _of_an_experiment(found: Finding) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What was said of one subject: a finding is written when it says something new, not in every epoch."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from feature_store.schema.findings import Finding
@@ -17,6 +19,7 @@ class Case(msgspec.Struct, frozen=True):
     opened_ms : log time of the first finding since; 0: there was none
     said : verdict of the last finding written; "" none
     gain_said : whether that one had a long-run gain that is certainly not 0: it is known later than the loop
+    named : of several subjects those that findings named: one slice of users is certain later than another
     """
 
     detector: str
@@ -25,6 +28,7 @@ class Case(msgspec.Struct, frozen=True):
     opened_ms: int = 0
     said: str = ""
     gain_said: bool = False
+    named: tuple[str, ...] = ()
 
     @property
     def finding_id(self) -> str:
@@ -40,10 +44,20 @@ class Case(msgspec.Struct, frozen=True):
         opened_ms = self.opened_ms or verdict.now_ms
         finding = finding_of(verdict, self.subject, self.started_epoch, opened_ms)
         gain_said = self.gain_said or _certain(verdict.gain)
-        if finding is None or (finding.verdict, gain_said) == (self.said, self.gain_said):
+        named = tuple(dict.fromkeys((*self.named, *_named(verdict))))
+        news = (verdict.kind, gain_said, named)
+        if finding is None or news == (self.said, self.gain_said, self.named):
             return self, []
-        heard = msgspec.structs.replace(self, opened_ms=opened_ms, said=finding.verdict, gain_said=gain_said)
+        heard = msgspec.structs.replace(
+            self, opened_ms=opened_ms, said=finding.verdict, gain_said=gain_said, named=named
+        )
         return heard, [finding]
+
+
+def _named(verdict: Verdict) -> Iterable[str]:
+    """Of several subjects those that are believed to be part of it."""
+    betas = verdict.evidence.get("betas", {})
+    return betas if isinstance(betas, dict) else ()
 
 
 def _certain(effect: Estimate | None) -> bool:

@@ -1,6 +1,6 @@
 """What detectors need of `exposures` and `score.panel`, as columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.panel import PanelRows
+from feature_store.schema.served import USER_SLICE
 from streams.feedback.cell_builder import CellBuilder, ExposureColumns, PanelColumns
 from streams.feedback.experiment_rows import NUDGES, assigned, numbered
 from streams.feedback.sifting import sifted
@@ -21,23 +22,31 @@ Dropped = dict[str, int]
 
 
 def exposure_columns(
-    rows: pa.RecordBatch, models: Sequence[str], epoch_ms: int
+    rows: pa.RecordBatch, models: Sequence[str], epoch_ms: int, slices: Sequence[str] = ()
 ) -> tuple[ExposureColumns, Dropped]:
     """The exposures that ``models`` caused, each once, in its first revision; the subject is their index.
 
     Left out, and counted by reason: `not_ranked` (organic, orphan), `revision` (a later one of an exposure
-    that was counted), `no_propensity`, `unknown_model` (another, or none).
+    that was counted), `no_propensity`, `unknown_model` (another, or none), `unknown_slice` (of none of
+    ``slices``).
+
+    Parameters
+    ----------
+    slices : of the users of one model: the subject is then the index of the slice
     """
-    subject = _subjects(rows.column("model_version"), models)
+    model = _numbers(rows.column("model_version"), models, lambda version: version.partition(":")[0])
+    user_slice = _numbers(rows.column(USER_SLICE), slices, str) if slices else None
     kept, dropped = sifted(
         len(rows),
         (
             ("not_ranked", rows.column("served_time_ms").is_valid()),
             ("revision", pc.equal(rows.column("status").cast(pa.string()), ON_TIME)),
             ("no_propensity", rows.column("propensity").is_valid()),
-            ("unknown_model", subject >= 0),
+            ("unknown_model", model >= 0),
+            *([] if user_slice is None else [("unknown_slice", user_slice >= 0)]),
         ),
     )
+    subject = model if user_slice is None else user_slice
     chosen = rows.filter(pa.array(kept))
     served_ms = chosen.column("served_time_ms").to_numpy(zero_copy_only=False).astype(np.int64)
     columns = ExposureColumns(
@@ -58,14 +67,14 @@ def added(columns: ExposureColumns, cells: CellBuilder) -> Dropped:
     return {**dropped, "used": len(columns.epoch) - sum(dropped.values())}
 
 
-def _subjects(versions: pa.Array, models: Sequence[str]) -> NDArray[np.int64]:
-    """(n,) index of each version's model, −1 where it is none of ``models``."""
-    encoded = versions if pa.types.is_dictionary(versions.type) else versions.dictionary_encode()
-    names = [(version or "").partition(":")[0] for version in encoded.dictionary.to_pylist()]
-    number = {model: index for index, model in enumerate(models)}
-    of_code = np.array([number.get(name, -1) for name in names] + [-1], np.int64)
-    subject: NDArray[np.int64] = of_code[encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)]
-    return subject
+def _numbers(words: pa.Array, names: Sequence[str], name_of: Callable[[str], str]) -> NDArray[np.int64]:
+    """(n,) index of what each word names, −1 where it is none of ``names``."""
+    encoded = words if pa.types.is_dictionary(words.type) else words.dictionary_encode()
+    named = [name_of(word or "") for word in encoded.dictionary.to_pylist()]
+    number = {name: index for index, name in enumerate(names)}
+    of_code = np.array([number.get(name, -1) for name in named] + [-1], np.int64)
+    numbers: NDArray[np.int64] = of_code[encoded.indices.fill_null(len(named)).to_numpy(zero_copy_only=False)]
+    return numbers
 
 
 def _drawn_epochs(rows: pa.Table, served: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -87,28 +96,28 @@ def _epoch_of(variant: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MOST_DIGITS else -1
 
 
-def panel_columns(parts: Sequence[PanelRows], features: int) -> PanelColumns:
-    """All rows of one model's epoch; of an item that comes twice, the first."""
+def panel_columns(parts: Sequence[Sequence[PanelRows]], features: int) -> PanelColumns:
+    """All rows of several subjects' epoch, with their first ``features``; the subject is the place."""
+    columns = [_of_subject(number, each, features) for number, each in enumerate(parts)]
+    return PanelColumns(
+        item_id=pa.concat_arrays([each.item_id for each in columns]),
+        subject=np.concatenate([each.subject for each in columns]),
+        raw_score=np.concatenate([each.raw_score for each in columns]),
+        contributions=np.concatenate([each.contributions for each in columns]),
+        nudge=np.concatenate([each.nudge for each in columns]),
+    )
+
+
+def _of_subject(number: int, parts: Sequence[PanelRows], features: int) -> PanelColumns:
+    """All rows of one subject; of an item that comes twice, the first."""
     item_ids = [item for part in parts for item in part.item_ids.to_pylist()]
     first = np.unique(np.array(item_ids, np.str_), return_index=True)[1] if item_ids else np.zeros(0, np.intp)
     first.sort()
     ids = pa.array(item_ids, pa.string()).take(pa.array(first, pa.int64()))
     empty = np.zeros(0), np.zeros((0, features)), np.zeros(0)
-    stacked = [(part.raw_score, part.contributions, part.nudge) for part in parts] or [empty]
+    stacked = [(part.raw_score, part.contributions[:, :features], part.nudge) for part in parts] or [empty]
     raw, contributions, nudge = (np.concatenate(each)[first] for each in zip(*stacked, strict=True))
-    return PanelColumns(ids, np.zeros(len(ids), np.int64), raw, contributions, nudge)
-
-
-def panels_of(parts: Sequence[Sequence[PanelRows]]) -> PanelColumns:
-    """The scores of several models in one epoch, without their contributions; the subject is the place."""
-    columns = [panel_columns(each, len(each[0].header.features) if each else 0) for each in parts]
-    return PanelColumns(
-        item_id=pa.concat_arrays([each.item_id for each in columns]),
-        subject=np.repeat(np.arange(len(columns)), [len(each.item_id) for each in columns]),
-        raw_score=np.concatenate([each.raw_score for each in columns]),
-        contributions=np.zeros((sum(len(each.item_id) for each in columns), 0)),
-        nudge=np.concatenate([each.nudge for each in columns]),
-    )
+    return PanelColumns(ids, np.full(len(ids), number, np.int64), raw, contributions, nudge)
 
 
 def _clicked(outcomes: pa.MapArray) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -14,9 +14,9 @@ from streams.feedback.cross_model import NAME, CrossModel
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.experiment_rows import NUDGES
 from streams.feedback.production.case import Case
-from streams.feedback.production.columns import added, exposure_columns, panels_of
+from streams.feedback.production.columns import added, exposure_columns, panel_columns
 from streams.feedback.production.metrics import LoopMetrics
-from streams.feedback.production.panels import of_model, problem
+from streams.feedback.production.panels import of_model, over_all_users, problem
 from streams.feedback.production.pursuit import Pursuit
 from streams.feedback.production.score_watch import Allowed
 from streams.feedback.production.verdicts import blinded
@@ -34,7 +34,7 @@ class CrossWatch:
     """Edges between ``models``, each of which has a panel and a salt of its own.
 
     It begins with the first epoch of which it has all panels. Later, one that is absent makes its model
-    blind in that epoch, and those without it see the others.
+    blind in that epoch, and those without it see the others. Slices of users are not told apart.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class CrossWatch:
 
     def _whole(self, panel: Sequence[PanelRows], model: str) -> list[PanelRows]:
         parts = of_model(panel, model)
-        return [] if problem(parts, self._epoch_ms) else parts
+        return [] if problem(parts, self._epoch_ms) else over_all_users(parts)
 
     def _cells_from(self, epoch: int) -> CellBuilder:
         return CellBuilder(len(self._models), 0, epoch, self._items)
@@ -120,7 +120,7 @@ class CrossWatch:
     ) -> list[Finding]:
         known = zip(parts, self._versions, strict=True)
         self._versions = tuple(part[0].header.model_version if part else before for part, before in known)
-        of_epoch = cells.close(" ".join(self._versions), panels_of(parts))
+        of_epoch = cells.close(" ".join(self._versions), panel_columns(parts, 0))
         if not any(parts):
             return []
         self._detector.update(of_epoch)

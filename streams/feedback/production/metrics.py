@@ -64,7 +64,7 @@ class LoopMetrics:
         )
         self.epochs = Counter(
             "eddyline_loop_epochs_total",
-            "Epochs closed, by the watch that reads the panel and outcome: used, no_panel, panel_incomplete.",
+            "Epochs closed, by the watch that reads the panel and outcome: used, or why not.",
             ("watch", "outcome"),
             registry=registry,
         )
@@ -83,6 +83,14 @@ class LoopMetrics:
             "eddyline_loop_last_epoch_end_seconds",
             "When the last epoch ended that a watch of scores could use, Unix time.",
             ("watch",),
+            registry=registry,
+        )
+        self._slices: dict[str, tuple[str, ...]] = {}
+        self._slice_epochs = Gauge(
+            "eddyline_loop_slice_epochs_used",
+            "Epochs since the detectors started in which something could be said of a slice of users; of one "
+            "whose number stands still they are blind.",
+            ("subject", "slice"),
             registry=registry,
         )
         self.silent_after_s = Gauge(
@@ -115,12 +123,21 @@ class LoopMetrics:
             for bound in ("value", "lower", "upper") if estimate is not None else ():
                 gauge.labels(*who, bound).set(getattr(estimate, bound))
 
+    def sliced(self, subject: str, used: Mapping[str, int]) -> None:
+        """Show how many epochs could be used of each slice of a model's users."""
+        if self._slices.get(subject, tuple(used)) != tuple(used):
+            self._slice_epochs.remove_by_labels({"subject": subject})
+        self._slices[subject] = tuple(used)
+        for name, epochs in used.items():
+            self._slice_epochs.labels(subject, name).set(epochs)
+
     def _forget_another(self, watch: str, subject: str, detector: str) -> None:
         before = self._subjects.get((watch, detector), subject)
         if before != subject:
             for gauge in (self._verdict, self._reason, self._evidence, self._beta, self._gain):
                 gauge.remove_by_labels({"subject": before, "detector": detector})
             self._reasons.pop((before, detector), None)
+            self.sliced(before, {})
         self._subjects[watch, detector] = subject
 
     def _explain(self, who: tuple[str, str], reason: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_store.schema.findings import Finding
-from feature_store.schema.panel import PanelRows
+from feature_store.schema.panel import PanelHeader, PanelRows
 from streams.feedback import total_score
 from streams.feedback.base import State
 from streams.feedback.board import NAME as BOARD
@@ -22,7 +22,7 @@ from streams.feedback.nudge_detector import NudgeDetector
 from streams.feedback.production.case import Case
 from streams.feedback.production.columns import added, exposure_columns, panel_columns
 from streams.feedback.production.metrics import LoopMetrics
-from streams.feedback.production.panels import model_of, of_model, problem
+from streams.feedback.production.panels import by_slice, model_of, of_model, problem
 from streams.feedback.production.watch import below, under
 from streams.feedback.watched import Watched
 
@@ -50,21 +50,38 @@ class Allowed:
 
 
 class Watching(msgspec.Struct, frozen=True):
-    """What is watched, and what was said of it so far."""
+    """What is watched, and what was said of it so far.
+
+    Attributes
+    ----------
+    slices : of the model's users; none: they are not told apart
+    """
 
     model: str
     features: tuple[str, ...]
     gain_lags: int
     case: Case
+    slices: tuple[str, ...] = ()
 
     @property
     def started_epoch(self) -> int:
         """In which the evidence begins."""
         return self.case.started_epoch
 
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What findings tell apart."""
+        return self.slices or (self.model,)
+
+    def fits(self, header: PanelHeader, model: str) -> bool:
+        """Whether a panel says more of the same."""
+        return (model, header.features, header.slices) == (self.model, self.features, self.slices)
+
 
 class ScoreWatch:
-    """D1-F and D1-R, fused, over one model.
+    """D1-F and D1-R, fused, over one model, or over the slices of its users where the panel has some.
+
+    With a panel of other features or slices it begins anew.
 
     Parameters
     ----------
@@ -97,7 +114,8 @@ class ScoreWatch:
         if self._watching is None or self._cells is None:
             self._metrics.exposed(self.name, {"no_panel": len(rows)})
             return
-        columns, dropped = exposure_columns(rows, (self._watching.model,), self._epoch_ms)
+        watching = self._watching
+        columns, dropped = exposure_columns(rows, (watching.model,), self._epoch_ms, watching.slices)
         self._metrics.exposed(self.name, {**dropped, **added(columns, self._cells)})
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
@@ -107,16 +125,14 @@ class ScoreWatch:
         self._metrics.epochs.labels(self.name, refused or "used").inc()
         if refused is not None:
             if self._cells is not None and self._watching is not None:
-                self._cells.close("", panel_columns((), len(self._watching.features)))
+                self._cells.close("", panel_columns(((),), len(self._watching.features)))
             return []
         header, model = parts[0].header, model_of(parts[0])
-        if self._watching is None or (model, header.features) != (
-            self._watching.model,
-            self._watching.features,
-        ):
-            self._watch(Watching(model, header.features, self._allowed.gain_lags, Case(BOARD, model, epoch)))
+        if self._watching is None or not self._watching.fits(header, model):
+            case = Case(BOARD, model, epoch)
+            self._watch(Watching(model, header.features, self._allowed.gain_lags, case, header.slices))
         board, cells = self._parts()
-        board.update(cells.close(header.model_version, panel_columns(parts, len(header.features))))
+        board.update(cells.close(header.model_version, panel_columns(by_slice(parts), len(header.features))))
         self._metrics.last_epoch_s.labels(self.name).set((epoch + 1) * self._epoch_ms / 1000)
         return self._judge(board, now_ms)
 
@@ -159,24 +175,26 @@ class ScoreWatch:
     def _judge(self, board: Board, now_ms: int) -> list[Finding]:
         watching, verdict = self._known(), board.verdict(now_ms)
         self._metrics.judged(self.name, watching.model, verdict, NUDGES)
+        used = verdict.evidence.get("epochs_used")
+        self._metrics.sliced(watching.model, used if watching.slices and isinstance(used, dict) else {})
         case, findings = watching.case.hear(verdict)
         self._watching = msgspec.structs.replace(watching, case=case)
         return findings
 
     def _watch(self, watching: Watching) -> None:
         """Begin with nothing known."""
-        models, features = (watching.model,), watching.features
+        subjects, features = watching.subjects, watching.features
         declared = {**dict.fromkeys(features, self._allowed.feature), UNEXPLAINED: self._allowed.total}
-        total = Watched(models, ("raw_score",), {"raw_score": self._allowed.total})
+        total = Watched(subjects, ("raw_score",), {"raw_score": self._allowed.total})
         lags = watching.gain_lags
         one_by_one, all_nudges = (GainPlan(lags, lags), GainPlan(lags)) if lags else (None, None)
         detectors = (
-            feature_path(models, features, declared, self._budget, one_by_one),
+            feature_path(subjects, features, declared, self._budget, one_by_one),
             NudgeDetector(total_score.NAME, total, total_score.raw_score, self._budget, all_nudges),
         )
         self._watching = watching
         self._board = Board(detectors, self._budget)
-        self._cells = CellBuilder(1, len(features), watching.started_epoch, self._allowed.items)
+        self._cells = CellBuilder(len(subjects), len(features), watching.started_epoch, self._allowed.items)
 
     def _known(self) -> Watching:
         if self._watching is None:

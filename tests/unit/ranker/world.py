@@ -13,6 +13,7 @@ from feature_store.online.memory import MemoryOnlineStore
 from feature_store.online.rows import encode_rows
 from feature_store.schema.events import ItemEvent
 from feature_store.schema.ids import hash53, partition_of
+from feature_store.views import FeatureView
 from ranker.filters.blocked_creator import BlockedCreator
 from ranker.filters.expired import Expired
 from ranker.filters.seen import Seen
@@ -104,6 +105,10 @@ class World:
         for feature, values in states.items():
             start = view.state_of(feature).start
             rows[0, start : start + len(values)] = values
+        self.put(view, entity_id, rows)
+
+    def put(self, view: FeatureView, entity_id: str, rows: np.ndarray) -> None:
+        """Store one row."""
         partition = partition_of(entity_id, PARTITIONS)
         claim = self.store.claim(view.fingerprint, partition)
         self.store.put_rows(view.fingerprint, partition, claim.epoch, 1, [(entity_id, encode_rows(rows)[0])])

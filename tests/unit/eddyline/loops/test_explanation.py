@@ -42,3 +42,41 @@ def test_edges_between_models_are_told_one_by_one() -> None:
     assert "  where      scores of one model answer to nudges of another; they close a cycle:" in lines
     assert "             feed -> related, β 0.210" in lines
     assert "             related -> feed, β -0.400" in lines
+
+
+OF_SLICES = structs.replace(
+    ECHO,
+    detector="board",
+    subject="timeline_ranker",
+    evidence={
+        "found_by": "feature_path",
+        "subject": "country=DE",
+        "value": "user|genres.ctr_1d",
+        "lag_epochs": 1,
+        "subjects": ["country=DE", "country=NL"],
+        "betas": {"country=DE": 0.41, "country=NL": 0.2},
+        "epochs_used": {"country=NL": 30, "country=DE": 30, "country=other": 30},
+        "others": {},
+    },
+)
+
+
+def test_slices_of_users_are_told_with_what_each_of_them_answers() -> None:
+    lines = explanation(FindingState(OF_SLICES, None))
+    place = lines.index("  slices     country=DE, β 0.410")
+    assert lines[place + 1 : place + 3] == (
+        "             country=NL, β 0.200",
+        "             not seen in country=other",
+    )
+
+
+def test_where_no_slice_is_certain_the_likeliest_is_said() -> None:
+    evidence = {**OF_SLICES.evidence, "subjects": [], "betas": {}}
+    lines = explanation(FindingState(structs.replace(OF_SLICES, evidence=evidence), None))
+    assert "  slices     none is certain yet; most evidence is in country=DE" in lines
+
+
+def test_without_slices_nothing_is_said_of_them() -> None:
+    evidence = {name: value for name, value in OF_SLICES.evidence.items() if name != "betas"}
+    lines = explanation(FindingState(structs.replace(OF_SLICES, evidence=evidence), None))
+    assert not [line for line in lines if "slices" in line]

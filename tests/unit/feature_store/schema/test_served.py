@@ -38,6 +38,7 @@ def test_a_served_row_comes_back_as_it_was() -> None:
         "features": [8.0, 9.0, 10.0],
         "ids": [1],
         "row_marks": {"item": {"partition": 0, "row_offset": 1}},
+        "user_slice": None,
     }
 
 
@@ -87,6 +88,19 @@ def test_assignments_carry_their_propensity() -> None:
     drawn = replace(REQUEST, assignments={"diversity": Assignment("b", 0.25)})
     row = decode_served(encode_served([drawn])[0]).to_pylist()[0]
     assert row["assignments"] == [{"experiment": "diversity", "variant": "b", "propensity": 0.25}]
+
+
+def test_the_slice_of_the_user_is_said_of_every_row() -> None:
+    sliced = replace(REQUEST, request_id="s", user_slice="country=NL")
+    served, scored = map(decode_served, encode_served([REQUEST, sliced]))
+    assert served.column("user_slice").to_pylist() == [None, None, "country=NL", "country=NL"]
+    assert scored.column("user_slice").to_pylist() == [None, "country=NL"]
+
+
+def test_a_message_from_before_there_were_slices_is_read_as_one_without() -> None:
+    rows = decode_served(encode_served([REQUEST])[0])
+    columns = {name: rows.column(name) for name in rows.schema.names if name != "user_slice"}
+    assert decode_served(write_ipc(columns, {})).equals(rows)
 
 
 def test_a_request_without_candidates_gives_no_message() -> None:

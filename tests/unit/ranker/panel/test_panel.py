@@ -10,6 +10,7 @@ from ranker.experiments.nudge import Nudges
 from ranker.panel.panel import EpochMissed, Panel, watched_columns
 from ranker.panel.sample import sampled_items, sampled_users
 from ranker.panel.scoring import PanelScorer
+from ranker.panel.users import Users
 from ranker.policies.value_model import ValueModel
 from tests.unit.ranker.world import CATALOG, MODEL, NOW_MS, SERVICE, World
 
@@ -20,18 +21,20 @@ VALUE = ValueModel({"click": 1.0, "like": 2.0})
 
 class LogInMemory:
     def __init__(self) -> None:
-        self.rows: dict[int, PanelRows] = {}
+        self.rows: dict[tuple[str, int], PanelRows] = {}
 
     def publish(self, partition: int, rows: PanelRows) -> None:
-        self.rows[partition] = decode_panel(encode_panel(rows))
+        decoded = decode_panel(encode_panel(rows))
+        self.rows[decoded.header.user_slice, partition] = decoded
 
     def flush(self) -> None:
         """Nothing waits."""
 
-    def by_item(self) -> dict[str, tuple[float, np.ndarray, float]]:
+    def by_item(self, user_slice: str = "") -> dict[str, tuple[float, np.ndarray, float]]:
         return {
             item: (rows.raw_score[n], rows.contributions[n], rows.nudge[n])
-            for rows in self.rows.values()
+            for (name, _), rows in self.rows.items()
+            if name == user_slice
             for n, item in enumerate(rows.item_ids.to_pylist())
         }
 
@@ -39,7 +42,15 @@ class LogInMemory:
 class Panels:
     """A panel over a world with some items that people clicked."""
 
-    def __init__(self, *, items: int = 12, items_max: int = 1_000, nudges_on: bool = True, rows: int = 64):
+    def __init__(
+        self,
+        *,
+        items: int = 12,
+        items_max: int = 1_000,
+        nudges_on: bool = True,
+        rows: int = 64,
+        slices: tuple[str, ...] = (),
+    ):
         self.world, self.log = World(), LogInMemory()
         self.world.announce(items)
         for n in range(0, items, 2):
@@ -60,11 +71,15 @@ class Panels:
             epoch_ms=EPOCH_MS,
             items_max=items_max,
             nudges_on=lambda: nudges_on,
+            slices=slices,
         )
 
     def published(self, *users: str) -> dict[str, tuple[float, np.ndarray, float]]:
-        self.panel.publish(self.panel.read(EPOCH, users), MODEL)
+        self.publish({"": users} if users else {})
         return self.log.by_item()
+
+    def publish(self, users: Users) -> None:
+        self.panel.publish(self.panel.read(EPOCH, users), MODEL)
 
 
 def test_a_raw_score_is_the_one_that_the_pipeline_would_give_averaged_over_users():
@@ -83,8 +98,8 @@ def test_a_raw_score_is_the_one_that_the_pipeline_would_give_averaged_over_users
 def test_a_contribution_is_the_score_minus_that_with_the_feature_at_its_reference():
     panels = Panels()
     published = panels.published("u1")
-    reading = panels.panel.read(EPOCH, ("u1",))
-    features = reading.features[0]
+    reading = panels.panel.read(EPOCH, {"": ("u1",)})
+    features = reading.features[""][0]
     for number, place in enumerate(panels.watched.places.tolist()):
         changed = features.candidates.copy()
         changed[:, place] = panels.watched.reference[number]
@@ -107,7 +122,7 @@ def test_an_epoch_whose_rows_are_read_too_late_is_missed():
     panels = Panels()
     panels.world.clock.advance(EPOCH_MS)
     with pytest.raises(EpochMissed, match=str(EPOCH)):
-        panels.panel.read(EPOCH, ("u1",))
+        panels.panel.read(EPOCH, {"": ("u1",)})
 
 
 def test_what_is_published_after_half_its_epoch_is_late():

@@ -22,6 +22,8 @@ class LoopWorld:
     Parameters
     ----------
     gain : β of the loop, 0: there is none
+    gains : β of the loop in each slice of users, each with a feature of its own; empty: users are not told
+        apart, and ``gain`` is that of all
     feature : that answers
     noise : how far it moves by itself in an epoch
     """
@@ -37,6 +39,12 @@ class LoopWorld:
     partitions: int = 2
     exposures: int = 400
     seed: int = 7
+    gains: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Names of the slices of users."""
+        return tuple(name for name, _ in self.gains)
 
     @property
     def ids(self) -> list[str]:
@@ -46,26 +54,46 @@ class LoopWorld:
     def messages(self) -> Iterator[tuple[str, int, int, bytes]]:
         """(topic, partition, stamp ms, payload), each log in the order of its stamps."""
         rng = np.random.default_rng(self.seed)
-        feature, nudge = rng.normal(size=self.items), np.zeros(self.items)
+        names, gains = zip(*(self.gains or (("", self.gain),)), strict=True)
+        shape, gain = (len(names), self.items), np.array(gains)[:, None]
+        feature, nudge = rng.normal(size=shape), np.zeros(self.items)
         base = rng.normal(size=self.items)
         for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
-            feature = feature * 0.5 + self.gain * nudge + rng.normal(size=self.items) * self.noise
+            feature = feature * 0.5 + gain * nudge + rng.normal(size=shape) * self.noise
             nudge = self.delta * signs(b"salt", epoch, self.ids).astype(np.float64)
-            raw = base + feature
-            begins_ms = epoch * self.epoch_ms
-            columns = {self.feature: feature, FEATURES[1]: np.zeros(self.items)}
-            panel = panel_messages(
-                epoch, self.epoch_ms, self.ids, raw, columns, nudge, partitions=self.partitions
-            )
-            for partition, payload in enumerate(panel):
-                yield SCORE_PANEL, partition, begins_ms + 100, payload
-            rows = shown(self.exposures, self.ids, raw, nudge, rng, served_time_ms=begins_ms + 50)
-            yield from messages(epoch, self.epoch_ms, rows, self.partitions)
+            for name, own in zip(names, feature, strict=True):
+                yield from self._panel(epoch, base + own, own, nudge, name)
+            for name, own in zip(names, feature, strict=True):
+                yield from self._exposures(epoch, base + own, nudge, rng, name)
+
+    def _panel(self, epoch, raw, feature, nudge, user_slice):
+        columns = {self.feature: feature, FEATURES[1]: np.zeros(self.items)}
+        panel = panel_messages(
+            epoch,
+            self.epoch_ms,
+            self.ids,
+            raw,
+            columns,
+            nudge,
+            partitions=self.partitions,
+            user_slice=user_slice,
+            slices=self.slices,
+        )
+        for partition, payload in enumerate(panel):
+            yield SCORE_PANEL, partition, epoch * self.epoch_ms + 100, payload
+
+    def _exposures(self, epoch, raw, nudge, rng, user_slice):
+        told = {"user_slice": [user_slice] * self.exposures} if user_slice else {}
+        begins_ms = epoch * self.epoch_ms
+        rows = shown(self.exposures, self.ids, raw, nudge, rng, served_time_ms=begins_ms + 50, **told)
+        yield from messages(epoch, self.epoch_ms, rows, self.partitions)
 
 
-def panel_messages(epoch, epoch_ms, ids, raw, contributions, nudge, *, partitions, model=MODEL):
-    """The message of each partition of `score.panel` in one epoch."""
-    header = PanelHeader(epoch, epoch_ms, model, tuple(contributions), len(ids), 1)
+def panel_messages(
+    epoch, epoch_ms, ids, raw, contributions, nudge, *, partitions, model=MODEL, user_slice="", slices=()
+):
+    """The message of each partition of `score.panel` in one epoch, of one slice."""
+    header = PanelHeader(epoch, epoch_ms, model, tuple(contributions), len(ids), 1, user_slice, slices)
     rows = PanelRows(header, pa.array(ids), raw, np.stack([*contributions.values()], axis=1), nudge)
     places = partition_column(ids, partitions)
     return [encode_panel(rows.take(np.flatnonzero(places == place))) for place in range(partitions)]
