@@ -32,7 +32,7 @@ def _produce_paced(settings: Settings, workload: Workload, rate: int, stop) -> N
     producer = Producer(
         {
             **kafka_client_config(settings),
-            "linger.ms": 1,
+            "linger.ms": 5,  # librdkafka's own choice
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,

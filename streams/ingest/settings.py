@@ -14,9 +14,9 @@ class IngestSettings(Settings):
     ingest_group: str = Field("eddyline-ingest", description="Consumer group of all ingest workers.")
     ingest_poll_events: int = Field(8_192, ge=1, description="Most events taken in one poll.")
     ingest_gather_ms_max: int = Field(
-        20,
+        30,
         ge=0,
-        description="Longest time to gather events into a step, ms; else as long as the last step took.",
+        description="Longest time to gather events for a step, ms; else three times as long as the last took.",
     )
     ingest_commit_interval_ms: int = Field(
         200, ge=1, description="Time between two flushes with a commit of offsets, ms."

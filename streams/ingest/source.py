@@ -54,12 +54,12 @@ class EventSource:
             [EVENTS], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._abandon
         )
 
-    def poll(self, gather_s: float) -> list[Run]:
+    def poll(self, gather_s: Callable[[], float]) -> list[Run]:
         """Up to ``ingest_poll_events`` records, one run per partition; none where none come for a while.
 
         Parameters
         ----------
-        gather_s : how long to go on taking records after the first one
+        gather_s : how long to go on taking records, asked when the first one is there
 
         Raises
         ------
@@ -68,7 +68,7 @@ class EventSource:
         """
         messages, assignment = self._consumer.consume(1, _IDLE_S), self._read_to
         if messages:
-            more = self._consumer.consume(self._settings.ingest_poll_events - 1, gather_s)
+            more = self._consumer.consume(self._settings.ingest_poll_events - 1, gather_s())
             # Where partitions changed hands meanwhile, the first one is read again, from the commit.
             messages = messages + more if self._read_to is assignment else more
         by_partition: dict[int, list[Message]] = {}

@@ -20,6 +20,10 @@ from streams.ingest.settings import IngestSettings
 from streams.ingest.source import EventSource, Starts
 
 _ITEMS_WAIT_S = 0.5
+_GATHER_STEPS = 3
+"""Every step costs the broker and all workers behind it several times what it costs here, however few its
+events: one event after the other would keep two cores busy at a hundred events/s.
+"""
 
 log = structlog.get_logger()
 
@@ -44,10 +48,8 @@ class IngestWorker:
         self.heartbeat = Heartbeat(clock)
         self._clock = clock
         self._metrics = metrics
-        # To gather for as long as a step takes lets steps grow with load, for each has a cost of its own;
-        # an event that comes alone waits for no other.
-        self._gather_s_max = settings.ingest_gather_ms_max / 1000
-        self._gather_s = 0.0
+        self._gather_ns_max = settings.ingest_gather_ms_max * 1_000_000
+        self._next_step_ns = 0
         self._commit_interval_ns = settings.ingest_commit_interval_ms * 1_000_000
         table = ItemTable()
         self._follower = ItemsFollower(settings, table)
@@ -105,18 +107,22 @@ class IngestWorker:
         self.heartbeat.beat()
         self._follower.raise_failure()
         with self._metrics.stage("poll"):
-            runs = self._source.poll(self._gather_s)
-        began_ns, taken = self._clock.monotonic_ns(), sum(map(len, runs))
-        self._metrics.polled(taken)
+            runs = self._source.poll(self._until_next_step_s)
+        began_ns = self._clock.monotonic_ns()
+        self._metrics.polled(sum(map(len, runs)))
         for run in runs:
             self._holdback.add(run)
         self._ingest(self._holdback.release(self._source.at_end))
         self._metrics.held.set(len(self._holdback))
         self._producer.poll()
-        step_s = (self._clock.monotonic_ns() - began_ns) / 1e9
-        self._gather_s = min(self._gather_s_max, step_s) if taken > 1 else 0.0
-        if self._clock.monotonic_ns() - self._committed_ns >= self._commit_interval_ns:
+        ended_ns = self._clock.monotonic_ns()
+        self._next_step_ns = ended_ns + min(self._gather_ns_max, _GATHER_STEPS * (ended_ns - began_ns))
+        if ended_ns - self._committed_ns >= self._commit_interval_ns:
             self._flush_and_commit()
+
+    def _until_next_step_s(self) -> float:
+        """0 for an event that comes after a pause: it waits for no other."""
+        return max(0, self._next_step_ns - self._clock.monotonic_ns()) / 1e9
 
     def _ingest(self, runs: list[Run]) -> None:
         if not runs:
