@@ -16,7 +16,7 @@ class IngestSettings(Settings):
     ingest_gather_ms_max: int = Field(
         30,
         ge=0,
-        description="Longest time to gather events for a step, ms; else three times as long as the last took.",
+        description="Longest time to gather events for a step, ms; else thrice as long as the last one took.",
     )
     ingest_commit_interval_ms: int = Field(
         200, ge=1, description="Time between two flushes with a commit of offsets, ms."
