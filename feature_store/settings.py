@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         return self.home / "model-servers"
 
 
+def listed(words: str) -> tuple[str, ...]:
+    """What a setting names, comma-separated."""
+    return tuple(name for word in words.split(",") if (name := word.strip()))
+
+
 def kafka_client_config(settings: Settings) -> dict[str, str | int | bool]:
     """Connection part of a librdkafka configuration (bootstrap, TLS, SASL)."""
     optional: dict[str, str | None] = {

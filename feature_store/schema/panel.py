@@ -26,7 +26,7 @@ class PanelHeader(msgspec.Struct, frozen=True):
     items : rows in all messages of the epoch and slice together
     users : users whose scores were averaged
     user_slice : that these users are of
-    slices : names of all slices, in order; one without users has no rows. None: users are not told apart
+    slices : names of all slices, in order; one without users has no rows. Empty: users are not told apart
     """
 
     epoch: int

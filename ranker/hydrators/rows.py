@@ -1,13 +1,12 @@
 """The hydrator: one batched read of rows, everything else from memory, then columns."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from feature_store.catalog import Catalog
-from feature_store.fetcher import RowFetcher, Wanted
+from feature_store.fetcher import RowFetcher, StoredRows, Wanted
 from feature_store.schema.ids import partition_of
 from feature_store.views import LAST_EVENT_TIME, ROW_OFFSET, FeatureService, FeatureView, column_ref
 from ranker.hydrators.candidates import CandidateViews
@@ -99,11 +98,7 @@ class RowHydrator:
             rows_read = self._own.fill(candidates, own, stored, now_ms)
             rows_read += self._others.fill(candidates, others, second(), now_ms)
         of_user = [_row(view, *stored[view]) for view in self._user_views]
-        features = self._features(query, candidates, ids, of_user, rows_read)
-        if self._slices is None:
-            return features
-        view = self._slices.view
-        return replace(features, user_slice=self._slices.of(_row(view, *stored[view])))
+        return self._features(query, candidates, ids, of_user, rows_read, self._slice_of_user(stored))
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
         """The features of a user and of items to whom nothing has happened."""
@@ -123,6 +118,7 @@ class RowHydrator:
         ids: Int64,
         of_user: Sequence[Float64],
         rows_read: Sequence[RowsRead],
+        user_slice: str | None = None,
     ) -> Features:
         """Together with what the user's rows say; ``of_user``: one row of each of their views."""
         seen, blocked, *rows = of_user
@@ -134,7 +130,14 @@ class RowHydrator:
             blocked_creators=_held(blocked, self._user_views[1].state_of(BLOCKED.column), skip=0),
             rows_read=(*self._user_rows_read(query, len(ids), rows), *rows_read),
             age_ms=_age_ms(rows, query.finalize_time_ms),
+            user_slice=user_slice,
         )
+
+    def _slice_of_user(self, stored: StoredRows) -> str | None:
+        if self._slices is None:
+            return None
+        view = self._slices.view
+        return self._slices.of(_row(view, *stored[view]))
 
     def _of_user(self, user: User) -> Wanted:
         slicing = () if self._slices is None else (self._slices.view,)

@@ -138,9 +138,10 @@ class Panel:
             )
             for name, features in reading.features.items()
         ]
+        places = [(number, batch.partitions == number) for number in np.unique(batch.partitions).tolist()]
         for rows in scored:
-            for partition in np.unique(batch.partitions).tolist():
-                self._log.publish(partition, rows.take(np.flatnonzero(batch.partitions == partition)))
+            for partition, mine in places:
+                self._log.publish(partition, rows.take(np.flatnonzero(mine)))
         self._log.flush()
         return len(batch)
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from feature_store.settings import listed
 from feature_store.slices import Slicing
 from ranker.experiments.settings import ExperimentSettings
 from ranker.policies.config import DEFAULT_POLICY
@@ -78,5 +79,4 @@ class RankerSettings(ExperimentSettings):
     @property
     def slicing(self) -> Slicing | None:
         """How users are told apart; None: they are not."""
-        values = tuple(value for word in self.slice_values.split(",") if (value := word.strip()))
-        return Slicing(self.slice_by, values) if self.slice_by else None
+        return Slicing(self.slice_by, listed(self.slice_values)) if self.slice_by else None

@@ -3,7 +3,7 @@
 from pydantic import Field, field_validator
 
 from feature_store.deploy_calendar import DeployCalendar
-from feature_store.settings import Settings
+from feature_store.settings import Settings, listed
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.score_watch import Allowed
 
@@ -70,7 +70,7 @@ class DetectorSettings(Settings):
     @field_validator("detect_models")
     @classmethod
     def _named_once(cls, value: str) -> str:
-        names = _names(value)
+        names = listed(value)
         if len(set(names)) < len(names):
             raise ValueError(f"EDDYLINE_DETECT_MODELS: {value!r} names a model twice")
         if odd := [name for name in names if ":" in name or "/" in name]:
@@ -80,7 +80,7 @@ class DetectorSettings(Settings):
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models that are followed; none: whichever the panel scores."""
-        return _names(self.detect_models)
+        return listed(self.detect_models)
 
     @property
     def epoch_ms(self) -> int:
@@ -118,7 +118,3 @@ class DetectorSettings(Settings):
     def _of_models(self) -> int:
         """D1 (fused) of each model, and D2 of all together."""
         return max(len(self.models), 1) + (len(self.models) > 1)
-
-
-def _names(words: str) -> tuple[str, ...]:
-    return tuple(name for word in words.split(",") if (name := word.strip()))

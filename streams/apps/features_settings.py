@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from feature_store.settings import Settings
+from feature_store.settings import Settings, listed
 
 
 class FeaturesSettings(Settings):
@@ -37,7 +37,7 @@ class FeaturesSettings(Settings):
 
 
 def _skips(text: str) -> list[tuple[str, int, int]]:
-    return [_skip(word.strip()) for word in text.split(",") if word.strip()]
+    return [_skip(word) for word in listed(text)]
 
 
 def _skip(word: str) -> tuple[str, int, int]:

@@ -5,7 +5,6 @@ again, and it goes on from its own checkpoints. That is the only way in which it
 """
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from feature_store.telemetry.health import HealthServer
 from streams.apps.credentials import broker_credentials
 from streams.apps.progress import ProgressWatch
 from streams.apps.transport import CheckpointTransport, StartOffsets
+from streams.garbage import collect_rarely
 
 EXIT_DOUBT = 70
 """Exit status of a worker that must start again from its checkpoints (EX_SOFTWARE)."""
@@ -32,10 +32,6 @@ _log = structlog.get_logger()
 
 _SWITCH_S = 0.0005
 """Receiving must not wait Python's 5 ms for a thread that folds, nor the other way round."""
-
-_GC_THRESHOLD = 100_000
-"""A step makes thousands of objects, none of them in a cycle, and a worker holds lists of all its entities:
-to walk through those every few hundred objects took a fifth of a feature worker's time."""
 
 
 def build_app(name: str, settings: Settings, topics: Sequence[str], start_offsets: StartOffsets) -> faust.App:
@@ -113,7 +109,7 @@ def run_worker(
     drain : finishes what is under way, before the app is stopped
     """
     sys.setswitchinterval(_SWITCH_S)
-    gc.set_threshold(_GC_THRESHOLD)
+    collect_rarely()
     health = HealthServer(
         settings.bind_host, settings.metrics_port, live=watch.stuck, ready=watch.not_ready, registry=REGISTRY
     )

@@ -1,6 +1,5 @@
 """Runs one ingest worker: `python -m streams.ingest`."""
 
-import gc
 import signal
 
 import structlog
@@ -10,13 +9,11 @@ from feature_store.catalog import ViewSet, load_folded
 from feature_store.clock import SystemClock
 from feature_store.telemetry.health import HealthServer
 from feature_store.telemetry.logs import configure_logging
+from streams.garbage import collect_rarely
 from streams.ingest.metrics import IngestMetrics
 from streams.ingest.routes import routes_of
 from streams.ingest.settings import IngestSettings
 from streams.ingest.worker import IngestWorker
-
-_GC_THRESHOLD = 100_000
-"""A poll makes thousands of objects, none of them in a cycle: looking for cycles more often is wasted."""
 
 
 def run(views: ViewSet) -> None:
@@ -30,7 +27,7 @@ def run(views: ViewSet) -> None:
         settings.bind_host, settings.metrics_port, live=worker.heartbeat.problem, ready=worker.problem
     )
     structlog.get_logger().info("serving", metrics_port=health.port)
-    gc.set_threshold(_GC_THRESHOLD)
+    collect_rarely()
     worker.run()
     health.close()
 

@@ -165,3 +165,17 @@ def lives(world, deadly: Deadly, stride: int, **told: object) -> tuple[Detectors
             detectors = Detectors(logs, store, world.epoch_ms, **told)
             detectors.read(now_ms)
     return detectors, logs
+
+
+def detected(world, logs=None):
+    """Detectors that have read a world to its end, or ``logs`` instead, and the logs."""
+    logs = logs or logs_of(world)
+    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
+    detectors.read(end_ms(world))
+    return detectors, logs
+
+
+def bits(detectors):
+    """All that they know, as it is stored."""
+    header, arrays = detectors.watches.state()
+    return header, {name: array.tobytes() for name, array in arrays.items()}

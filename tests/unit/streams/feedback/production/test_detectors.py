@@ -15,6 +15,8 @@ from tests.unit.streams.feedback.production.detectors_in_memory import (
     DeadlyStore,
     Detectors,
     Logs,
+    bits,
+    detected,
     end_ms,
     lives,
     logs_of,
@@ -23,18 +25,6 @@ from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
 LOOPED = LoopWorld(gain=0.5)
 SHORT = LoopWorld(gain=0.5, epochs=14)
-
-
-def detected(world, logs=None):
-    logs = logs or logs_of(world)
-    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
-    detectors.read(end_ms(world))
-    return detectors, logs
-
-
-def bits(detectors):
-    header, arrays = detectors.watches.state()
-    return header, {name: array.tobytes() for name, array in arrays.items()}
 
 
 def test_a_strong_loop_is_found_once_as_a_warning_and_once_as_a_loop_with_its_feature():

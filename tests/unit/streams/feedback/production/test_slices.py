@@ -19,9 +19,8 @@ from streams.feedback.production.score_watch import Allowed, ScoreWatch, Watchin
 from tests.unit.streams.feedback.exposure_log import scored
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     Deadly,
-    DeadlyStore,
-    Detectors,
-    end_ms,
+    bits,
+    detected,
     lives,
     logs_of,
 )
@@ -32,18 +31,6 @@ QUIET = LoopWorld(gain=0.0, gains=((NL, 0.0), (DE, 0.0), (OTHER, 0.0)), epochs=2
 ONE = replace(QUIET, gains=((NL, 0.0), (DE, 0.4), (OTHER, 0.0)))
 ALL = replace(QUIET, gains=((NL, 0.3), (DE, 0.5), (OTHER, 0.4)))
 SHORT = replace(ONE, epochs=12)
-
-
-def detected(world, logs=None):
-    logs = logs or logs_of(world)
-    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
-    detectors.read(end_ms(world))
-    return detectors, logs
-
-
-def bits(detectors):
-    header, arrays = detectors.watches.state()
-    return header, {name: array.tobytes() for name, array in arrays.items()}
 
 
 def used(detectors, name):
