@@ -2,7 +2,7 @@
 
 An impression must see the item events that were appended before it, also those of other
 partitions. So a record waits while another assigned partition has records that were not read yet
-and may be older, like Kafka Streams' ``max.task.idle.ms``: bounded in records and in time.
+and may be older, like Kafka Streams' ``max.task.idle.ms``: bounded in records, in bytes and in time.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,13 +21,14 @@ class Holdback:
 
     Parameters
     ----------
-    max_held : more records than this are never kept waiting
+    max_held, max_held_bytes : more records than this, or larger ones, are never kept waiting
     max_hold_ms : nor longer than this
     clock : its monotonic time is used
     """
 
-    def __init__(self, max_held: int, max_hold_ms: int, clock: Clock) -> None:
+    def __init__(self, max_held: int, max_held_bytes: int, max_hold_ms: int, clock: Clock) -> None:
         self._max_held = max_held
+        self._max_held_bytes = max_held_bytes
         self._max_hold_ns = max_hold_ms * 1_000_000
         self._clock = clock
         self._pending: dict[int, Run] = {}
@@ -59,10 +60,13 @@ class Holdback:
         return released
 
     def _overdue(self) -> bool:
-        if len(self) > self._max_held:
+        if len(self) > self._max_held or self._held_bytes() > self._max_held_bytes:
             return True
         since = self._waiting_since_ns
         return since is not None and self._clock.monotonic_ns() - since >= self._max_hold_ns
+
+    def _held_bytes(self) -> int:
+        return sum(sum(map(len, filter(None, run.values))) for run in self._pending.values())
 
     def _note_waiting(self, moved: bool) -> None:
         if moved or self._waiting_since_ns is None:

@@ -33,6 +33,7 @@ class IngestSettings(Settings):
     ingest_max_held_events: int = Field(
         32_768, ge=0, description="Most events held back for a partition that is behind in time."
     )
+    ingest_max_held_mb: int = Field(64, ge=0, description="Most memory for events held back, MB.")
     ingest_max_hold_ms: int = Field(
         500, ge=0, description="Longest time that events are held back for a partition, ms."
     )

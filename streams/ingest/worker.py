@@ -2,18 +2,21 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from feature_store.clock import Clock
 from feature_store.items import ItemsFollower, ItemTable
+from feature_store.schema.topics import FEEDBACK, batch_topic
 from feature_store.telemetry.health import Heartbeat
 from streams.ingest.arrivals import ItemArrivals
 from streams.ingest.gapless import GaplessProducer
 from streams.ingest.holdback import Holdback
 from streams.ingest.ingestor import Ingestor, forwarded, shown_items
 from streams.ingest.metrics import IngestMetrics
-from streams.ingest.outbound import Outbound
+from streams.ingest.origin import headers_of_events
+from streams.ingest.outbound import Headers, Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings
@@ -46,6 +49,9 @@ class IngestWorker:
         self, settings: IngestSettings, routes: Sequence[EntityRoute], clock: Clock, metrics: IngestMetrics
     ) -> None:
         self.heartbeat = Heartbeat(clock)
+        self._settings = settings
+        self._topics = [FEEDBACK, *(batch_topic(route.entity) for route in routes)]
+        self._headers: Headers = []
         self._clock = clock
         self._metrics = metrics
         self._gather_ns_max = settings.ingest_gather_ms_max * 1_000_000
@@ -54,7 +60,12 @@ class IngestWorker:
         table = ItemTable()
         self._follower = ItemsFollower(settings, table)
         self._ingestor = Ingestor(settings, routes, table)
-        self._holdback = Holdback(settings.ingest_max_held_events, settings.ingest_max_hold_ms, clock)
+        self._holdback = Holdback(
+            settings.ingest_max_held_events,
+            settings.ingest_max_held_mb * 1_000_000,
+            settings.ingest_max_hold_ms,
+            clock,
+        )
         self._arrivals = ItemArrivals(table, settings.ingest_item_wait_ms, clock, waiting=self._beat)
         self._producer = GaplessProducer(settings, waiting=self.heartbeat.beat)
         self._source = EventSource(
@@ -83,6 +94,7 @@ class IngestWorker:
         Exception
             Whatever makes it doubtful that the batches are whole; nothing more is committed then.
         """
+        self._headers = headers_of_events(self._settings, self._topics)
         self._follower.start()
         self._load_items()
         self._source.subscribe()
@@ -141,7 +153,9 @@ class IngestWorker:
     def _produce(self, messages: Sequence[Outbound]) -> None:
         with self._metrics.stage("produce"):
             for message in messages:
-                self._producer.produce(message)
+                self._producer.produce(
+                    message if message.headers else replace(message, headers=self._headers)
+                )
                 self._metrics.produced(message)
 
     def _flush_and_commit(self) -> None:
@@ -157,10 +171,17 @@ class IngestWorker:
                 self._source.commit(moved)
                 self._committed |= moved
         for partition, offset in reached.items():
-            self._metrics.lag.labels(str(partition)).set(self._source.lag(partition, offset) or 0)
+            self._metrics.lag.labels(str(partition)).set(self._lag(partition, offset))
         self._committed_ns = self._clock.monotonic_ns()
 
+    def _lag(self, partition: int, reached: int) -> int:
+        """0 once all is read and nothing held: a log may end in what is no record, as a commit marker."""
+        if not len(self._holdback) and self._source.at_end(partition):
+            return 0
+        return self._source.lag(partition, reached) or 0
+
     def _assigned(self, starts: Starts) -> None:
+        self._metrics.lag.clear()
         first = {partition: first for partition, (first, _) in starts.items()}
         self._committed = {partition: emit_from for partition, (_, emit_from) in starts.items()}
         self._ingestor.assign(self._committed, first)

@@ -29,7 +29,7 @@ from eddyline.stack.ports import Ports
 from eddyline.stack.settings import StackSettings
 from feature_store.catalog import load_folded
 from feature_store.schema.feedback import decode_feedback
-from feature_store.schema.topics import DEAD_LETTER, FEEDBACK, ITEMS, batch_topic, topic_specs
+from feature_store.schema.topics import DEAD_LETTER, EVENTS, FEEDBACK, ITEMS, batch_topic, topic_specs
 from streams.topics_admin import TopicMismatch, check, create, ensure_topics
 from tests.integration.ingest_stack import Ingest, await_group_coordinator, ends, produce, settings
 
@@ -275,8 +275,27 @@ def test_a_client_that_was_told_that_a_topic_is_unknown_does_not_keep_its_creati
     check(misled, [late])
 
 
+def test_events_made_anew_are_not_taken_for_those_that_rows_count_already(ingest: Ingest) -> None:
+    with ingest.running() as worker:
+        produce(ingest.bootstrap, impressions(10, "anew"))
+        worker.wait_for(10)
+        assert worker.drain() == 0
+    _make_anew(ingest.bootstrap, EVENTS)
+    with pytest.raises(AssertionError, match=r"EventsMadeAnew.*was deleted and made anew"), ingest.running():
+        pass
+
+
 def ends_now(ingest: Ingest) -> dict[int, int]:
     return ends(ingest.bootstrap, "events")
+
+
+def _make_anew(bootstrap: str, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    (deleted,) = admin.delete_topics([topic]).values()
+    deleted.result()
+    deadline = time.monotonic() + 30
+    while topic not in ensure_topics(settings(bootstrap)):  # deleting goes on behind the answer
+        assert time.monotonic() < deadline
 
 
 def _set_retention(bootstrap: str, topic: str, retention_ms: str) -> None:

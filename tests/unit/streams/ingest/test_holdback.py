@@ -14,9 +14,11 @@ def times(runs: list[Run]) -> dict[int, list[int]]:
     return {run.partition: run.times_ms for run in runs}
 
 
-def holdback(max_held: int = 100, max_hold_ms: int = 500) -> tuple[Holdback, ManualClock]:
+def holdback(
+    max_held: int = 100, max_hold_ms: int = 500, max_held_bytes: int = 1_000
+) -> tuple[Holdback, ManualClock]:
     clock = ManualClock()
-    held = Holdback(max_held, max_hold_ms, clock)
+    held = Holdback(max_held, max_held_bytes, max_hold_ms, clock)
     held.assign([0, 1])
     return held, clock
 
@@ -52,6 +54,15 @@ def test_they_wait_no_longer_than_the_limit() -> None:
     assert held.release(lambda partition: partition == 0) == []
     clock.advance(1)
     assert times(held.release(lambda partition: partition == 0)) == {0: [10]}
+
+
+def test_no_more_bytes_than_the_limit_wait() -> None:
+    held, _ = holdback(max_held_bytes=9)
+    large = Run(0, [0, 1], [10, 20], [None, None], [b"12345", b"6789"])
+    held.add(large)
+    assert held.release(lambda partition: partition == 0) == []
+    held.add(Run(0, [2, 3], [30, 40], [None, None], [b"!", None]))
+    assert times(held.release(lambda partition: partition == 0)) == {0: [10, 20, 30, 40]}
 
 
 def test_no_more_than_the_limit_wait() -> None:
