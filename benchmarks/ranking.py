@@ -24,6 +24,9 @@ from feature_store.settings import Settings
 
 SIZES = (24, 100, 500)
 BLOCKS, CALLS = 8, 100
+BARE_BETWEEN = "bare, each after a ranking"
+"""What the call costs within a ranking: a server that had nothing to do for some ms answers later than one
+that is asked again at once."""
 _HEAD = b"POST /v1/rank HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n"
 WORLD = Workload(events=200_000, users=2_000, items=5_000)
 
@@ -49,13 +52,18 @@ def _compare(stack: RunningStack, size: int, suffix: str) -> list[Figure]:
         http_call(stack, size, BLOCKS * CALLS) as (over_http, degraded),
         _kafka_call(stack, size) as over_kafka,
     ):
-        calls = {"http": over_http, "bare": _bare_call(stack, size), "kafka": over_kafka}
-        times = _in_turn(calls)
+        call = _bare_call(stack, size)
+        calls = {"http": over_http, "bare": call, "kafka": over_kafka, BARE_BETWEEN: call}
+        times = _in_turn(calls, before={BARE_BETWEEN: over_http})
     bare = "bare Triton gRPC call"
     share = sum(degraded) / len(degraded)
     figures = [
         Figure(f"degraded answers among those of {size} candidates over http{suffix}", share * 100, "%")
     ]
+    between, alone = (float(np.percentile(times[name], 50)) for name in (BARE_BETWEEN, "bare"))
+    figures.append(
+        Figure(f"{bare} of {size} candidates, each after a ranking, p50{suffix}", between, "ms", bare, alone)
+    )
     for door, quantiles in (("http", ((50, 2.0), (99, 3.0))), ("kafka", ((50, 3.0),))):
         for quantile, target in quantiles:
             value, baseline = (float(np.percentile(times[name], quantile)) for name in (door, "bare"))
@@ -66,8 +74,15 @@ def _compare(stack: RunningStack, size: int, suffix: str) -> list[Figure]:
     return figures
 
 
-def _in_turn(calls: dict[str, Callable[[int], None]]) -> dict[str, NDArray[np.float64]]:
-    """Milliseconds of each call, measured in blocks by turns, so that the machine's moods hit all alike."""
+def _in_turn(
+    calls: dict[str, Callable[[int], None]], before: dict[str, Callable[[int], None]]
+) -> dict[str, NDArray[np.float64]]:
+    """Milliseconds of each call, measured in blocks by turns, so that the machine's moods hit all alike.
+
+    Parameters
+    ----------
+    before : what is called before each call of a name, and not measured
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         for n in range(50):
@@ -75,6 +90,8 @@ def _in_turn(calls: dict[str, Callable[[int], None]]) -> dict[str, NDArray[np.fl
     for block in range(BLOCKS):
         for name, call in calls.items():
             for n in range(CALLS):
+                if name in before:
+                    before[name](block * CALLS + n)
                 begun = time.perf_counter_ns()
                 call(block * CALLS + n)
                 times[name].append((time.perf_counter_ns() - begun) / 1e6)
