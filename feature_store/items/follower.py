@@ -128,5 +128,5 @@ def _consumer_config(settings: Settings) -> dict[str, str | int | bool]:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
-        "fetch.wait.max.ms": 50,
+        "fetch.wait.max.ms": 200,  # the end of a log is seen so late; what comes is not
     }
