@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from feature_store.settings import Settings
-    from streams.deadletters import DeadLetter
+    from streams.deadletters import DeadLetter, Replayed
 
 app = typer.Typer()
 group = typer.Typer(no_args_is_help=True, help="Events that were refused, with their reasons.")
@@ -49,20 +49,57 @@ def replay(
     kafka: Kafka = None,
     reason: Reason = None,
     everything: Annotated[bool, typer.Option("--all", help="Replay whatever the reason.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Also what an earlier replay sent. An event that was taken then counts twice now, unless it "
+            "is among the last EDDYLINE_INGEST_DUPLICATE_WINDOW of its partition.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters to `events` again, as they arrived; those that are still refused come back."""
+    """Send dead letters to `events` again, as they arrived; those that are still refused come back.
+
+    Each letter is sent once: Kafka remembers how far each reason was replayed.
+    What was interrupted can be repeated. It sends at most 10 000 letters twice;
+    ingest drops these as duplicates, unless EDDYLINE_INGEST_DUPLICATE_WINDOW
+    other events came to their partition meanwhile. So it is with two replays
+    at the same time.
+    """
     if (reason is None) != everything:
         raise typer.BadParameter("say either --reason REASON or --all")
-    from streams.deadletters import replay_dead_letters
+    from streams.deadletters import KafkaPositions, read_dead_letters, replay_dead_letters
+    from streams.ingest.gapless import GaplessProducer
 
-    sent, left_out = replay_dead_letters(_settings(kafka), _read(kafka, reason))
+    settings = _settings(kafka)
+    letters, events = read_dead_letters(settings, reason), GaplessProducer(settings, waiting=lambda: None)
+    replayed = replay_dead_letters(letters, events, KafkaPositions(settings), again=again)
     if as_json:
-        typer.echo(json.dumps({"replayed": sent, "left_out_truncated": left_out}))
-        return
-    typer.echo(f"{sent} dead letters sent to events again")
-    if left_out:
-        typer.echo(f"{left_out} left out: too large to have been kept as a whole")
+        _tell_json(replayed)
+    else:
+        _tell(replayed)
+
+
+def _tell_json(replayed: Replayed) -> None:
+    left_out = {
+        "left_out_replayed_before": replayed.before,
+        "left_out_repeated": replayed.repeated,
+        "left_out_truncated": replayed.truncated,
+    }
+    typer.echo(json.dumps({"replayed": replayed.sent, **left_out}))
+
+
+def _tell(replayed: Replayed) -> None:
+    typer.echo(f"{replayed.sent} dead letters sent to events again")
+    why = {
+        "sent by an earlier replay; --again sends them once more": replayed.before,
+        "the same event as another one, which was refused again": replayed.repeated,
+        "too large to have been kept as a whole": replayed.truncated,
+    }
+    for reason, count in why.items():
+        if count:
+            typer.echo(f"{count} left out: {reason}")
 
 
 def _settings(kafka: str | None) -> Settings:

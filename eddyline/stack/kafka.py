@@ -64,6 +64,8 @@ def _properties(settings: StackSettings, folder: Path, port: int, controller_por
         "default.replication.factor": 1,
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 8,
+        # Longer than any topic is kept: who was away or idle goes on where it was, instead of anew.
+        "offsets.retention.minutes": 45 * 24 * 60,
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.replication.factor": 1,

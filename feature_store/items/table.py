@@ -30,7 +30,8 @@ class ItemTable:
     """Items by id. Writers take turns; readers need no lock and see whole records.
 
     The latest event is the one with the largest ``event_time_ms``, of equal ones the one applied
-    last. A creator, once known, stays: an event that names none keeps it.
+    last. A creator, once known, stays: an event that names none keeps it, and an older one that
+    names it adds it to what is known.
     """
 
     def __init__(self) -> None:
@@ -67,8 +68,8 @@ class ItemTable:
                 f"item {event.item_id} has creator {known} and keeps it; the event names {event.creator_id}"
             )
 
-    def apply(self, event: ItemEvent | ItemRemovedEvent) -> bool:
-        """Take in an event; False where a later one is known already, and nothing changed.
+    def apply(self, event: ItemEvent | ItemRemovedEvent) -> ItemRecord | None:
+        """Take in an event; the record after it, None where a later one is known and nothing changed.
 
         Raises
         ------
@@ -78,13 +79,13 @@ class ItemTable:
         with self._lock:
             self.check(event)
             before = self._records.get(event.item_id)
-            if before is not None and before.event_time_ms > event.event_time_ms:
-                return False
             record = _record_after(before, event)
+            if record is before:
+                return None
             self._records[event.item_id] = record
             for listener in self._listeners:
                 listener(record)
-            return True
+            return record
 
     def subscribe(self, listener: OnChange) -> None:
         """Call ``listener`` with every record there is, then with each one that changes.
@@ -98,6 +99,8 @@ class ItemTable:
 
 
 def _record_after(before: ItemRecord | None, event: ItemEvent | ItemRemovedEvent) -> ItemRecord:
+    if before is not None and before.event_time_ms > event.event_time_ms:
+        return _with_creator(before, event.creator_id)
     removed = isinstance(event, ItemRemovedEvent)
     return ItemRecord(
         item_id=event.item_id,
@@ -109,9 +112,31 @@ def _record_after(before: ItemRecord | None, event: ItemEvent | ItemRemovedEvent
     )
 
 
-def completed(event: ItemEvent | ItemRemovedEvent, record: ItemRecord) -> ItemEvent | ItemRemovedEvent:
-    """The event as `items` keeps it: with the creator and attributes that the record has after it.
+def _with_creator(record: ItemRecord, creator_id: str | None) -> ItemRecord:
+    """The record with a creator that it did not have yet; else the record itself."""
+    if creator_id is None or record.creator_id is not None:
+        return record
+    return msgspec.structs.replace(record, creator_id=creator_id)
 
-    A table built from completed events alone, the last of each item, equals one that saw them all.
+
+def as_event(record: ItemRecord, event_id: str) -> ItemEvent | ItemRemovedEvent:
+    """The event that says all of a record, as `items` keeps it.
+
+    A table built from these alone, the last of each item, equals one that saw every event.
     """
-    return msgspec.structs.replace(event, creator_id=record.creator_id, attributes=record.attributes)
+    if record.removed:
+        return ItemRemovedEvent(
+            event_id=event_id,
+            event_time_ms=record.event_time_ms,
+            item_id=record.item_id,
+            creator_id=record.creator_id,
+            attributes=record.attributes,
+        )
+    return ItemEvent(
+        event_id=event_id,
+        event_time_ms=record.event_time_ms,
+        item_id=record.item_id,
+        creator_id=record.creator_id,
+        expires_time_ms=record.expires_time_ms,
+        attributes=record.attributes,
+    )

@@ -1,5 +1,6 @@
 """Redis clients made from the settings: one server or a cluster, with or without TLS."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from redis import Redis
@@ -12,10 +13,6 @@ from feature_store.settings import Settings
 
 class EvictingRedis(RuntimeError):  # noqa: N818  (reads as what it is)
     """A Redis that may evict keys: an evicted row is a lost count."""
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def connect(settings: Settings, timeout_ms: int | None = None) -> "Redis | RedisCluster":
@@ -32,10 +29,24 @@ def connect(settings: Settings, timeout_ms: int | None = None) -> "Redis | Redis
 
 def require_no_eviction(client: "Redis | RedisCluster") -> None:
     """Raise :class:`EvictingRedis` unless ``maxmemory-policy`` is ``noeviction`` on every node."""
-    answer: dict[Any, Any] = client.config_get("maxmemory-policy")
-    policy = _text(next(iter(answer.values())))
-    if policy != "noeviction":
-        raise EvictingRedis(
-            f"maxmemory-policy is {policy}, so Redis may drop rows and with them counts; "
-            "set it: redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf"
-        )
+    for server, policy in _eviction_policies(client):
+        if policy != "noeviction":
+            raise EvictingRedis(
+                f"maxmemory-policy of {server} is {policy}, so it may drop rows and with them counts; "
+                "set it there: redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf"
+            )
+
+
+def _eviction_policies(client: "Redis | RedisCluster") -> Iterator[tuple[str, str]]:
+    """Each server and its policy. A cluster answers for its default node alone unless asked for each."""
+    if not isinstance(client, RedisCluster):
+        yield "Redis", _policy(client.config_get("maxmemory-policy"))
+        return
+    for node in client.get_nodes():  # type: ignore[no-untyped-call]
+        answer = client.config_get("maxmemory-policy", target_nodes=node)
+        yield f"Redis node {node.name}", _policy(answer)
+
+
+def _policy(answer: Any) -> str:
+    (policy,) = answer.values()
+    return policy.decode() if isinstance(policy, bytes) else str(policy)

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from feature_store.clock import Clock
+from feature_store.schema.events import Reason
 from feature_store.telemetry.stages import StageSeconds
 from streams.ingest.ingestor import Output
 from streams.ingest.outbound import Outbound
@@ -18,6 +19,8 @@ class IngestMetrics:
         self._refused = Counter(
             "eddyline_ingest_dead_letters", "Events dead-lettered.", ["reason"], registry=registry
         )
+        for reason in Reason:  # so that the first refusals of a reason are a rise, not a series of their own
+            self._refused.labels(reason.value)
         self._duplicates = Counter(
             "eddyline_ingest_duplicates", "Valid events whose event_id had just occurred.", registry=registry
         )

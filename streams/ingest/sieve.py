@@ -7,8 +7,8 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from feature_store.items import CreatorChanged, ItemRecord, ItemTable
-from feature_store.items.table import completed
+from feature_store.items import CreatorChanged, ItemTable
+from feature_store.items.table import as_event
 from feature_store.schema.events import (
     Event,
     ItemEvent,
@@ -46,7 +46,7 @@ class Sifted:
     accepted : the events to emit
     refused : index in the run and why
     duplicates : how many were duplicates
-    items : item events to forward to `items`
+    items : what item events left of their items, to forward to `items`
     """
 
     run: Run
@@ -123,8 +123,8 @@ class Sieve:
         except CreatorChanged as error:
             sifted.refused.append((i, Refusal(Reason.CREATOR_CHANGED, "creator_id", str(error))))
             return
-        if self._accept(sifted, [event], [sifted.run.offsets[i]]) and self._table.apply(event):
-            sifted.items.append(completed(event, cast(ItemRecord, self._table.get(event.item_id))))
+        if self._accept(sifted, [event], [sifted.run.offsets[i]]) and (record := self._table.apply(event)):
+            sifted.items.append(as_event(record, event.event_id))
 
     def _accept(self, sifted: Sifted, events: Sequence[Event], offsets: list[int]) -> bool:
         """Take in valid events but for duplicates and what was emitted before; whether any was taken."""

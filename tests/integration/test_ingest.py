@@ -225,9 +225,17 @@ def test_items_that_another_ingest_forwarded_are_loaded_before_anything_is_emitt
     assert dict(letter.headers() or [])["reason"] == b"creator_changed"
 
 
-def test_dead_letters_are_listed_and_replayed(ingest: Ingest) -> None:
+def test_dead_letters_are_listed_and_each_is_replayed_once(ingest: Ingest) -> None:
     cli, options = CliRunner(), ["--kafka", ingest.bootstrap, "--reason", "bad_action", "--json"]
     bad = event("interaction", "letter", user_id="u", item_id="i", action="NO")
+
+    def replay(*more: str) -> tuple[int, int, int]:
+        done = cli.invoke(build(), ["deadletters", "replay", *options, *more])
+        assert done.exit_code == 0, done.output
+        told = json.loads(done.stdout)
+        assert told["left_out_truncated"] == 0
+        return told["replayed"], told["left_out_replayed_before"], told["left_out_repeated"]
+
     with ingest.running() as worker:
         produce(ingest.bootstrap, [(0, bad)])
         worker.wait_for(1)
@@ -236,11 +244,16 @@ def test_dead_letters_are_listed_and_replayed(ingest: Ingest) -> None:
         found = json.loads(listed.stdout)
         assert found["counts"] == {"bad_action": 1}
         assert (found["newest"][0]["field"], found["newest"][0]["value"]) == ("action", bad.decode())
-        replayed = cli.invoke(build(), ["deadletters", "replay", *options])
-        assert json.loads(replayed.stdout) == {"replayed": 1, "left_out_truncated": 0}
+        assert replay() == (1, 0, 0)
         worker.wait_for(2)
+        assert replay() == (1, 1, 0)
+        worker.wait_for(3)
+        assert replay("--again") == (1, 0, 2)
+        worker.wait_for(4)
         assert worker.drain() == 0
-    assert [message.value() for message in ingest.made(DEAD_LETTER)] == [bad, bad]
+    assert [message.value() for message in ingest.made(DEAD_LETTER)] == [bad] * 4
+    assert replay() == (1, 3, 0)
+    assert replay() == (0, 4, 0)
     plain = cli.invoke(build(), ["deadletters", "list", "--kafka", ingest.bootstrap])
     assert plain.exit_code == 0 and "bad_action" in plain.stdout
     assert cli.invoke(build(), ["deadletters", "replay", "--kafka", ingest.bootstrap]).exit_code == 2

@@ -1,11 +1,17 @@
 """Redis, one server and a cluster, obeys the laws of the online store."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from redis import Redis
 
+from eddyline.stack.background import running
+from eddyline.stack.parts import Parts
+from eddyline.stack.ports import Ports
+from eddyline.stack.redis import redis as redis_process
+from eddyline.stack.settings import StackSettings
 from feature_store.online import OnlineStore, RedisOnlineStore
 from feature_store.online.base import RowsOf
 from feature_store.online.connection import EvictingRedis, connect
@@ -68,3 +74,41 @@ class TestRedisCluster(OnlineStoreLaws):
         client.flushdb()
         yield RedisOnlineStore(client)
         client.close()
+
+
+HALVES = ((0, 8_191), (8_192, 16_383))
+"""The slots of each node of a cluster of two."""
+
+
+@pytest.fixture
+def two_ports(
+    stack_settings: StackSettings, parts: Parts, ports: Ports, stack_home: Path
+) -> Iterator[list[int]]:
+    """Ports of the two nodes of a cluster."""
+    names = ["redis-cluster-left", "redis-cluster-right"]
+    chosen = [ports[name] for name in names]
+    nodes = [
+        redis_process(stack_settings, parts, stack_home / name, port, name=name, cluster=True)
+        for name, port in zip(names, chosen, strict=True)
+    ]
+    with running(nodes, stack_home / "logs"):
+        for port, slots in zip(chosen, HALVES, strict=True):
+            with Redis(port=port) as client:
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
+                client.execute_command("CLUSTER", "MEET", "127.0.0.1", chosen[0])
+        for port in chosen:
+            with Redis(port=port) as client:
+                while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
+                    pass
+        yield chosen
+
+
+def test_a_cluster_is_refused_for_any_node_that_may_evict(two_ports: list[int]) -> None:
+    settings = Settings(redis_url=SecretStr(f"redis://127.0.0.1:{two_ports[0]}/0"), redis_cluster=True)
+    RedisOnlineStore.connect(settings)
+    for port in two_ports:
+        with Redis(port=port) as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            with pytest.raises(EvictingRedis, match=f"127.0.0.1:{port} is allkeys-lru"):
+                RedisOnlineStore.connect(settings)
+            client.config_set("maxmemory-policy", "noeviction")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store.items import CreatorChanged, ItemRecord, ItemTable
-from feature_store.items.table import completed
+from feature_store.items.table import as_event
 from feature_store.schema.events import ItemEvent, ItemRemovedEvent
 
 
@@ -47,6 +47,15 @@ def test_a_creator_once_known_stays() -> None:
     assert record and record.event_time_ms == 3
 
 
+def test_an_older_event_adds_the_creator_and_nothing_else() -> None:
+    made = table(item(2, n=2.0))
+    record = made.apply(item(1, "c", n=1.0))
+    assert record == made.get("i") == ItemRecord("i", "c", 2, attributes={"n": 2.0})
+    assert made.apply(item(1, "c", n=1.0)) is None
+    with pytest.raises(CreatorChanged):
+        made.apply(item(3, "d"))
+
+
 def test_a_removed_item_keeps_what_was_known_until_it_comes_back() -> None:
     made = table(item(1, "c", n=1.0), removed(2))
     record = made.get("i")
@@ -69,9 +78,9 @@ def test_nothing_is_known_of_a_stranger() -> None:
     assert ItemTable().creator_of("i") is None
 
 
+CREATORS = st.sampled_from([None, "c"])
 EVENTS = st.lists(
-    st.builds(item, st.integers(0, 5), st.sampled_from([None, "c"]), n=st.floats(0, 9))
-    | st.builds(removed, st.integers(0, 5)),
+    st.builds(item, st.integers(0, 5), CREATORS, n=st.floats(0, 9)) | st.builds(removed, st.integers(0, 5)),
     min_size=1,
     max_size=8,
 )
@@ -84,8 +93,29 @@ def test_the_last_completed_event_alone_rebuilds_the_record(
     made = ItemTable()
     forwarded = []
     for event in events:
-        if made.apply(event):
-            record = made.get("i")
-            assert record
-            forwarded.append(completed(event, record))
+        if record := made.apply(event):
+            forwarded.append(as_event(record, event.event_id))
     assert table(forwarded[-1]).get("i") == made.get("i")
+
+
+@given(EVENTS, st.data())
+def test_no_order_of_the_events_loses_the_creator(
+    events: list[ItemEvent | ItemRemovedEvent], data: st.DataObject
+) -> None:
+    creator = max(event.creator_id or "" for event in events) or None
+    assert table(*data.draw(st.permutations(events))).creator_of("i") == creator
+
+
+@given(
+    st.lists(
+        st.builds(item, st.integers(0), CREATORS, n=st.floats(0, 9)),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda event: event.event_time_ms,
+    ),
+    st.data(),
+)
+def test_in_any_order_events_of_different_times_leave_the_same_record(
+    events: list[ItemEvent], data: st.DataObject
+) -> None:
+    assert table(*data.draw(st.permutations(events))).get("i") == table(*events).get("i")

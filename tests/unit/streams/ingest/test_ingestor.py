@@ -211,6 +211,24 @@ def test_an_items_creator_never_changes() -> None:
     assert dead_letters(output)[0][1]["field"] == b"creator_id"
 
 
+def test_an_item_whose_events_come_out_of_order_has_its_creator() -> None:
+    update = item("e1", event_time_ms=NOW_MS + 1, attributes={"popularity": 2.0})
+    creation = item("e2", creator_id="c1", attributes={"popularity": 1.0})
+    output = ingestor().ingest(
+        [run(update, creation, impression("e3"), item("e4", event_time_ms=NOW_MS + 2, creator_id="c2"))]
+    )
+    assert [row.entity_id for row in rows(output, "creator")] == ["c1"]
+    assert output.refused == {Reason.CREATOR_CHANGED: 1}
+    forwarded = [parse_event(message.value or b"") for message in output.messages if message.topic == ITEMS]
+    assert forwarded[-1] == ItemEvent(
+        event_id="e2",
+        event_time_ms=NOW_MS + 1,
+        item_id="i1",
+        creator_id="c1",
+        attributes={"popularity": 2.0},
+    )
+
+
 def test_item_events_are_forwarded_complete_by_item() -> None:
     attributes = {"genres": ["drama"]}
     events = [item("e1", creator_id="c1", attributes=attributes), event("item_removed", "e2", item_id="i1")]

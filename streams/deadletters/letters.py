@@ -1,21 +1,24 @@
-"""Dead letters, read back from their topic and sent to `events` again."""
+"""Dead letters, read back from their topic."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Message
 
-from feature_store.schema.topics import DEAD_LETTER, EVENTS
+from feature_store.schema.topics import DEAD_LETTER
 from feature_store.settings import Settings
 from feature_store.topic_log import log_bounds, log_reader, read_log
-from streams.ingest.gapless import GaplessProducer
-from streams.ingest.outbound import Outbound
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was refused: why, which field, from where, and its bytes as they arrived."""
+    """An event that was refused: why, which field, from where, and its bytes as they arrived.
 
+    ``partition`` and ``offset`` are the letter's own, in `events.dead-letter`.
+    """
+
+    partition: int
+    offset: int
     reason: str
     field: str
     message: str
@@ -56,7 +59,7 @@ def read_dead_letters(settings: Settings, reason: str | None = None) -> Iterator
     consumer = log_reader(settings, "deadletters")
     try:
         seen: set[tuple[int, int]] = set()
-        # The end as it is now: what a replay adds is not read.
+        # The end as it is now: what a replay adds is not read, so it cannot run after itself.
         messages = read_log(consumer, DEAD_LETTER, log_bounds(consumer, DEAD_LETTER))
         for letter in map(decode_dead_letter, messages):
             source = (letter.source_partition, letter.source_offset)
@@ -67,29 +70,12 @@ def read_dead_letters(settings: Settings, reason: str | None = None) -> Iterator
         consumer.close()
 
 
-def replay_dead_letters(settings: Settings, letters: Iterable[DeadLetter]) -> tuple[int, int]:
-    """Send the bytes of dead letters to `events` again, under the key they had.
-
-    Returns
-    -------
-    How many the broker acknowledged, and how many were left out because only their beginning is kept.
-    """
-    producer = GaplessProducer(settings, waiting=lambda: None)
-    sent = left_out = 0
-    for letter in letters:
-        if letter.truncated:
-            left_out += 1
-            continue
-        producer.produce(Outbound(EVENTS, letter.value, key=letter.key))
-        sent += 1
-    producer.flush()
-    return sent, left_out
-
-
 def decode_dead_letter(message: Message) -> DeadLetter:
     """The dead letter in a message of its topic."""
     headers = dict(message.headers() or [])
     return DeadLetter(
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
         reason=_text(headers.get("reason")),
         field=_text(headers.get("field")),
         message=_text(headers.get("message")),
