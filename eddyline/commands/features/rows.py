@@ -1,4 +1,4 @@
-"""`eddyline features rows` and `retire`: the views that have rows, and an end to those of old ones."""
+"""`eddyline features rows`, `retire` and `forget`: the views that have rows, and an end to those."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ def retire(
         )
         raise typer.Exit(1)
     typer.echo(f"{retire(settings, fingerprint, ttl_s)} rows expire in {ttl_s} s")
+
+
+@app.command()
+def forget(
+    fingerprint: Annotated[str, typer.Argument(help="Of a view whose rows are lost or doubted.")],
+) -> None:
+    """Remove the rows of a view; feature workers fold anew what the log still has, the rest is lost."""
+    from feature_store.online.retirement import forget
+
+    typer.echo(f"{forget(_settings(), fingerprint)} rows removed; feature workers begin with the log")
 
 
 def _names() -> dict[str, str]:
