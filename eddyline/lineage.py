@@ -72,5 +72,5 @@ def read_outside(path: Path) -> list[Edge]:
     """The edges of a lineage file; raises as :func:`declared_lineage`."""
     try:
         return [edge.declared() for edge in msgspec.toml.decode(path.read_bytes(), type=OutsideLineage).edge]
-    except (msgspec.DecodeError, LineageError) as error:
+    except (msgspec.DecodeError, LineageError, UnicodeDecodeError) as error:
         raise LineageError(f"{path}: {error}") from error

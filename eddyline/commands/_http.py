@@ -31,11 +31,12 @@ def ask(http: str | None, method: str, path: str, body: object = None) -> httpx.
 
 def _of_the_stack() -> str:
     from eddyline.clients.running import NoStack, running_stack
+    from eddyline.stack.state import StateFolderError
     from feature_store.settings import Settings
 
     try:
         return running_stack(Settings().home).addresses.http
-    except NoStack as error:
+    except (NoStack, StateFolderError) as error:
         raise _failed(str(error)) from None
 
 

@@ -12,17 +12,24 @@ from eddyline.stack.detach import ERROR_PREFIX
 from eddyline.stack.keeper import TaskFailedError
 from eddyline.stack.parts import MissingPartError
 from eddyline.stack.run import NotReadyError
-from eddyline.stack.state import AlreadyRunningError
+from eddyline.stack.state import AlreadyRunningError, StateFolderError
 
-_EXPECTED = (AlreadyRunningError, MissingPartError, NotReadyError, TaskFailedError)
+_EXPECTED: tuple[type[Exception], ...] = (
+    AlreadyRunningError,
+    MissingPartError,
+    NotReadyError,
+    StateFolderError,
+    TaskFailedError,
+)
 
 
 @contextmanager
-def clear_errors() -> Iterator[None]:
-    """Print what may go wrong with a stack as one message, without a trace, and exit with 1."""
+def clear_errors(*also: type[Exception]) -> Iterator[None]:
+    """Print what may go wrong with a stack, and ``also``, as one message without a trace, and exit with 1."""
+    expected = (*_EXPECTED, *also)
     try:
         yield
-    except _EXPECTED as error:
+    except expected as error:
         Console(stderr=True, soft_wrap=True).print(
             f"[red]{ERROR_PREFIX}[/]{escape(str(error))}", highlight=False
         )

@@ -59,6 +59,7 @@ def import_(
 def _served(label_window_s: float, weight_max: float) -> Dataset:
     from contextlib import closing
 
+    from eddyline.clients.kafka import require_broker
     from eddyline.clients.stack_settings import of_the_stack
     from feature_store.catalog import load_catalog
     from feature_store.schema.exposures import decode_exposures
@@ -69,7 +70,9 @@ def _served(label_window_s: float, weight_max: float) -> Dataset:
     from ranker.training.datasets.dataset import check
     from ranker.training.datasets.from_exposures import from_exposures
 
-    with closing(log_reader(of_the_stack(RankerSettings()), "datasets")) as consumer:
+    settings = of_the_stack(RankerSettings())
+    require_broker(settings)
+    with closing(log_reader(settings, "datasets")) as consumer:
         offsets = log_bounds(consumer, EXPOSURES)
         messages = [
             decode_exposures(message.value() or b"") for message in read_log(consumer, EXPOSURES, offsets)

@@ -34,7 +34,14 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Count dead letters by reason and show the newest."""
-    letters = _read(kafka, reason)
+    from confluent_kafka import KafkaException
+
+    from eddyline.clients.kafka import NoBroker, require_broker
+    from eddyline.commands._terminal import clear_errors
+
+    with clear_errors(KafkaException, NoBroker):
+        require_broker(_settings(kafka))
+        letters = _read(kafka, reason)
     counts = _counts(letters)
     newest = sorted(letters, key=lambda letter: letter.time_ms)[-limit:] if limit else []
     if as_json:

@@ -12,13 +12,15 @@ app = typer.Typer()
 @app.command()
 def doctor() -> None:
     """Look at versions, parts, disk, memory and ports; exit status 1 if something is amiss."""
+    from eddyline.commands._terminal import clear_errors
     from eddyline.stack.doctor import examine
     from eddyline.stack.ports import Ports
     from eddyline.stack.settings import StackSettings
 
     settings = StackSettings()
     ports = Ports(settings.home / "ports.json", settings.fixed_ports, random.Random())  # noqa: S311
-    findings = list(examine(settings, ports.known))
+    with clear_errors():
+        findings = list(examine(settings, ports.known))
     table = Table("check", "", "found", "what to do")
     for finding in findings:
         mark = "[green]good[/]" if finding.good else "[red]bad[/]"

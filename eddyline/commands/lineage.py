@@ -46,19 +46,21 @@ def lineage(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the declared lineage, its loops, and undeclared consumers of models' output."""
+    from confluent_kafka import KafkaException
+
+    from eddyline.commands._terminal import clear_errors
     from eddyline.lineage import declared_lineage
+    from feature_store.catalog import InvalidDefinition
     from feature_store.lineage import LineageError
+    from ranker.policies.config import PolicyError
     from streams.feedback.lineage import loops
     from streams.feedback.lineage_svg import lineage_svg
 
-    try:
+    with clear_errors(InvalidDefinition, KafkaException, LineageError, OSError, PolicyError):
         declared = declared_lineage(outside)
-    except (LineageError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
-        raise typer.Exit(1) from None
-    found, observed = loops(declared), _observe(declared, kafka)
-    if svg is not None:
-        svg.write_text(lineage_svg(declared))
+        found, observed = loops(declared), _observe(declared, kafka)
+        if svg is not None:
+            svg.write_text(lineage_svg(declared))
     if as_json:
         typer.echo(json.dumps(_plain(declared, found, observed)))
     else:
@@ -71,12 +73,14 @@ def _observe(declared: Lineage, kafka: str | None) -> _Observed:
     settings = _settings(kafka)
     if settings is None:
         return _Observed()
+    from eddyline.clients.kafka import require_broker
     from feature_store.exposure_log import read_exposures
     from ranker.lineage import TRAINED_MODEL
     from streams.feedback.lineage import undeclared_consumers
     from streams.feedback.lineage_broker import consumer_groups
     from streams.feedback.lineage_self_training import self_training
 
+    require_broker(settings)
     return _Observed(
         undeclared_consumers(declared, consumer_groups(settings)),
         self_training(read_exposures(settings).exposures, TRAINED_MODEL),

@@ -123,12 +123,13 @@ def prune(older_than_days: OlderThan = 30.0, keep: Keep = None, dry_run: DryRun 
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
+    from eddyline.stack.state import StateFolderError
     from ranker.registry.models import RegistryError
     from ranker.training.errors import TrainingError
 
     try:
         yield
-    except (RegistryError, TrainingError) as error:
+    except (RegistryError, StateFolderError, TrainingError) as error:
         Console(stderr=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 

@@ -50,6 +50,7 @@ def ranklens(
     from eddyline.replay.ranklens import RankLensError
     from eddyline.replay.report import show, to_json
     from eddyline.replay.run import Options, Replay
+    from eddyline.stack.state import StateFolderError
     from feature_store.settings import Settings
 
     console = Console(stderr=True)
@@ -64,6 +65,7 @@ def ranklens(
         RankLensError,
         RankingFailed,
         RowsBehind,
+        StateFolderError,
     ) as error:
         console.print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -18,11 +18,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show the stack's addresses and processes; exit status 1 when none runs."""
+    from eddyline.commands._terminal import clear_errors
     from eddyline.stack.settings import StackSettings
     from eddyline.stack.state import read_state, summary
 
     home = StackSettings().home.resolve()
-    state = read_state(home)
+    with clear_errors():
+        state = read_state(home)
     if as_json:
         typer.echo(json.dumps({"processes": {}, "ready": False} if state is None else summary(state)))
     else:

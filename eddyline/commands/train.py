@@ -57,13 +57,14 @@ def train(
         else:
             _report(console, _train(console, _settings(), plan))
     except (TrainingError, RegistryError, InferenceError, KafkaException, RankLensError, OSError) as error:
-        console.print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
 
 
 def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     from contextlib import closing
 
+    from eddyline.clients.kafka import require_broker
     from feature_store.clock import SystemClock
     from feature_store.exposure_log import read_exposures
     from ranker.registry.connect import open_registry, open_training_data
@@ -74,6 +75,7 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     from ranker.triton.connect import open_inference
 
     clock, signature = SystemClock(), default_signature()
+    require_broker(settings)
     read = read_exposures(settings)
     console.print(f"{len(read.exposures)} exposures read", highlight=False)
     with (

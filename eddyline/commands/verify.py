@@ -38,15 +38,18 @@ def parity(
 def _verified(messages: int) -> Report:
     from confluent_kafka import KafkaException
 
+    from eddyline.clients.kafka import require_broker
     from eddyline.clients.stack_settings import of_the_stack
     from eddyline.parity.check import RetentionCutError
     from eddyline.parity.verify import NothingServedError, verify
-    from feature_store.catalog import load_catalog
+    from feature_store.catalog import InvalidDefinition, load_catalog
     from ranker.service.settings import RankerSettings
 
     try:
-        return verify(of_the_stack(RankerSettings()), load_catalog(), messages)
-    except (KafkaException, NothingServedError, RetentionCutError, TimeoutError) as error:
+        settings = of_the_stack(RankerSettings())
+        require_broker(settings)
+        return verify(settings, load_catalog(), messages)
+    except (InvalidDefinition, KafkaException, NothingServedError, OSError, RetentionCutError) as error:
         typer.echo(f"eddyline: {error}", err=True)
         raise typer.Exit(2) from None
 

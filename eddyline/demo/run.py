@@ -29,7 +29,7 @@ from eddyline.stack.parts import MissingPartError
 from eddyline.stack.progress import Progress
 from eddyline.stack.run import NotReadyError
 from eddyline.stack.settings import StackSettings
-from eddyline.stack.state import AlreadyRunningError, State
+from eddyline.stack.state import AlreadyRunningError, State, StateFolderError
 from feature_store.clock import SystemClock
 
 EXPECTED = (
@@ -43,6 +43,7 @@ EXPECTED = (
     RankLensError,
     RankingFailed,
     RowsBehind,
+    StateFolderError,
     TrainingFailed,
 )
 """What may go wrong, with a message for people."""

@@ -40,7 +40,9 @@ class StackSettings(Settings):
     )
 
     nudge_delta: float = Field(
-        0.0, ge=0, description="Size of the nudge on published scores; above 0 the loop detectors run."
+        0.0,
+        ge=0,
+        description="Size of the nudge on published scores, score units; above 0 the loop detectors run.",
     )
 
     join_window_s: float = Field(

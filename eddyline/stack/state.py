@@ -17,6 +17,10 @@ class AlreadyRunningError(Exception):
     """Another supervisor runs a stack with this state folder."""
 
 
+class StateFolderError(OSError):
+    """What lies in a state folder, or in its place, cannot be used."""
+
+
 @dataclass(frozen=True)
 class State:
     """A stack as its supervisor last wrote it down."""
@@ -43,11 +47,29 @@ class State:
 
 
 def read_state(home: Path) -> State | None:
-    """The state of the stack in ``home``; None if none was started or the last one ended orderly."""
+    """The state of the stack in ``home``; None if none was started or the last one ended orderly.
+
+    Raises
+    ------
+    StateFolderError
+        It cannot be read, or is not what a supervisor writes.
+    """
+    path = _path(home)
     try:
-        written = json.loads(_path(home).read_text())
+        return _decoded(path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StateFolderError(f"EDDYLINE_HOME={home} cannot be used: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateFolderError(
+            f"{path} is damaged ({type(error).__name__}: {error}): end what still runs of its stack, if any, "
+            "then remove it"
+        ) from error
+
+
+def _decoded(content: bytes) -> State:
+    written = json.loads(content)
     return State(
         written["supervisor_pid"],
         written["supervisor_started"],
@@ -75,8 +97,12 @@ def owned(home: Path) -> Iterator[None]:
     Raises
     ------
     AlreadyRunningError : if another one runs
+    StateFolderError : if ``home`` cannot be a folder
     """
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateFolderError(f"EDDYLINE_HOME={home} cannot be used: {error}") from error
     descriptor = os.open(home / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

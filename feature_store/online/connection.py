@@ -1,11 +1,13 @@
 """Redis clients made from the settings: one server or a cluster, with or without TLS."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from feature_store.settings import Settings
@@ -50,3 +52,12 @@ def _eviction_policies(client: "Redis | RedisCluster") -> Iterator[tuple[str, st
 def _policy(answer: Any) -> str:
     (policy,) = answer.values()
     return policy.decode() if isinstance(policy, bytes) else str(policy)
+
+
+@contextmanager
+def redis_errors(what: str) -> Iterator[None]:
+    """Raise what Redis raises as ConnectionError that says what was asked for."""
+    try:
+        yield
+    except RedisError as error:
+        raise ConnectionError(f"{what}: {error}") from error

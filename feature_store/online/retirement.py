@@ -1,6 +1,6 @@
-"""Rows of views that nobody folds or reads any more: which there are, and how they go."""
+"""Rows of views that nobody folds any more, or are to be folded anew: which there are, and how they go."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -52,13 +52,38 @@ def retire(settings: Settings, fingerprint: str, ttl_s: int) -> int:
     So its checkpoints become such as no feature worker goes on from, and outlive the rows.
     """
     store, client = RedisOnlineStore.connect(settings), connect(settings)
-    marker = msgspec.json.encode(Checkpoint(0, {}, RETIRED, 0))
     rows = 0
     for partition in range(settings.batch_partitions):
-        store.claim(fingerprint, partition)
-        client.set(checkpoint_key(fingerprint, partition), marker, ex=ttl_s + _GRACE_S)
-        rows += _expire(client, row_prefix(fingerprint, partition) + "*", ttl_s)
+        _close(store, client, fingerprint, partition, ttl_s + _GRACE_S)
+        rows += _each(
+            client, row_prefix(fingerprint, partition) + "*", lambda many, key: many.expire(key, ttl_s)
+        )
     return rows
+
+
+def forget(settings: Settings, fingerprint: str) -> int:
+    """Remove the rows of a view with its checkpoints; how many rows there were.
+
+    A feature worker that folds the view is refused until all is gone, also where this was cut off; then it
+    begins where the log does.
+    """
+    store, client = RedisOnlineStore.connect(settings), connect(settings)
+    rows = 0
+    for partition in range(settings.batch_partitions):
+        _close(store, client, fingerprint, partition)
+        rows += _each(client, row_prefix(fingerprint, partition) + "*", lambda many, key: many.delete(key))
+    for partition in range(settings.batch_partitions):
+        client.delete(checkpoint_key(fingerprint, partition))
+    return rows
+
+
+def _close(
+    store: RedisOnlineStore, client: Any, fingerprint: str, partition: int, for_s: int | None = None
+) -> None:
+    """Take a view away from whoever folds it, and let nobody go on from its checkpoint."""
+    store.claim(fingerprint, partition)
+    marker = msgspec.json.encode(Checkpoint(0, {}, RETIRED, 0))
+    client.set(checkpoint_key(fingerprint, partition), marker, ex=for_s)
 
 
 def _stored(store: RedisOnlineStore, fingerprint: str, partitions: range) -> StoredView:
@@ -66,14 +91,15 @@ def _stored(store: RedisOnlineStore, fingerprint: str, partitions: range) -> Sto
     return StoredView(fingerprint, any(one is not None and one.topic_id == RETIRED for one in checkpoints))
 
 
-def _expire(client: Any, pattern: str, ttl_s: int) -> int:
-    keys, expired = _keys(client, pattern), 0
+def _each(client: Any, pattern: str, change: Callable[[Any, bytes], object]) -> int:
+    """Change every key of a pattern; how many were."""
+    keys, changed = _keys(client, pattern), 0
     while some := list(islice(keys, _KEYS_AT_ONCE)):
         pipeline = client.pipeline()
         for key in some:
-            pipeline.expire(key, ttl_s)
-        expired += sum(pipeline.execute())
-    return expired
+            change(pipeline, key)
+        changed += sum(pipeline.execute())
+    return changed
 
 
 def _keys(client: Any, pattern: str) -> Iterator[bytes]:

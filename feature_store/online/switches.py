@@ -1,18 +1,17 @@
 """Switches that operators throw while the system runs: which experiments are off, and why."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 from redis import Redis
 from redis.cluster import RedisCluster
-from redis.exceptions import RedisError
 
-from feature_store.online.connection import connect
+from feature_store.online.connection import connect, redis_errors
 from feature_store.settings import Settings
 
 _KEY = "eddyline:experiments:off"
+_WHAT = "the switches of experiments"
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -68,30 +67,22 @@ class RedisSwitches:
 
     def read(self) -> Mapping[str, Switch]:
         """See `SwitchStore.read`."""
-        with _clear_errors():
+        with redis_errors(_WHAT):
             stored: dict[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
         return {name.decode(): msgspec.json.decode(switch, type=Switch) for name, switch in stored.items()}
 
     def switch_off(self, experiment: str, switch: Switch) -> None:
         """See `SwitchStore.switch_off`."""
-        with _clear_errors():
+        with redis_errors(_WHAT):
             self._redis.hset(_KEY, experiment, msgspec.json.encode(switch))
 
     def switch_on(self, experiment: str) -> None:
         """See `SwitchStore.switch_on`."""
-        with _clear_errors():
+        with redis_errors(_WHAT):
             self._redis.hdel(_KEY, experiment)
 
 
 def open_switches(settings: Settings, timeout_ms: int | None = None) -> RedisSwitches:
     """The switches of a deployment; with ``timeout_ms`` a question is asked once and fails by then."""
-    with _clear_errors():
+    with redis_errors(_WHAT):
         return RedisSwitches(connect(settings, timeout_ms))
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise ConnectionError(f"the switches of experiments: {error}") from error

@@ -1,4 +1,4 @@
-"""A changed view on real parts: filled beside the one served, killed in the middle, taken over, retired."""
+"""A changed view on real parts: filled beside the one served, the old one retired, folded anew."""
 
 import os
 import random
@@ -17,7 +17,7 @@ from feature_store.schema.ids import partition_of
 from feature_store.views import FeatureView, Float64
 from tests.simulation.event_load import ITEMS
 from tests.simulation.load import Load
-from tests.simulation.pipeline import Pipeline, pipeline, wait_until
+from tests.simulation.pipeline import Pipeline, Workers, pipeline, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -98,6 +98,8 @@ def test_a_changed_view_is_filled_taken_over_and_the_old_one_goes(tmp_path: Path
         assert load.differences() == []
         _same_but_for_the_change(item_rows(flow, old), item_rows(flow, new), old, new)
         _retired(flow, commands, old, new)
+        with flow.workers({"EDDYLINE_DEFINITIONS": str(changed)}, features=1) as workers:
+            _folded_anew(flow, workers, commands, new)
 
 
 def _kill_in_the_middle(flow: Pipeline, commands: Commands, view: FeatureView) -> None:
@@ -130,3 +132,18 @@ def _retired(flow: Pipeline, commands: Commands, old: FeatureView, new: FeatureV
         old_rows = list(client.scan_iter(f"*r:{old.fingerprint}:*"))
         assert len(old_rows) == ITEMS and all(0 < client.ttl(key) <= 600 for key in old_rows)
         assert all(client.ttl(key) == -1 for key in client.scan_iter(f"*r:{new.fingerprint}:*"))
+
+
+def _folded_anew(flow: Pipeline, workers: Workers, commands: Commands, view: FeatureView) -> None:
+    """Under a worker that runs, which begins again with the log; all else that Redis holds stays."""
+    rows, reached, others = item_rows(flow, view), _reached(flow, view), _keys_of_others(flow, view)
+    assert f"{ITEMS} rows removed" in commands.run("forget", view.fingerprint)
+    wait_until(lambda: _reached(flow, view) == reached, "the view is folded again", 120)
+    assert workers.restarts("features-0") > 0
+    assert item_rows(flow, view).tobytes() == rows.tobytes()
+    assert _keys_of_others(flow, view) == others
+
+
+def _keys_of_others(flow: Pipeline, view: FeatureView) -> set[bytes]:
+    with Redis.from_url(flow.settings.redis_url.get_secret_value()) as client:
+        return {key for key in client.scan_iter() if view.fingerprint.encode() not in key}

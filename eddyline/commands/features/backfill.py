@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from eddyline.commands.features._definitions import definitions
+from eddyline.commands.features._rows import clear_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,30 +32,32 @@ From = Annotated[
 @app.command()
 def backfill(views: Views = None, from_: From = None) -> None:
     """Fold the retained log into the rows of new views; run again, it goes on where it was cut off."""
-    from confluent_kafka import KafkaException
-
     from feature_store.online import StaleOwner
     from feature_store.views import MissingColumn
     from streams.processors.batch_reader import CorruptBatch
     from streams.processors.start import CannotStart
 
     console = Console(soft_wrap=True)
-    try:
-        _backfill(console, views or [], _starts(from_ or []))
-    except StaleOwner as error:
-        console.print(f"a feature worker has taken over: {error}", highlight=False)
-    except (KafkaException, CannotStart, CorruptBatch, MissingColumn) as error:
-        typer.echo(f"eddyline: {error.args[0]}", err=True)
-        raise typer.Exit(1) from None
+    starts = _starts(from_ or [])
+    with clear_errors():
+        try:
+            _backfill(console, views or [], starts)
+        except StaleOwner as error:
+            console.print(f"a feature worker has taken over: {error}", highlight=False)
+        except (CannotStart, CorruptBatch, MissingColumn) as error:
+            typer.echo(f"eddyline: {error.args[0]}", err=True)
+            raise typer.Exit(1) from None
 
 
 def _backfill(console: Console, names: list[str], starts: Mapping[int, int]) -> None:
+    from eddyline.clients.kafka import require_broker
     from eddyline.clients.stack_settings import of_the_stack
     from feature_store.online import online_store
     from streams.apps.features_settings import FeaturesSettings
     from streams.backfill.run import run_backfill, without_rows
 
     settings = of_the_stack(FeaturesSettings())
+    require_broker(settings)
     store = online_store(settings)
     declared = {view.name: view for view in definitions(None).views}
     if unknown := [name for name in names if name not in declared]:

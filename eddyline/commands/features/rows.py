@@ -1,4 +1,4 @@
-"""`eddyline features rows` and `retire`: the views that have rows, and an end to those of old ones."""
+"""`eddyline features rows`, `retire` and `forget`: the views that have rows, and an end to those."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eddyline.commands.features._definitions import definitions
+from eddyline.commands.features._rows import clear_errors
 
 if TYPE_CHECKING:
     from feature_store.settings import Settings
@@ -25,8 +26,10 @@ def rows() -> None:
     from feature_store.online.retirement import stored_views
 
     names = _names()
+    with clear_errors():
+        views = stored_views(_settings())
     table = Table("fingerprint", "view", "state")
-    for stored in stored_views(_settings()):
+    for stored in views:
         name = names.get(stored.fingerprint)
         state = "expiring" if stored.retired else "in use" if name else "not in the definitions"
         table.add_row(stored.fingerprint, escape(name or ""), state)
@@ -44,13 +47,26 @@ def retire(
     if name := _names().get(fingerprint):
         typer.echo(f"{fingerprint} is view {name} of the definitions: it is folded and read", err=True)
         raise typer.Exit(1)
-    settings = _settings()
-    if fingerprint not in {stored.fingerprint for stored in stored_views(settings)}:
-        typer.echo(
-            f"there are no rows of {fingerprint}; `eddyline features rows` lists those there are", err=True
-        )
-        raise typer.Exit(1)
-    typer.echo(f"{retire(settings, fingerprint, ttl_s)} rows expire in {ttl_s} s")
+    with clear_errors():
+        settings = _settings()
+        if fingerprint not in {stored.fingerprint for stored in stored_views(settings)}:
+            typer.echo(
+                f"there are no rows of {fingerprint}; `eddyline features rows` lists those there are",
+                err=True,
+            )
+            raise typer.Exit(1)
+        typer.echo(f"{retire(settings, fingerprint, ttl_s)} rows expire in {ttl_s} s")
+
+
+@app.command()
+def forget(
+    fingerprint: Annotated[str, typer.Argument(help="Of a view whose rows are lost or doubted.")],
+) -> None:
+    """Remove the rows of a view; feature workers fold anew what the log still has, the rest is lost."""
+    from feature_store.online.retirement import forget
+
+    with clear_errors():
+        typer.echo(f"{forget(_settings(), fingerprint)} rows removed; feature workers begin with the log")
 
 
 def _names() -> dict[str, str]:

@@ -26,12 +26,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Findings, verdicts, and the experiments that detection rests on, with what they cost."""
+    from eddyline.clients.kafka import require_broker
     from eddyline.clients.loops import measured
     from feature_store.findings_log import read_findings
     from feature_store.online.switches import open_switches
 
     with clear_errors():
         settings, processes = settings_of_deployment()
+        require_broker(settings)
         states = read_findings(settings)
         off = {name: switch.reason for name, switch in open_switches(settings).read().items()}
     samples = measured(processes)
@@ -58,10 +60,12 @@ def status(as_json: AsJson = False) -> None:
 @app.command()
 def explain(finding: FindingId, as_json: AsJson = False) -> None:
     """The evidence for one finding, what it means, and where its runbook is."""
+    from eddyline.clients.kafka import require_broker
     from feature_store.findings_log import read_findings
 
     with clear_errors():
         settings, _ = settings_of_deployment()
+        require_broker(settings)
         state = find(read_findings(settings), finding)
     if as_json:
         typer.echo(json.dumps(_plain(state)))
@@ -82,12 +86,14 @@ def acknowledge(
     ] = False,
 ) -> None:
     """Say that somebody is at it: the page stops; with --close the matter is over."""
+    from eddyline.clients.kafka import require_broker
     from feature_store.clock import SystemClock
     from feature_store.findings_log import read_findings, write_acknowledgement
     from feature_store.schema.findings import Acknowledgement
 
     with clear_errors():
         settings, _ = settings_of_deployment()
+        require_broker(settings)
         found = find(read_findings(settings), finding).finding
         said = Acknowledgement(
             finding_id=found.finding_id,

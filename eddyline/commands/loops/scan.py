@@ -28,7 +28,7 @@ def scan(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A second log, e.g. of uniform exposure."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the thinning and the uniform draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the thinning and the uniform draws.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Report exposure concentration, its trend, and off-policy values of a log."""
@@ -49,8 +49,14 @@ def _scan(log: Path, mapping: Path, against: Path | None, seed: int) -> ScanRepo
         logs: list[ExposureLog] = [read_log(path, columns) for path in (log, against) if path is not None]
         return scan(*logs, catalogue_size=columns.catalogue_size, timed=columns.time is not None, seed=seed)
     except (LogError, MappingError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
-        raise typer.Exit(1) from None
+        raise _failed(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise _failed(f"{mapping} is no text: {error}") from None
+
+
+def _failed(message: str) -> typer.Exit:
+    Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(message)}", highlight=False)
+    return typer.Exit(1)
 
 
 def _show(console: Console, report: ScanReport) -> None:

@@ -62,6 +62,11 @@ def kubernetes_objects() -> list[dict[str, Any]]:
     ]
 
 
+def of_kind(kind: str) -> dict[str, dict[str, Any]]:
+    """Objects of a kind by their names."""
+    return {each["metadata"]["name"]: each for each in kubernetes_objects() if each["kind"] == kind}
+
+
 def listed(part: Path) -> list[Path]:
     """Files or folders that a kustomization is made of."""
     return [part / name for name in yaml.safe_load((part / "kustomization.yaml").read_text())["resources"]]
@@ -79,6 +84,14 @@ def pod_specs() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         if owner["kind"] in POD_OWNERS:
             spec = owner["spec"].get("jobTemplate", owner)["spec"]
             yield owner, spec["template"]["spec"]
+
+
+def selected(selector: dict[str, str]) -> list[str]:
+    """Names of the objects whose pods a selector finds."""
+    wanted = selector.items()
+    return [
+        owner["metadata"]["name"] for owner, _ in pod_specs() if wanted <= owner["metadata"]["labels"].items()
+    ]
 
 
 def kubernetes_containers() -> list[Container]:

@@ -6,13 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from eddyline.stack.settings import StackSettings
 from eddyline.stack.workers import KINDS
 from tests.unit.deploy.manifests import compose, compose_containers
-from tests.unit.deploy.names import DEPLOY, ROOT, SETTING, main_of, setting_names
+from tests.unit.deploy.names import DEPLOY, ROOT, SETTING, main_of, setting_names, settings_classes
 
 FOLDER = DEPLOY / "compose"
 FILE = FOLDER / "compose.yaml"
 SERVICES = compose()["services"]
+OF_THE_COMPOSITION = {
+    "EDDYLINE_HOME",
+    "EDDYLINE_INSTANCE",
+    "EDDYLINE_HTTP_PORT",
+    "EDDYLINE_KAFKA_SECURITY_PROTOCOL",
+    "EDDYLINE_KAFKA_SASL_MECHANISM",
+    "EDDYLINE_KAFKA_SASL_USERNAME",
+    "EDDYLINE_KAFKA_SASL_PASSWORD",
+    "EDDYLINE_KAFKA_SSL_CA",
+    "EDDYLINE_KAFKA_SSL_CERTIFICATE",
+    "EDDYLINE_KAFKA_SSL_KEY",
+    "EDDYLINE_REDIS_CLUSTER",
+    "EDDYLINE_REPLICATION_FACTOR",
+    "EDDYLINE_INFERENCE",
+    "EDDYLINE_TRITON_SSL",
+    "EDDYLINE_TRITON_SSL_CA",
+}
+"""What follows from which containers there are: an environment for another deployment must not change it."""
 
 
 def test_the_file_is_valid_compose():
@@ -34,6 +53,15 @@ def test_each_service_runs_a_module_that_exists(container):
 
 def test_each_setting_exists():
     assert set(SETTING.findall(FILE.read_text())) <= setting_names()
+
+
+def test_a_container_gets_every_setting_of_its_process_that_is_in_the_environment_of_compose():
+    processes = settings_classes() - {StackSettings}
+    wanted = {f"EDDYLINE_{name.upper()}" for cls in processes for name in cls.model_fields}
+    for container in compose_containers():
+        handed_on = {name for name, value in container.settings.items() if value is None}
+        assert wanted - set(container.settings) <= OF_THE_COMPOSITION
+        assert not handed_on & OF_THE_COMPOSITION
 
 
 def test_workers_have_instance_numbers_and_run_again_tasks_do_not():

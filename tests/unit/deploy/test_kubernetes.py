@@ -1,8 +1,10 @@
 """Kubernetes manifests: valid, complete, able to tell how their pods are, and closed to the rest."""
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from contextlib import closing
 
 import httpx
@@ -19,33 +21,25 @@ from tests.unit.deploy.manifests import (
     kubernetes_objects,
     kubernetes_settings,
     listed,
+    of_kind,
     pod_specs,
     runs_module,
+    selected,
 )
-from tests.unit.deploy.names import DEPLOY, main_of, setting_names
+from tests.unit.deploy.names import DEPLOY, ROOT, main_of, setting_names
 
 KUBERNETES = "1.32"
 """What the manifests ask for at least: `apps.kubernetes.io/pod-index` is there for good since then."""
 OBJECTS = kubernetes_objects()
 CONTAINERS = kubernetes_containers()
 PARTS = ["base", "redis-cluster", "loops", "monitoring"]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+"""The tag that docs/deploy.md builds images under."""
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 
 
 def name_of(declared):
     return f"{declared['kind']} {declared['metadata']['name']}"
-
-
-def of_kind(kind):
-    return {declared["metadata"]["name"]: declared for declared in OBJECTS if declared["kind"] == kind}
-
-
-def selected(selector):
-    """Names of the objects whose pods a selector finds."""
-    wanted = selector.items()
-    return [
-        owner["metadata"]["name"] for owner, _ in pod_specs() if wanted <= owner["metadata"]["labels"].items()
-    ]
 
 
 @pytest.mark.parametrize("declared", OBJECTS, ids=name_of)
@@ -72,6 +66,11 @@ def built(folder):
     return list(yaml.safe_load_all(done.stdout))
 
 
+def images(objects):
+    """Images of all containers, as the kubelet pulls them."""
+    return re.findall(r"\bimage: (\S+)", yaml.safe_dump_all(objects))
+
+
 @needs_kubectl
 @pytest.mark.parametrize("part, redis_cluster", [("base", "false"), ("redis-cluster", "true")])
 def test_kustomize_builds_it(part, redis_cluster):
@@ -84,8 +83,11 @@ def test_kustomize_builds_an_overlay_with_every_component(tmp_path):
     place = {part: os.path.relpath(DEPLOY / "kubernetes" / part, tmp_path.resolve()) for part in PARTS}
     overlay = {"resources": [place["base"]], "components": [place["loops"], place["monitoring"]]}
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-    names = {name_of(each) for each in built(tmp_path)}
-    assert {name_of(each) for each in OBJECTS} | {"PodMonitor eddyline"} <= names
+    objects = built(tmp_path)
+    assert {name_of(each) for each in OBJECTS} | {"PodMonitor eddyline"} <= {
+        name_of(each) for each in objects
+    }
+    assert {image.partition(":")[2] for image in images(objects)} == {VERSION}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -182,11 +184,6 @@ def test_a_service_finds_pods_with_the_ports_it_names(name, service):
 def test_the_address_of_triton_is_that_of_its_service():
     host, port = kubernetes_settings()["EDDYLINE_TRITON_GRPC"].split(":")
     assert int(port) in {each["port"] for each in of_kind("Service")[host]["spec"]["ports"]}
-
-
-@pytest.mark.parametrize("name, policy", of_kind("NetworkPolicy").items())
-def test_a_network_policy_covers_pods_that_exist(name, policy):
-    assert selected(policy["spec"]["podSelector"]["matchLabels"])
 
 
 def test_no_credential_is_written_down():

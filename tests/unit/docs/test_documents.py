@@ -1,11 +1,15 @@
 """Documents name what exists: files, classes, commands, settings, metrics, pages."""
 
+import fnmatch
 import itertools
 import re
 from functools import cache
 
 import pytest
 
+from feature_store.catalog import load_catalog
+from feature_store.schema.topics import topic_specs
+from feature_store.settings import Settings
 from tests.unit.deploy.names import PACKAGES, ROOT, SETTING, commands, setting_names
 from tests.unit.deploy.series import KINDS, exported
 from tests.unit.docs.pages import blocks, names, spans, text
@@ -16,6 +20,7 @@ CLASS = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
 COMMAND = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?eddyline((?: +(?:--)?[\w./<>$\"=-]+)*)")
 METRIC = re.compile(r"eddyline_[a-z0-9_]*[a-z0-9]\b(?!\s*[<*])")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+KEPT = re.compile(r"`([\w.*-]+)` \(kept (\d+) days\)")
 NOT_OURS = {"state.json", "metadata.json", "ports.json", "mapping.toml"}
 """Files that a running stack writes, or that whoever reads writes."""
 FOLDERS = {
@@ -125,6 +130,14 @@ def test_each_setting_that_a_document_names_exists(page):
 @pytest.mark.parametrize("page", names())
 def test_each_metric_that_a_document_names_exists(page):
     assert {name for span in spans(page) for name in METRIC.findall(span)} <= metrics()
+
+
+@pytest.mark.parametrize("page", names())
+def test_topics_are_kept_as_long_as_a_document_says(page):
+    retention = {spec.name: spec.retention_ms for spec in topic_specs(Settings(), load_catalog().entities)}
+    for topic, days in KEPT.findall(text(page)):
+        found = {retention[name] for name in fnmatch.filter(retention, topic)}
+        assert found == {int(days) * 24 * 3600 * 1000}, topic
 
 
 @pytest.mark.parametrize("page", names())
