@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
+from confluent_kafka import Message
 
 from feature_store.schema.exposures import decode_exposures, latest_exposures
 from feature_store.schema.topics import EXPOSURES
@@ -17,7 +18,8 @@ class ExposureRead:
 
     Attributes
     ----------
-    exposures : latest revision of each exposure, columns of `feature_store.schema.exposures`
+    exposures : latest revision of each exposure, columns of `feature_store.schema.exposures`, and where it
+        was read: ``log_partition`` int32, ``log_offset`` int64; without these where nothing was
     offsets : partition -> (first offset read, offset to go on from)
     """
 
@@ -45,7 +47,19 @@ def read_exposures(
             number: (min(end, max(first, (start or {}).get(number, first))), end)
             for number, (first, end) in log_bounds(consumer, topic).items()
         }
-        batches = [decode_exposures(message.value() or b"") for message in read_log(consumer, topic, offsets)]
+        batches = [_rows(message) for message in read_log(consumer, topic, offsets)]
     finally:
         consumer.close()
     return ExposureRead(latest_exposures(batches), offsets)
+
+
+def _rows(message: Message) -> pa.RecordBatch:
+    """The rows of a message, each with the place of the message in the log."""
+    rows = decode_exposures(message.value() or b"")
+    place = {
+        "log_partition": pa.scalar(message.partition(), pa.int32()),
+        "log_offset": pa.scalar(message.offset(), pa.int64()),
+    }
+    for name, value in place.items():
+        rows = rows.append_column(name, pa.repeat(value, len(rows)))
+    return rows

@@ -6,8 +6,9 @@ fields in a subclass.
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MAX_MESSAGE_BYTES = 12 * 1024 * 1024
@@ -17,7 +18,9 @@ MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 class Settings(BaseSettings):
     """Connections, partition counts and the model to serve."""
 
-    model_config = SettingsConfigDict(env_prefix="EDDYLINE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EDDYLINE_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(Path(".eddyline"), description="State folder of a stack.")
     instance: int = Field(0, ge=0, description="Index of this worker among its kind.")
@@ -58,8 +61,9 @@ class Settings(BaseSettings):
 
     inference: Literal["triton", "embedded"] = Field("triton", description="Where models run.")
     model: str | None = Field(None, description="Model to serve; unset: the champion.")
-    mlflow_uri: str | None = Field(
-        None, description="MLflow that remembers versions; unset: mlflow.db in the state folder."
+    mlflow_uri: SecretStr | None = Field(
+        None,
+        description="MLflow that remembers versions, as a URI; unset: mlflow.db in the state folder.",
     )
     triton_grpc: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint.")
     triton_http: str = Field("127.0.0.1:8000", description="host:port of Triton's HTTP endpoint.")
@@ -73,10 +77,22 @@ class Settings(BaseSettings):
     rank_partitions: int = Field(4, ge=1, description="Partitions of rank.requests and rank.responses.")
     replication_factor: int = Field(1, ge=1, description="Replicas of each topic.")
 
+    @field_validator("redis_url")
+    @classmethod
+    def _port_is_a_number(cls, url: SecretStr) -> SecretStr:
+        """redis-py takes a password up to a plain / or # for the port, and its error shows it."""
+        try:
+            _ = urlsplit(url.get_secret_value()).port
+        except ValueError:
+            raise ValueError("the port is no number: percent-encode /, # and ? in the password") from None
+        return url
+
     @property
     def mlflow(self) -> str:
         """Where MLflow keeps versions, as MLflow takes it."""
-        return self.mlflow_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+        if self.mlflow_uri is not None:
+            return self.mlflow_uri.get_secret_value()
+        return f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
 
     @property
     def model_repository(self) -> Path:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from feature_store.settings import Settings
-    from ranker.registry.models import ModelMetadata
+    from ranker.registry.models import ModelId, ModelMetadata
     from ranker.registry.registry import ModelRegistry
 
 app = typer.Typer()
@@ -37,10 +37,9 @@ def list_() -> None:
         registry = _registry(recorded=False)
         aliases = registry.aliases()
         table = Table("model", "aliases", "gate", "fingerprint", "NDCG@10")
-        for model in registry.versions():
-            names = [alias for alias, at in aliases.items() if at == model.id]
-            gate = _verdict(registry, model)
-            table.add_row(str(model.id), " ".join(names), gate, model.fingerprint, _quality(model))
+        for model in registry.version_ids():
+            names = " ".join(alias for alias, at in aliases.items() if at == model)
+            table.add_row(str(model), names, *_figures(registry, model))
         Console().print(table)
 
 
@@ -73,13 +72,11 @@ def lineage(model: Model) -> None:
 @group.command()
 def promote(model: Model, reason: Reason) -> None:
     """Make a version that passed the gate the champion; rankers load it before the old one goes."""
-    from ranker.training.publish import champion
-
     with _clear_errors():
         registry = _registry(recorded=True)
-        found, present = registry.find(model), champion(registry)
-        registry.promote(found.id, expected=present.id, reason=reason)
-        typer.echo(f"{found.id} is the champion now; {present.id} is the rollback")
+        found, present = registry.find(model), registry.champion_id()
+        registry.promote(found.id, expected=present, reason=reason)
+        typer.echo(f"{found.id} is the champion now; {present} is the rollback")
 
 
 @group.command()
@@ -146,6 +143,17 @@ def _settings() -> Settings:
     from feature_store.settings import Settings
 
     return of_the_stack(Settings())
+
+
+def _figures(registry: ModelRegistry, model: ModelId) -> tuple[str, str, str]:
+    """What the gate said, the features, the quality; a damaged version must not hide the others."""
+    from ranker.registry.models import RegistryError
+
+    try:
+        found = registry.folders.metadata(model)
+        return _verdict(registry, found), found.fingerprint, _quality(found)
+    except RegistryError:
+        return "damaged", "", ""
 
 
 def _verdict(registry: ModelRegistry, model: ModelMetadata) -> str:

@@ -82,8 +82,11 @@ def latest_exposures(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     and ids are lists of a fixed size only where all were served with as many.
     """
     tables = [pa.Table.from_batches([batch]) for batch in batches]
-    if not tables:
-        return pa.schema(EXPOSURE_FIELDS).empty_table()
+    return latest_of(tables) if tables else pa.schema(EXPOSURE_FIELDS).empty_table()
+
+
+def latest_of(tables: list[pa.Table]) -> pa.Table:
+    """As :func:`latest_exposures`, of at least one table; of equal revisions the one in the first table."""
     for name in _PER_SERVICE:
         tables = _of_any_width(tables, name)
     table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()

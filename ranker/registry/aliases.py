@@ -1,5 +1,6 @@
 """Names that move between model versions: `champion`, `challenger`, `canary`, `shadow`, `rollback`."""
 
+from threading import Lock
 from typing import Literal, Protocol, cast, get_args
 
 import msgspec
@@ -17,13 +18,18 @@ _HISTORY = "eddyline:{models}:history"
 _HISTORY_KEPT = 1_000
 
 _COMPARE_AND_SET = """
-local present = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if present ~= ARGV[2] then return present end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('LPUSH', KEYS[2], ARGV[4])
-redis.call('LTRIM', KEYS[2], 0, ARGV[5] - 1)
+for i = 2, #ARGV, 4 do
+  local present = redis.call('HGET', KEYS[1], ARGV[i]) or ''
+  if present ~= ARGV[i + 1] then return {ARGV[i], present} end
+end
+for i = 2, #ARGV, 4 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+  redis.call('LPUSH', KEYS[2], ARGV[i + 3])
+end
+redis.call('LTRIM', KEYS[2], 0, ARGV[1] - 1)
 return false
 """
+"""First all are compared, then all set. ARGV: history kept, then of each: alias, previous, model, entry."""
 
 
 class AliasChange(msgspec.Struct, frozen=True):
@@ -48,13 +54,13 @@ class Aliases(Protocol):
             The aliases cannot be reached.
         """
 
-    def compare_and_set(self, change: AliasChange) -> None:
-        """Point ``change.alias`` to ``change.model`` and remember why, in one step.
+    def compare_and_set(self, *changes: AliasChange) -> None:
+        """Point each ``change.alias`` to ``change.model`` and remember why: all of them in one step, or none.
 
         Raises
         ------
         AliasConflict
-            It does not point to ``change.previous``; nothing was changed.
+            One does not point to its ``change.previous``; nothing was changed.
         RegistryUnavailable
             The aliases cannot be reached.
         """
@@ -78,21 +84,19 @@ class RedisAliases:
             raise RegistryUnavailable(f"aliases cannot be read: {error}") from error
         return ModelId.parse(found.decode()) if found else None
 
-    def compare_and_set(self, change: AliasChange) -> None:
+    def compare_and_set(self, *changes: AliasChange) -> None:
         """See `Aliases.compare_and_set`."""
-        arguments: list[str | bytes] = [
-            change.alias,
-            change.previous or "",
-            change.model,
-            msgspec.json.encode(change),
-            str(_HISTORY_KEPT),
-        ]
+        arguments: list[str | bytes] = [str(_HISTORY_KEPT)]
+        for each in changes:
+            arguments += [each.alias, each.previous or "", each.model, msgspec.json.encode(each)]
         try:
-            present = cast(bytes | None, self._script(keys=[_ALIASES, _HISTORY], args=arguments))
+            found = cast(list[bytes] | None, self._script(keys=[_ALIASES, _HISTORY], args=arguments))
         except RedisError as error:
-            raise RegistryUnavailable(f"alias {change.alias} cannot be set: {error}") from error
-        if present is not None:
-            raise _conflict(change, present.decode())
+            named = ", ".join(each.alias for each in changes)
+            raise RegistryUnavailable(f"alias {named} cannot be set: {error}") from error
+        if found is not None:
+            alias, present = (part.decode() for part in found)
+            raise _conflict(next(each for each in changes if each.alias == alias), present)
 
     def history(self) -> list[AliasChange]:
         """See `Aliases.history`."""
@@ -112,6 +116,7 @@ class MemoryAliases:
     """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._models: dict[str, str] = {}
         self._history: list[AliasChange] = []
         self.failure: RegistryUnavailable | None = None
@@ -122,14 +127,16 @@ class MemoryAliases:
         found = self._models.get(alias)
         return ModelId.parse(found) if found else None
 
-    def compare_and_set(self, change: AliasChange) -> None:
+    def compare_and_set(self, *changes: AliasChange) -> None:
         """See `Aliases.compare_and_set`."""
         self._fail()
-        present = self._models.get(change.alias)
-        if present != change.previous:
-            raise _conflict(change, present or "")
-        self._models[change.alias] = change.model
-        self._history.insert(0, change)
+        with self._lock:
+            for each in changes:
+                if (present := self._models.get(each.alias)) != each.previous:
+                    raise _conflict(each, present or "")
+            for each in changes:
+                self._models[each.alias] = each.model
+                self._history.insert(0, each)
 
     def history(self) -> list[AliasChange]:
         """See `Aliases.history`."""

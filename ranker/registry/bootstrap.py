@@ -37,21 +37,21 @@ def bootstrap(folders: ModelFolders, signature: Signature, clock: Clock) -> None
 def retire_foreign(folders: ModelFolders, signature: Signature) -> None:
     """Set aside every version made for another feature service: Triton would refuse to load it."""
     for name in folders.names():
-        for model in (ModelId(name, version) for version in folders.versions(name)):
-            if (made_for := folders.metadata(model).fingerprint) != signature.fingerprint:
-                folders.retire(model)
+        for model in folders.readable(ModelId(name, version) for version in folders.versions(name)):
+            if (made_for := model.fingerprint) != signature.fingerprint:
+                folders.retire(model.id)
                 _log.warning(
-                    "model_set_aside", model=str(model), made_for=made_for, served=signature.fingerprint
+                    "model_set_aside", model=str(model.id), made_for=made_for, served=signature.fingerprint
                 )
 
 
 def restore_own(folders: ModelFolders, signature: Signature) -> None:
     """Bring back models all of whose versions were set aside while other features were served."""
     gone = {model.name for model in folders.retired()} - set(folders.names())
-    for model in folders.retired():
-        if model.name in gone and folders.metadata(model).fingerprint == signature.fingerprint:
-            folders.restore(model)
-            _log.info("model_restored", model=str(model), fingerprint=signature.fingerprint)
+    for model in folders.readable(model for model in folders.retired() if model.name in gone):
+        if model.fingerprint == signature.fingerprint:
+            folders.restore(model.id)
+            _log.info("model_restored", model=str(model.id), fingerprint=signature.fingerprint)
 
 
 def _write(folders: ModelFolders, name: str, signature: Signature, clock: Clock) -> None:

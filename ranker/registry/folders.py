@@ -3,12 +3,19 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+import structlog
 
+from ranker.registry.durable import sync, write_synced
 from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryError
+
+_log = structlog.get_logger()
+
+T = TypeVar("T")
 
 METADATA = "metadata.json"
 
@@ -36,11 +43,13 @@ class ModelFolders:
             staged = self._stage({**files, METADATA: _encode(numbered)})
             try:
                 staged.rename(target)
-                return numbered
             except OSError:
                 shutil.rmtree(staged)
                 if not target.exists():
                     raise  # a real failure; otherwise somebody else took the number: take the next one
+            else:
+                sync(target.parent)
+                return numbered
 
     def versions(self, name: str) -> tuple[str, ...]:
         """Versions that may be served, oldest first."""
@@ -80,8 +89,22 @@ class ModelFolders:
         raise RegistryError(f"model {model} is not in {self._models}; versions there: {known}")
 
     def metadata(self, model: ModelId) -> ModelMetadata:
-        """Metadata of a version, also of a retired one; raises as :meth:`path`."""
-        return msgspec.json.decode((self.path(model) / METADATA).read_bytes(), type=ModelMetadata)
+        """Metadata of a version, also of a retired one.
+
+        Raises
+        ------
+        RegistryError
+            There is no such version, or its folder is damaged.
+        """
+        return _decoded(self.path(model) / METADATA, ModelMetadata, model)
+
+    def readable(self, models: Iterable[ModelId]) -> Iterator[ModelMetadata]:
+        """Metadata of these versions; what is damaged can serve nobody, and is told and left out."""
+        for model in models:
+            try:
+                yield self.metadata(model)
+            except RegistryError as error:
+                _log.warning("version_left_out", model=str(model), problem=str(error))
 
     def write_checks(self, model: ModelId, checks: Sequence[Check]) -> None:
         """Keep what the gate found."""
@@ -90,9 +113,15 @@ class ModelFolders:
         _replace(path, msgspec.json.format(msgspec.json.encode(checks), indent=2))
 
     def checks(self, model: ModelId) -> tuple[Check, ...] | None:
-        """What the gate found; None of a version that never came to it."""
+        """What the gate found; None of a version that never came to it.
+
+        Raises
+        ------
+        RegistryError
+            The file is damaged.
+        """
         path = self._checks_path(model)
-        return msgspec.json.decode(path.read_bytes(), type=tuple[Check, ...]) if path.is_file() else None
+        return _decoded(path, tuple[Check, ...], model) if path.is_file() else None
 
     def retire(self, model: ModelId) -> None:
         """Set a version aside: it is no longer among those to be served, and can be asked still."""
@@ -139,15 +168,24 @@ class ModelFolders:
         folder = Path(tempfile.mkdtemp(dir=staging))
         folder.chmod(0o755)
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            write_synced(folder / name, content)
+        sync(folder)
         return folder
 
 
 def _replace(path: Path, content: bytes) -> None:
     """Whoever reads it sees the old content or the new one."""
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(content)
+    write_synced(temporary, content)
     temporary.replace(path)
+
+
+def _decoded(path: Path, kind: type[T], model: ModelId) -> T:
+    """The content of one of a version's files."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError) as error:
+        raise RegistryError(f"model {model} is damaged: {path} cannot be read: {error}") from error
 
 
 def _numbers(folder: Path) -> list[str]:

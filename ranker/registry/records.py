@@ -5,6 +5,8 @@ new versions, and nothing else.
 """
 
 import logging
+import os
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +18,8 @@ from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
 _log = structlog.get_logger()
 
 _VERSION = "eddyline.version"
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+"""Of MLflow's client, s and count, where its environment says nothing else: its own would take minutes."""
 
 
 class Records(Protocol):
@@ -62,9 +66,9 @@ class MlflowRecords:
         """See `Records.add`."""
         try:
             self._add(metadata, folder)
-        except Exception as error:  # MLflow and its drivers raise what they like
+        except Exception as error:  # noqa: BLE001  (MLflow and its drivers raise what they like, URI included)
             told = f"MLflow at {self._uri} cannot remember {metadata.id}: {error}"
-            raise RegistryUnavailable(told) from error
+            raise RegistryUnavailable(_without_credentials(told)) from None
 
     def point(self, alias: str, model: ModelId) -> None:
         """See `Records.point`."""
@@ -73,7 +77,8 @@ class MlflowRecords:
             if number is not None:  # the counters that every stack begins with were never recorded
                 self._client.set_registered_model_alias(model.name, alias, number)
         except Exception as error:  # noqa: BLE001  (the alias has moved all the same)
-            _log.warning("alias_not_shown_in_mlflow", alias=alias, model=str(model), problem=str(error))
+            problem = _without_credentials(str(error))
+            _log.warning("alias_not_shown_in_mlflow", alias=alias, model=str(model), problem=problem)
 
     def _add(self, metadata: ModelMetadata, folder: Path) -> None:
         names = [model.name for model in self._client.search_registered_models()]
@@ -92,12 +97,19 @@ class MlflowRecords:
     @property
     def _client(self) -> Any:
         if self._opened is None:
+            for name, value in _PATIENCE.items():
+                os.environ.setdefault(name, value)
             from mlflow.tracking import MlflowClient  # takes seconds, and only those who register need it
 
             for name in ("mlflow", "alembic"):  # they tell of each table that they make
                 logging.getLogger(name).setLevel(logging.WARNING)
             self._opened = MlflowClient(self._uri, self._uri)
         return self._opened
+
+
+def _without_credentials(text: str) -> str:
+    """The text without user and password of the URIs in it."""
+    return re.sub(r"(?<=://)[^\s'\"]*@", "", text)
 
 
 def _tags(metadata: ModelMetadata) -> dict[str, str]:

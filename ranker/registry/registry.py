@@ -47,12 +47,20 @@ class ModelRegistry:
             raise
         return added
 
+    def champion_id(self) -> ModelId:
+        """What serves, readable or not: the newest counter model where no champion was ever set.
+
+        Raises
+        ------
+        RegistryError
+            The aliases cannot be reached, or there is not even a counter model.
+        """
+        return self._aliases.get("champion") or self._named(COUNTERS)
+
     def resolve(self, alias: Alias) -> ModelMetadata | None:
         """The version behind an alias. A champion that was never set is the newest counter model."""
-        model = self._aliases.get(alias)
-        if model is not None:
-            return self.folders.metadata(model)
-        return self.find(COUNTERS) if alias == "champion" else None
+        model = self.champion_id() if alias == "champion" else self._aliases.get(alias)
+        return None if model is None else self.folders.metadata(model)
 
     def find(self, text: str) -> ModelMetadata:
         """The version that ``name/version`` names, or the newest one of ``name``.
@@ -60,15 +68,9 @@ class ModelRegistry:
         Raises
         ------
         RegistryError
-            There is none.
+            There is none, or its folder is damaged.
         """
-        if "/" in text:
-            return self.folders.metadata(ModelId.parse(text))
-        versions = self.folders.versions(text)
-        if not versions:
-            known = ", ".join(self.folders.names()) or "none; run python -m ranker.registry.bootstrap"
-            raise RegistryError(f"no version of model {text!r}; models there: {known}")
-        return self.folders.metadata(ModelId(text, versions[-1]))
+        return self.folders.metadata(self._named(text))
 
     def set_alias(self, alias: Alias, model: ModelId, *, expected: ModelId | None, reason: str) -> None:
         """Point an alias to a version, if it points to ``expected`` (None: was never set).
@@ -78,24 +80,22 @@ class ModelRegistry:
         AliasConflict
             It points elsewhere; nothing was changed.
         RegistryError
-            The version does not exist or has not passed the gate, or the aliases cannot be reached.
+            The version does not exist, is damaged or did not pass the gate, or the aliases cannot be reached.
         """
-        self._need_passed(self.folders.metadata(model))
-        previous = str(expected) if expected else None
-        self._aliases.compare_and_set(AliasChange(alias, str(model), previous, reason, self._clock.now_ms()))
-        self._records.point(alias, model)
+        self._need_passed(model)
+        self._move(self._change(alias, model, expected, reason))
 
     def promote(self, model: ModelId, *, expected: ModelId, reason: str) -> None:
-        """Make ``model`` the champion and what it replaces, ``expected``, the rollback."""
-        self.set_alias("champion", model, expected=self._set_to("champion", expected), reason=reason)
-        if model == expected:
-            return
-        self.set_alias(
-            "rollback",
-            expected,
-            expected=self._aliases.get("rollback"),
-            reason=f"replaced by {model}: {reason}",
-        )
+        """Make ``model`` the champion and what it replaces, ``expected``, the rollback, both or neither.
+
+        ``expected`` may be damaged or gone: it is not read. Raises as :meth:`set_alias`.
+        """
+        self._need_passed(model)
+        changes = [self._change("champion", model, self._set_champion(expected), reason)]
+        if model != expected:
+            told = f"replaced by {model}: {reason}"
+            changes.append(self._change("rollback", expected, self._aliases.get("rollback"), told))
+        self._move(*changes)
 
     def aliased(self) -> frozenset[ModelId]:
         """Every version that an alias points to."""
@@ -144,10 +144,10 @@ class ModelRegistry:
         RegistryError
             There is none, somebody else moved the champion meanwhile, or the aliases cannot be reached.
         """
-        target, present = self._aliases.get("rollback"), self.resolve("champion")
-        if target is None or present is None:
+        target = self._aliases.get("rollback")
+        if target is None:
             raise RegistryError("there is nothing to roll back to: no champion was ever replaced")
-        self.promote(target, expected=present.id, reason=reason)
+        self.promote(target, expected=self.champion_id(), reason=reason)
         return target
 
     def aliases(self) -> dict[Alias, ModelId]:
@@ -156,8 +156,11 @@ class ModelRegistry:
 
     def versions(self) -> list[ModelMetadata]:
         """Every version that may be served, by name, oldest first."""
-        ids = [ModelId(name, each) for name in self.folders.names() for each in self.folders.versions(name)]
-        return [self.folders.metadata(model) for model in ids]
+        return [self.folders.metadata(model) for model in self.version_ids()]
+
+    def version_ids(self) -> list[ModelId]:
+        """Every version that may be served, readable or not, by name, oldest first."""
+        return [ModelId(name, each) for name in self.folders.names() for each in self.folders.versions(name)]
 
     def ancestry(self, text: str) -> list[ModelMetadata]:
         """The version that ``text`` names, the one whose weights it went on from, and so on, as far as kept.
@@ -175,25 +178,47 @@ class ModelRegistry:
             found.append(self.folders.metadata(parent))
         return found
 
+    def _named(self, text: str) -> ModelId:
+        """``name/version``, or the newest version of ``name``; raises as :meth:`find`."""
+        if "/" in text:
+            return ModelId.parse(text)
+        versions = self.folders.versions(text)
+        if not versions:
+            known = ", ".join(self.folders.names()) or "none; run python -m ranker.registry.bootstrap"
+            raise RegistryError(f"no version of model {text!r}; models there: {known}")
+        return ModelId(text, versions[-1])
+
     def _goes_back(self, change: AliasChange) -> bool:
         """Whether an older version than before became the champion, or the counters, to fall back to."""
         if change.previous is None:
             return False
-        if ModelId.parse(change.model).name == COUNTERS:
+        before, now = ModelId.parse(change.previous), ModelId.parse(change.model)
+        if now.name == COUNTERS:
             return True
-        before, now = (self.find(text).created_time_ms for text in (change.previous, change.model))
-        return now < before
+        if now.name == before.name:  # numbers are given in order, also to versions that are damaged by now
+            return int(now.version) < int(before.version)
+        return self.folders.metadata(now).created_time_ms < self.folders.metadata(before).created_time_ms
 
-    def _need_passed(self, metadata: ModelMetadata) -> None:
-        if metadata.lineage is None:
+    def _change(self, alias: Alias, model: ModelId, expected: ModelId | None, reason: str) -> AliasChange:
+        previous = str(expected) if expected else None
+        return AliasChange(alias, str(model), previous, reason, self._clock.now_ms())
+
+    def _move(self, *changes: AliasChange) -> None:
+        """Move aliases together; the records, which may be slow or down, are told once all point right."""
+        self._aliases.compare_and_set(*changes)
+        for change in changes:
+            self._records.point(change.alias, ModelId.parse(change.model))
+
+    def _need_passed(self, model: ModelId) -> None:
+        if self.folders.metadata(model).lineage is None:
             return
-        checks = self.folders.checks(metadata.id)
+        checks = self.folders.checks(model)
         if checks is None:
-            raise RegistryError(f"model {metadata.id} has not been through the gate")
+            raise RegistryError(f"model {model} has not been through the gate")
         if failed := [str(check) for check in checks if not check.passed]:
-            raise RegistryError(f"model {metadata.id} did not pass the gate: {'; '.join(failed)}")
+            raise RegistryError(f"model {model} did not pass the gate: {'; '.join(failed)}")
 
-    def _set_to(self, alias: Alias, expected: ModelId) -> ModelId | None:
-        """What to expect of an alias that resolves to ``expected`` perhaps by default only."""
-        default = self._aliases.get(alias) is None and expected == self.find(COUNTERS).id
-        return None if default else expected
+    def _set_champion(self, expected: ModelId) -> ModelId | None:
+        """What to expect of an alias of which ``expected`` may be the default only."""
+        unset = self._aliases.get("champion") is None
+        return None if unset and expected == self._named(COUNTERS) else expected

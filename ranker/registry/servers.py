@@ -15,7 +15,7 @@ def write_server(folders: ModelFolders, name: str, signature: Signature) -> None
     models = [ModelId(name, version) for version in folders.versions(name)]
     models += [model for model in folders.retired() if model.name == name]
     heads: dict[str, None] = {}
-    for metadata in map(folders.metadata, sorted(models, key=lambda model: int(model.version))):
+    for metadata in folders.readable(sorted(models, key=lambda model: int(model.version))):
         if metadata.fingerprint == signature.fingerprint:
             heads.update(dict.fromkeys(metadata.heads))
     folders.write_server(name, server_files(name, signature, tuple(heads)))

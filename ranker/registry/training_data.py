@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranker.registry.durable import sync
 from ranker.registry.models import RegistryError
 
 
@@ -27,7 +28,9 @@ class TrainingData:
         temporary = self._folder / f".{os.getpid()}"
         pq.write_table(table, temporary, compression="zstd")
         digest = _digest(temporary)
+        sync(temporary)
         temporary.replace(self._path(digest))
+        sync(self._folder)
         return digest
 
     def get(self, digest: str) -> pa.Table:

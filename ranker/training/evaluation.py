@@ -1,6 +1,7 @@
 """The table: what is simple, what serves now, and what was learned, on requests later than training."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,6 +17,28 @@ from triton_models.signature import Signature
 
 Scorer = Callable[[Rows], NDArray[np.floating[Any]]]
 """Scores (n,) to sort by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The champion, to compare a new model with.
+
+    Attributes
+    ----------
+    name : of its row in the table
+    score : None where it cannot be asked
+    unmeasured : why it cannot
+    """
+
+    name: str
+    score: Scorer | None = None
+    unmeasured: str | None = None
+
+    @property
+    def scorers(self) -> dict[str, Scorer]:
+        """Its row."""
+        return {self.name: self.score} if self.score else {}
+
 
 NEW_MODEL = "new model"
 BOOSTED = "LightGBM"

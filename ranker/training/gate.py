@@ -11,9 +11,12 @@ import numpy as np
 from ranker.registry.models import Check, ModelMetadata
 from ranker.training.calibration import calibration_error, error_by_chance
 from ranker.training.errors import TrainingError
-from ranker.training.evaluation import BOOSTED, COUNTED, NEW_MODEL, Evaluation, Slice
+from ranker.training.evaluation import BOOSTED, COUNTED, NEW_MODEL, Evaluation, Incumbent, Slice
 from ranker.training.rows import Float32, Rows
 from ranker.triton.base import InferenceClient, Scores
+
+BESIDE_CHAMPION = "not worse than the champion"
+"""Name of the check."""
 
 DEFAULT_GATE = Path(__file__).with_name("gate.toml")
 _TIMEOUT_MS = 10_000.0
@@ -95,13 +98,13 @@ class Evidence:
     ----------
     test : rows later than all that it has learned from
     predicted : head -> (n,) its probabilities on them
-    champion : name of the champion's row in ``evaluation``; None where it reads other features
+    champion : what it would replace; None: nothing
     """
 
     test: Rows
     predicted: Mapping[str, Float32]
     evaluation: Evaluation
-    champion: str | None
+    champion: Incumbent | None
 
 
 def offline_checks(gate: Gate, evidence: Evidence) -> Iterator[Check]:
@@ -154,10 +157,18 @@ def _quality(margins: QualityMargins, evidence: Evidence) -> Iterator[Check]:
     if evaluation.find(BOOSTED):
         yield _not_wholly_below("not worse than LightGBM", evaluation, BOOSTED, margins.boosted_margin)
     if champion is not None:
-        yield _mean_not_below("not worse than the champion", evaluation, champion, margins.champion_margin)
-        for part in evaluation.slices:
-            name = f"not worse than the champion: {part.name}"
-            yield _not_wholly_below(name, part, champion, margins.champion_slice_margin)
+        yield from _beside_champion(margins, evaluation, champion)
+
+
+def _beside_champion(margins: QualityMargins, evaluation: Evaluation, champion: Incumbent) -> Iterator[Check]:
+    """A champion that cannot be measured holds up nobody: what replaces it has the other checks to pass."""
+    if champion.unmeasured is not None:
+        yield Check(BESIDE_CHAMPION, True, f"not measured: {champion.unmeasured}")
+        return
+    yield _mean_not_below(BESIDE_CHAMPION, evaluation, champion.name, margins.champion_margin)
+    for part in evaluation.slices:
+        name = f"{BESIDE_CHAMPION}: {part.name}"
+        yield _not_wholly_below(name, part, champion.name, margins.champion_slice_margin)
 
 
 def _mean_not_below(name: str, part: Slice, other: str, margin: float) -> Check:

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ranker.training.boosted import boosted_trees
-from ranker.training.evaluation import BOOSTED, NEW_MODEL, Evaluation, Scorer, evaluate, simple_scorers
+from ranker.training.evaluation import (
+    BOOSTED,
+    NEW_MODEL,
+    Evaluation,
+    Incumbent,
+    Scorer,
+    evaluate,
+    simple_scorers,
+)
 from ranker.training.fit import Fitted, OnEpoch, Parameters, fit
 from ranker.training.gate import Evidence
 from ranker.training.predict import predict
@@ -42,14 +50,14 @@ class Learned:
     Attributes
     ----------
     predicted : head -> (n,) its probabilities on the test part
-    champion : name of the champion's row in ``evaluation``; None where it was not measured
+    champion : what it was measured beside
     """
 
     parts: Split
     fitted: Fitted
     evaluation: Evaluation
     predicted: Mapping[str, Float32]
-    champion: str | None
+    champion: Incumbent | None
 
     @property
     def evidence(self) -> Evidence:
@@ -62,13 +70,13 @@ def learn(
     signature: Signature,
     plan: Plan,
     on_epoch: OnEpoch,
-    champion: tuple[str, Scorer] | None = None,
+    champion: Incumbent | None = None,
 ) -> Learned:
     """Train on the earlier requests, stop on later ones, measure on the latest.
 
     Parameters
     ----------
-    champion : name of its row in the table, and its scores
+    champion : what to measure it beside
 
     Raises
     ------
@@ -82,12 +90,12 @@ def learn(
     scorers = _others(parts, signature, plan.parameters, champion)
     scorers[NEW_MODEL] = lambda rows: predicted["click"]
     evaluation = evaluate(parts.test, scorers, slices(parts.test, signature, plan.genres))
-    return Learned(parts, fitted, evaluation, predicted, champion[0] if champion else None)
+    return Learned(parts, fitted, evaluation, predicted, champion)
 
 
 def _others(
-    parts: Split, signature: Signature, parameters: Parameters, champion: tuple[str, Scorer] | None
+    parts: Split, signature: Signature, parameters: Parameters, champion: Incumbent | None
 ) -> dict[str, Scorer]:
     boosted = boosted_trees(parts.train, parts.validation, seed=parameters.seed, threads=parameters.threads)
-    scorers = {**simple_scorers(signature, parameters.seed), BOOSTED: boosted}
-    return {**scorers, champion[0]: champion[1]} if champion else scorers
+    others = champion.scorers if champion else {}
+    return {**simple_scorers(signature, parameters.seed), BOOSTED: boosted, **others}

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ranker.registry.models import ModelMetadata
+from ranker.registry.models import ModelMetadata, RegistryError
 from ranker.training.rows import Float32, Rows
 from triton_models.model import Ranker
 
@@ -25,9 +25,18 @@ def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows
     Parameters
     ----------
     user : number of user columns, the first of the dense ones
+
+    Raises
+    ------
+    RegistryError
+        It does not load.
     """
-    ranker = Ranker(folder, model.fingerprint)
-    click = ranker.heads.index("click")
+    try:
+        ranker = Ranker(folder, model.fingerprint)
+        click = ranker.heads.index("click")
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]  # torch adds where in its own code it was noticed
+        raise RegistryError(f"model {model.id} is damaged: {folder} cannot be loaded: {reason}") from error
     return lambda rows: ranker(*inputs_of(rows, user))[click].numpy()
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_store.schema.exposures import latest_of
+
 
 class ReplayBuffer:
     """The exposures of the newest rankings.
@@ -21,14 +23,19 @@ class ReplayBuffer:
         self._table: pa.Table | None = None
 
     def add(self, exposures: pa.Table) -> None:
-        """Take in exposures later than all before; those of the oldest rankings go."""
+        """Take in exposures: a later revision replaces an earlier one, and the oldest rankings go."""
         if not len(exposures):
             return
-        table = exposures if self._table is None else _joined(self._table, exposures)
+        table = latest_of([exposures] if self._table is None else [self._table, exposures]).combine_chunks()
         requests = pc.unique(table["request_id"])
         if len(requests) > self._most:
             table = table.filter(pc.is_in(table["request_id"], requests[-self._most :]))
         self._table = table
+
+    def holds(self, requests: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Whether exposures of each ranking are here."""
+        kept = pa.array([], pa.string()) if self._table is None else pc.unique(self._table["request_id"])
+        return pc.is_in(requests, kept)
 
     def sample(self, requests: int, rng: np.random.Generator) -> pa.Table | None:
         """Exposures of so many rankings, or of all there are; None where there is none."""
@@ -37,8 +44,3 @@ class ReplayBuffer:
         known = pc.unique(self._table["request_id"])
         chosen = rng.permutation(len(known))[:requests]
         return self._table.filter(pc.is_in(self._table["request_id"], known.take(pa.array(np.sort(chosen)))))
-
-
-def _joined(*tables: pa.Table) -> pa.Table:
-    """Rows of different models have different heads."""
-    return pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().combine_chunks()

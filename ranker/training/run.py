@@ -8,14 +8,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ranker.registry.models import Check, Lineage, ModelId, ModelMetadata
-from ranker.training.evaluation import Evaluation, Scorer
+from ranker.registry.models import Check, Lineage, ModelId, ModelMetadata, RegistryError
+from ranker.training.evaluation import Evaluation, Incumbent
 from ranker.training.fit import OnEpoch, Parameters
-from ranker.training.gate import Gate, inference_of, load_gate, offline_checks, served_checks
+from ranker.training.gate import BESIDE_CHAMPION, Gate, inference_of, load_gate, offline_checks, served_checks
 from ranker.training.learning import Learned, Plan, learn
 from ranker.training.predict import load_scorer, predict
 from ranker.training.provenance import environment, git_commit, weights_digest
-from ranker.training.publish import Publisher, champion
+from ranker.training.publish import Publisher
 from ranker.training.rows import Rows, kept_columns
 from ranker.training.weights import version_files
 from triton_models.signature import Signature
@@ -76,8 +76,8 @@ def train(
         The model could not be published or promoted; what served before serves on.
     """
     gate = gate or load_gate()
-    present = champion(publisher.registry)
-    learned = learn(exposures, publisher.signature, plan, on_epoch, _champion_scorer(publisher, present))
+    present = publisher.registry.champion_id()
+    learned = learn(exposures, publisher.signature, plan, on_epoch, incumbent(publisher, present))
     lineage = lineage_of(exposures, publisher, learned.fitted.net, plan.parameters, offsets or {})
     metadata = _metadata(publisher.signature, learned, plan, lineage, now_ms)
     model = publisher.publish(metadata, version_files(learned.fitted.net))
@@ -89,7 +89,7 @@ def train(
 def promote(
     publisher: Publisher,
     model: ModelMetadata,
-    present: ModelMetadata,
+    present: ModelId,
     checks: tuple[Check, ...],
     *,
     wanted: bool = True,
@@ -97,12 +97,12 @@ def promote(
     """Make a version that passed the gate the champion; whether it is now, and why or why not."""
     if failed := [str(check) for check in checks if not check.passed]:
         return False, f"the gate refused it: {'; '.join(failed)}"
-    told = next((check.figures for check in checks if check.name == "not worse than the champion"), None)
-    reason = f"passed the gate against {present.id}" + (f": {told}" if told else "")
+    told = next((check.figures for check in checks if check.name == BESIDE_CHAMPION), None)
+    reason = f"passed the gate against {present}" + (f": {told}" if told else "")
     if wanted and (hold := publisher.held()):
         return False, hold
     if wanted:
-        publisher.registry.promote(model.id, expected=present.id, reason=reason)
+        publisher.registry.promote(model.id, expected=present, reason=reason)
     return wanted, reason
 
 
@@ -126,12 +126,16 @@ def lineage_of(
     )
 
 
-def _champion_scorer(publisher: Publisher, present: ModelMetadata) -> tuple[str, Scorer] | None:
-    """The champion's row of the table; one made for other features cannot be asked about these rows."""
-    if present.fingerprint != publisher.signature.fingerprint:
-        return None
-    folder = publisher.registry.folders.path(present.id)
-    return f"champion, {present.id}", load_scorer(folder, present, len(publisher.signature.user))
+def incumbent(publisher: Publisher, present: ModelId) -> Incumbent:
+    """The champion; one that is damaged, or was made for other features, cannot be asked about these rows."""
+    name, folders, signature = f"champion, {present}", publisher.registry.folders, publisher.signature
+    try:
+        found = folders.metadata(present)
+        if found.fingerprint != signature.fingerprint:
+            return Incumbent(name, unmeasured=f"{present} was made for other features")
+        return Incumbent(name, load_scorer(folders.path(present), found, len(signature.user)))
+    except RegistryError as error:
+        return Incumbent(name, unmeasured=str(error))
 
 
 def _examine(publisher: Publisher, model: ModelMetadata, learned: Learned, gate: Gate) -> tuple[Check, ...]:

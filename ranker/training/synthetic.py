@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from feature_store.schema.exposures import ON_TIME
 from triton_models.counters import CLICKS, IMPRESSIONS
 from triton_models.signature import Signature
 
@@ -32,6 +33,7 @@ def synthetic_exposures(
     request = np.repeat(np.arange(requests), per_request)
     return pa.table(
         {
+            "user_id": [f"u{number}" for number in request],
             "request_id": [f"r{number}" for number in request],
             "item_id": [f"i{number}" for number in range(n)],
             "position_seen": pa.array(position, pa.int32()),
@@ -40,6 +42,9 @@ def synthetic_exposures(
             ),
             "fingerprint": pa.array([signature.fingerprint] * n).dictionary_encode(),
             "finalize_time_ms": _FIRST_TIME_MS + request * _REQUEST_EVERY_MS,
+            "impression_time_ms": _FIRST_TIME_MS + request * _REQUEST_EVERY_MS,
+            "status": pa.array([ON_TIME] * n).dictionary_encode(),
+            "revision": pa.array(clicked, pa.int32()),
             "features": _lists(features, pa.float32()),
             "ids": _lists(rng.integers(1, 1_000, (n, len(signature.ids))), pa.int64()),
         }

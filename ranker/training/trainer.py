@@ -11,24 +11,25 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import structlog
+from confluent_kafka import KafkaException
 
 from feature_store.clock import Clock
 from feature_store.exposure_log import ExposureRead
+from feature_store.schema.exposures import latest_of
 from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
+from ranker.training.backlog import Backlog, cut
 from ranker.training.errors import TrainingError
-from ranker.training.evaluation import NEW_MODEL, evaluate, simple_scorers
+from ranker.training.evaluation import NEW_MODEL, Incumbent, evaluate, simple_scorers
 from ranker.training.fit import Fitted, Parameters, fit
 from ranker.training.gate import Evidence, inference_of, load_gate, offline_checks, served_checks
 from ranker.training.metrics import ndcg
-from ranker.training.predict import load_scorer, predict
+from ranker.training.predict import predict
 from ranker.training.provenance import git_commit
 from ranker.training.publish import Publisher, champion
-from ranker.training.replay import ReplayBuffer
-from ranker.training.rows import Float32, Rows, rows_of
-from ranker.training.run import NAME, described, extent, lineage_of, promote
+from ranker.training.rows import Rows, rows_of
+from ranker.training.run import NAME, described, extent, incumbent, lineage_of, promote
 from ranker.training.settings import TrainerSettings
 from ranker.training.trainer_metrics import TrainerMetrics
 from ranker.training.weights import load_weights, version_files
@@ -57,12 +58,10 @@ class Trainer:
         self._metrics = metrics
         self._clock = clock
         self._gate = load_gate(settings.trainer_gate)
-        self._replay = ReplayBuffer(settings.trainer_kept_requests)
-        self._pending: list[pa.Table] = []
+        self._backlog = Backlog(settings.trainer_kept_requests, metrics)
         self._offsets: dict[int, tuple[int, int]] = {}
         self._last_ns: int | None = None
         self._followed: ModelId | None = None
-        self._known_until_ms = 0
 
     @property
     def next_offsets(self) -> dict[int, int]:
@@ -74,7 +73,7 @@ class Trainer:
         self._metrics.exposures.inc(len(read.exposures))
         self._offsets = _joined(self._offsets, read.offsets)
         self._look()
-        self._sort(read.exposures)
+        self._backlog.add(read.exposures)
         if not self._due():
             return None
         self._last_ns = self._clock.monotonic_ns()
@@ -86,39 +85,30 @@ class Trainer:
             present = champion(self._publisher.registry)
             self._metrics.serving(present)
             if present.id != self._followed:
-                self._followed, self._known_until_ms = present.id, _learned_until_ms(present)
-                pending, self._pending = self._pending, []
-                for exposures in pending:
-                    self._sort(exposures)
-
-    def _sort(self, exposures: pa.Table) -> None:
-        """What the champion has learned from is only remembered: it is no test, and nothing new."""
-        if not len(exposures):
-            return
-        known = pc.less_equal(exposures["finalize_time_ms"], self._known_until_ms)
-        self._replay.add(exposures.filter(known))
-        self._pending.append(exposures.filter(pc.invert(known)))
+                self._followed = present.id
+                self._backlog.follow(present, self.next_offsets)
 
     def _due(self) -> bool:
         elapsed_ns = self._clock.monotonic_ns() - (self._last_ns or 0)
         waited = self._last_ns is None or elapsed_ns >= self._settings.trainer_every_s * 1e9
-        return waited and self._new_requests() >= self._settings.trainer_min_requests
-
-    def _new_requests(self) -> int:
-        found = [pc.unique(table["request_id"]).to_pylist() for table in self._pending]
-        return len({request for requests in found for request in requests})
+        return waited and self._backlog.new_requests >= self._settings.trainer_min_requests
 
     def _attempt(self) -> ModelMetadata | None:
-        """One update. Whatever goes wrong is counted and told; what serves goes on serving."""
+        """One update. Whatever goes wrong is counted and told; what serves goes on serving.
+
+        Raises
+        ------
+        confluent_kafka.KafkaException
+            Whether a loop is open is not known. Nothing was settled: the next turn tries again.
+        """
         hold = self._publisher.held()
-        exposures, self._pending = pa.concat_tables(self._pending, promote_options="permissive"), []
         try:
-            outcome, model = self._update(exposures, hold)
+            outcome, model = self._update(self._backlog.new, hold)
         except (TrainingError, RegistryError, InferenceError, OSError) as error:
             outcome, model = "failed", None
             _log.warning("update_failed", problem=str(error))
         if model is None:
-            self._replay.add(exposures)
+            self._backlog.settle()
         self._metrics.updates.labels(outcome).inc()
         return model
 
@@ -126,40 +116,49 @@ class Trainer:
         present = champion(self._publisher.registry)
         if present.lineage is None or present.fingerprint != self._publisher.signature.fingerprint:
             return "no_learned_champion", None
-        heads = heads_of(present.heads)
-        new = rows_of(exposures, self._publisher.signature, heads)
-        self._measure(present, new)
+        new = rows_of(exposures, self._publisher.signature, heads_of(present.heads))
+        old = incumbent(self._publisher, present.id)
+        self._measure(old, new)
         if reason := hold or _taken_back(self._publisher.registry):
             _log.warning("update_held", reason=reason)
             return "held", None
-        earlier = self._replay.sample(self._settings.trainer_replay_requests, self._rng())
+        earlier = self._backlog.earlier.sample(self._settings.trainer_replay_requests, self._rng())
         first = int(new.requests * _TAUGHT)
-        taught, kept_back = _cut(exposures, int(new.time_ms[first]))
-        model = self._teach(present, heads, _with(taught, earlier), new.between(first, new.requests))
+        until_ms = int(new.time_ms[first])
+        taught, _ = cut(exposures, until_ms)
+        model = self._teach(present, old, _with(taught, earlier), new.between(first, new.requests))
         if model is None:
             return "refused", None
-        self._replay.add(taught)
-        self._pending = [kept_back]
+        self._backlog.settle(until_ms)
         return "promoted", model
 
-    def _measure(self, present: ModelMetadata, new: Rows) -> None:
+    def _measure(self, old: Incumbent, new: Rows) -> None:
         """Test, then train: how the champion does on what it has not seen."""
-        clicked = self._score(present, new).clip(1e-6, 1 - 1e-6)
+        if old.score is None:
+            self._metrics.ndcg.set(np.nan)
+            self._metrics.log_loss.set(np.nan)
+            _log.warning("champion_not_measured", problem=old.unmeasured)
+            return
+        clicked = old.score(new).clip(1e-6, 1 - 1e-6)
         label = new.labels["click"]
         self._metrics.ndcg.set(float(ndcg(clicked, new).mean()))
         loss = -(label * np.log(clicked) + (1 - label) * np.log1p(-clicked))
         self._metrics.log_loss.set(float(loss.mean()))
 
     def _teach(
-        self, present: ModelMetadata, heads: tuple[str, ...], table: pa.Table, held: Rows
+        self, present: ModelMetadata, old: Incumbent, table: pa.Table, held: Rows
     ) -> ModelMetadata | None:
-        publisher, parameters = self._publisher, self._parameters(present)
+        publisher, parameters, heads = self._publisher, self._parameters(present), heads_of(present.heads)
         rows = rows_of(table, publisher.signature, heads)
         start = load_weights(publisher.registry.folders.path(present.id))
         fitted = fit(rows, None, len(publisher.signature.user), parameters, _quiet, start=start)
         model = self._publish(present, table, rows, fitted, parameters, heads)
-        checks = self._examine(present, model, fitted, held)
-        promoted, reason = promote(publisher, model, present, checks)
+        checks = self._examine(old, model, fitted, held)
+        try:
+            promoted, reason = promote(publisher, model, present.id, checks)
+        except KafkaException:  # the next turn makes it again
+            publisher.registry.folders.retire(model.id)
+            raise
         publisher.tidy(NAME)
         _log.info("updated", model=str(model.id), promoted=promoted, reason=reason)
         if not promoted:
@@ -189,14 +188,11 @@ class Trainer:
         )
         return self._publisher.publish(metadata, version_files(fitted.net))
 
-    def _examine(
-        self, present: ModelMetadata, model: ModelMetadata, fitted: Fitted, held: Rows
-    ) -> tuple[Check, ...]:
+    def _examine(self, old: Incumbent, model: ModelMetadata, fitted: Fitted, held: Rows) -> tuple[Check, ...]:
         predicted = predict(fitted.net, held, len(self._publisher.signature.user))
-        old = f"champion, {present.id}"
         scorers = {
             **simple_scorers(self._publisher.signature, self._settings.trainer_seed),
-            old: lambda rows: self._score(present, rows),
+            **old.scorers,
             NEW_MODEL: lambda _: predicted["click"],
         }
         evidence = Evidence(held, predicted, evaluate(held, scorers), old)
@@ -205,10 +201,6 @@ class Trainer:
         checks = (*offline_checks(self._gate, evidence), *served)
         self._publisher.registry.folders.write_checks(model.id, checks)
         return checks
-
-    def _score(self, model: ModelMetadata, rows: Rows) -> Float32:
-        folder = self._publisher.registry.folders.path(model.id)
-        return load_scorer(folder, model, len(self._publisher.signature.user))(rows)
 
     def _parameters(self, present: ModelMetadata) -> Parameters:
         """The champion's, but one gentle pass."""
@@ -222,11 +214,6 @@ class Trainer:
         return np.random.default_rng([self._settings.trainer_seed, *(end for _, end in ends)])
 
 
-def _learned_until_ms(model: ModelMetadata) -> int:
-    """The latest ranking of what a version was made of, and measured on; 0 of one that was not learned."""
-    return max((int(part["last_time_ms"]) for part in model.data.values()), default=0)
-
-
 def _taken_back(registry: ModelRegistry) -> str | None:
     """Why to wait for people: the version they went back from would be back in a minute, taught anew."""
     if (change := registry.taken_back()) is None:
@@ -237,12 +224,6 @@ def _taken_back(registry: ModelRegistry) -> str | None:
     )
 
 
-def _cut(exposures: pa.Table, time_ms: int) -> tuple[pa.Table, pa.Table]:
-    """What to learn from, and the newest rankings: they examine what was learned, and are learned next."""
-    before = pc.less(exposures["finalize_time_ms"], time_ms)
-    return exposures.filter(before), exposures.filter(pc.invert(before))
-
-
 def _joined(
     before: Mapping[int, tuple[int, int]], read: Mapping[int, tuple[int, int]]
 ) -> dict[int, tuple[int, int]]:
@@ -251,7 +232,7 @@ def _joined(
 
 
 def _with(new: pa.Table, earlier: pa.Table | None) -> pa.Table:
-    return new if earlier is None else pa.concat_tables([earlier, new], promote_options="permissive")
+    return new if earlier is None else latest_of([earlier, new])
 
 
 def _quiet(epoch: int, epochs: int, value: float | None) -> None:

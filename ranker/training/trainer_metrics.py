@@ -27,6 +27,13 @@ class TrainerMetrics:
             "eddyline_trainer_log_loss", "Of its click predictions there.", registry=registry
         )
         self.exposures = Counter("eddyline_trainer_exposures_total", "Exposures taken in.", registry=registry)
+        self.not_new = Counter(
+            "eddyline_trainer_not_new_total",
+            "Exposures of no new ranking: the champion came with it (known), it was taught here and is kept "
+            "(revised), or is kept no longer (forgotten).",
+            ["reason"],
+            registry=registry,
+        )
         self.updates = Counter(
             "eddyline_trainer_updates_total", "Attempts at a new version.", ["outcome"], registry=registry
         )

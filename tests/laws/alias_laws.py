@@ -41,6 +41,20 @@ class AliasLaws:
         assert str(aliases.get("champion")) == FIRST
         assert len(aliases.history()) == 1
 
+    def test_changes_made_together_are_all_made(self, aliases: Aliases) -> None:
+        changes = [change(SECOND, None), change(FIRST, None, "rollback")]
+        aliases.compare_and_set(*changes)
+        assert (str(aliases.get("champion")), str(aliases.get("rollback"))) == (SECOND, FIRST)
+        assert aliases.history() == changes[::-1]
+
+    def test_of_changes_made_together_one_wrong_expectation_stops_all(self, aliases: Aliases) -> None:
+        aliases.compare_and_set(change(FIRST, None))
+        with pytest.raises(AliasConflict, match="rollback points to nothing, not to timeline_ranker/2"):
+            aliases.compare_and_set(change(SECOND, FIRST), change(FIRST, SECOND, "rollback"))
+        assert str(aliases.get("champion")) == FIRST
+        assert aliases.get("rollback") is None
+        assert len(aliases.history()) == 1
+
     def test_of_many_rivals_one_wins(self, aliases: Aliases) -> None:
         def wins(version: int) -> bool:
             try:

@@ -135,3 +135,14 @@ def test_a_version_that_was_set_aside_keeps_its_heads_and_their_places(
     folders.retire(ModelId("ranker", "1"))
     write_server(folders, "ranker", SIGNATURE)
     assert config.read_text() == served
+
+
+def test_a_damaged_version_stops_neither_the_start_nor_the_server_of_the_others(
+    folders: ModelFolders, tmp_path: Path
+) -> None:
+    whole = folders.metadata(ModelId("counters", "1"))
+    folders.add(whole, {})
+    (tmp_path / "models/counters/2/metadata.json").write_bytes(b"")
+    bootstrap(folders, SIGNATURE, ManualClock())
+    assert "click" in (tmp_path / "model-servers/counters/config.pbtxt").read_text()
+    assert folders.versions("counters") == ("1", "2")

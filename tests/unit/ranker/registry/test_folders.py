@@ -1,5 +1,6 @@
 """Version folders appear whole, are numbered once and can be set aside."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -89,3 +90,40 @@ def test_an_unchanged_file_of_a_server_is_not_written_again(folders: ModelFolder
     assert (config.parent / "1/model.py").read_bytes() == b"other"
     folders.write_server("counters", {"config.pbtxt": b"two"})
     assert config.read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"name": "timel', b'{"name": 7}', b"\xff\xfe"])
+def test_damaged_metadata_is_an_error_that_names_the_file(
+    folders: ModelFolders, tmp_path: Path, content: bytes
+) -> None:
+    damaged, whole = folders.add(METADATA, {}).id, folders.add(METADATA, {})
+    (tmp_path / "models/timeline_ranker/1/metadata.json").write_bytes(content)
+    with pytest.raises(
+        RegistryError, match=r"timeline_ranker/1 is damaged: .*/models/timeline_ranker/1/metadata.json"
+    ):
+        folders.metadata(damaged)
+    assert list(folders.readable([damaged, whole.id])) == [whole]
+
+
+def test_what_the_gate_found_is_an_error_where_it_is_damaged(folders: ModelFolders, tmp_path: Path) -> None:
+    model = folders.add(METADATA, {}).id
+    folders.write_checks(model, [])
+    (tmp_path / "model-checks/timeline_ranker/1.json").write_bytes(b"[{")
+    with pytest.raises(RegistryError, match=r"damaged: .*/model-checks/timeline_ranker/1.json"):
+        folders.checks(model)
+
+
+def test_a_version_is_on_disk_before_it_appears(
+    folders: ModelFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, bool]] = []
+    sync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, bool(folders.versions("timeline_ranker"))))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    folder = folders.path(folders.add(METADATA, {"model.pt": b"weights"}).id)
+    parts = (folder / "model.pt", folder / "metadata.json", folder)
+    assert synced == [*((part.stat().st_ino, False) for part in parts), (folder.parent.stat().st_ino, True)]

@@ -1,9 +1,11 @@
 """MLflow shows what the registry knows; when it is down there are no new versions, and nothing else fails."""
 
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from feature_store.clock import ManualClock
 from ranker.registry.aliases import MemoryAliases
@@ -32,6 +34,8 @@ LEARNED = ModelMetadata(
     lineage=Lineage("data-hash", "weights-hash", Environment("AVX2", 1, "2.9", None), offsets={0: (3, 9)}),
 )
 OUT_OF_REACH = "nobody://answers"
+REFUSED = "http://someone:s3cret@127.0.0.1:1"
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 PASSED, FAILED = Check("finite", True, "0 scores"), Check("latency", False, "median 80 ms, 50 allowed")
 
 
@@ -99,3 +103,28 @@ def test_a_rollback_brings_back_what_the_champion_replaced(tmp_path: Path) -> No
     champion = registry.resolve("champion")
     assert champion is not None and champion.id == counters.id
     assert registry.aliases()["rollback"] == model.id
+
+
+@pytest.mark.parametrize("uri", [REFUSED, "nobody://someone:s3cret@answers", "postgres://a:s3/c@ret@h/x"])
+def test_no_message_shows_a_password(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(_RETRIES, "0")
+    with pytest.raises(RegistryUnavailable) as raised:
+        registry_in(tmp_path, uri).register(LEARNED, {})
+    with capture_logs() as logged:
+        MlflowRecords(uri).point("champion", ModelId("timeline_ranker", "1"))
+    told = f"{raised.value} {raised.value.__cause__} {logged}"
+    assert all(word in told for word in ("cannot remember", "alias_not_shown_in_mlflow"))
+    assert "someone" not in told
+    assert "s3" not in told
+
+
+@pytest.mark.parametrize(("set_to", "used"), [(None, "1"), ("0", "0")])
+def test_mlflow_is_waited_for_briefly_unless_the_environment_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_to: str | None, used: str
+) -> None:
+    monkeypatch.setenv(_RETRIES, "")
+    monkeypatch.delenv(_RETRIES)
+    if set_to is not None:
+        monkeypatch.setenv(_RETRIES, set_to)
+    MlflowRecords(REFUSED).point("champion", ModelId("timeline_ranker", "1"))
+    assert os.environ[_RETRIES] == used

@@ -7,7 +7,7 @@ import pytest
 
 from ranker.registry.models import Check
 from ranker.training.errors import TrainingError
-from ranker.training.evaluation import NEW_MODEL, Evaluation, evaluate, simple_scorers
+from ranker.training.evaluation import NEW_MODEL, Evaluation, Incumbent, evaluate, simple_scorers
 from ranker.training.gate import DEFAULT_GATE, Evidence, Gate, load_gate, offline_checks, served_checks
 from ranker.training.rows import Float32, Rows
 from ranker.triton.base import Scores
@@ -24,7 +24,7 @@ def evidence(rows: Rows, signature: Signature, predicted: Float32, champion: Flo
     }
     halves = {"first half": np.arange(len(rows)) < len(rows) // 2}
     evaluation: Evaluation = evaluate(rows, scorers, halves)
-    return Evidence(rows, {"click": predicted}, evaluation, "champion, x/1")
+    return Evidence(rows, {"click": predicted}, evaluation, Incumbent("champion, x/1"))
 
 
 def failed(checks: list[Check]) -> set[str]:

@@ -179,3 +179,18 @@ def test_a_loaded_model_that_answers_otherwise_is_noticed(
     wrong = {"click": np.full(len(sample), 2.0, np.float32)}
     with pytest.raises(TrainingError, match=r"serves click .* away"):
         publisher.verify(trained.model, sample, wrong)
+
+
+@pytest.mark.parametrize(("file", "length"), [("model.pt", 1_000), ("model.pt", 0), ("metadata.json", 40)])
+def test_a_damaged_champion_is_not_measured_and_can_be_replaced(
+    train: Train, publisher: Publisher, exposures: pa.Table, tmp_path: Path, file: str, length: int
+) -> None:
+    train(exposures, publisher, PLAN, quiet, NOW_MS)
+    spoiled = tmp_path / "models/timeline_ranker/1" / file
+    spoiled.write_bytes(spoiled.read_bytes()[:length])
+    trained = train(exposures, publisher, PLAN, quiet, NOW_MS)
+    assert trained.promoted
+    assert champion_of(publisher) == "timeline_ranker/2"
+    assert trained.evaluation.find("champion, timeline_ranker/1") is None
+    assert "not measured: model timeline_ranker/1 is damaged" in trained.reason
+    assert publisher.registry.history()[1].reason == trained.reason

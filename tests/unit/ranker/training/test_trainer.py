@@ -6,14 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
 from feature_store.clock import ManualClock
 from feature_store.exposure_log import ExposureRead
+from feature_store.schema.exposures import LATE
 from ranker.registry.aliases import MemoryAliases
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import RegistryUnavailable
+from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.training_data import TrainingData
 from ranker.training.fit import Parameters
@@ -33,6 +35,10 @@ from triton_models.signature import Signature
 NOW_MS = 1_700_000_000_000
 
 
+def quiet(epoch: int, epochs: int, value: float | None) -> None:
+    """Nobody watches."""
+
+
 class World:
     """A registry with a learned champion, and a trainer that follows it."""
 
@@ -43,18 +49,29 @@ class World:
         registry = ModelRegistry(folders, self.aliases, self.clock)
         inference = EmbeddedClient(home / "models", signature.fingerprint)
         self.held: str | None = None
+        self.unreadable_findings: list[bool] = []
         data = TrainingData(home / "data")
-        self.publisher = Publisher(registry, inference, signature, data, lambda: self.held)
+        self.publisher = Publisher(registry, inference, signature, data, self._hold)
         self.metrics = CollectorRegistry()
         settings = TrainerSettings(
             home=home, trainer_min_requests=60, trainer_every_s=every_s, trainer_gate=gate_file
         )
         self.trainer = Trainer(self.publisher, settings, TrainerMetrics(self.metrics, self.clock), self.clock)
 
-    def learn_champion(self, exposures: pa.Table) -> None:
-        plan, gate = Plan(Parameters(epochs=4)), load_gate(self.gate_file)
-        trained = train(exposures, self.publisher, plan, lambda *_: None, NOW_MS, gate=gate)
+    def _hold(self) -> str | None:
+        if self.unreadable_findings and self.unreadable_findings.pop(0):
+            raise KafkaException("findings cannot be read")
+        return self.held
+
+    def learn_champion(self, exposures: pa.Table, end: int = 0) -> None:
+        """From all that lies before offset ``end`` of the log."""
+        plan, gate, offsets = Plan(Parameters(epochs=4)), load_gate(self.gate_file), {0: (0, end)}
+        trained = train(exposures, self.publisher, plan, quiet, NOW_MS, gate=gate, offsets=offsets)
         assert trained.promoted, trained.reason
+
+    def learned_from(self, model: ModelMetadata) -> pa.Table:
+        assert model.lineage is not None
+        return self.publisher.training_data.get(model.lineage.training_data)
 
     def champion(self) -> str:
         found = self.publisher.registry.resolve("champion")
@@ -82,7 +99,37 @@ def read_of(signature: Signature, requests: int, seed: int, first: int = 0) -> E
     later = {"request_id": pa.array(names), "finalize_time_ms": at(exposures, seed)}
     for name, column in later.items():
         exposures = exposures.set_column(exposures.column_names.index(name), name, column)
-    return ExposureRead(exposures, {0: (first, first + requests)})
+    return read_at(exposures, first)
+
+
+def read_at(exposures: pa.Table, first: int) -> ExposureRead:
+    """As read from offset ``first`` on, a message for each ranking."""
+    ranking = exposures["request_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    placed = exposures.append_column("log_partition", pa.array(np.zeros(len(ranking)), pa.int32()))
+    placed = placed.append_column("log_offset", pa.array(first + ranking, pa.int64()))
+    return ExposureRead(placed, {0: (first, first + len(np.unique(ranking)))})
+
+
+def late_clicks(read: ExposureRead, rankings: int, first: int) -> ExposureRead:
+    """A click each, on the first item that had none, after the exposures of the first rankings had closed."""
+    exposures = read.exposures.drop_columns(["log_partition", "log_offset"])
+    exposures = exposures.filter(pc.equal(exposures["revision"], 0))
+    names = exposures["request_id"].to_pylist()
+    late = exposures.take([names.index(name) for name in list(dict.fromkeys(names))[:rankings]])
+    revised = {
+        "outcomes": pa.array([[("click", 1.0)]] * len(late), pa.map_(pa.string(), pa.float64())),
+        "status": pa.array([LATE] * len(late)).dictionary_encode(),
+        "revision": pa.array([1] * len(late), pa.int32()),
+    }
+    for name, column in revised.items():
+        late = late.set_column(late.column_names.index(name), name, column)
+    return read_at(late, first)
+
+
+def both(left: ExposureRead, right: ExposureRead) -> ExposureRead:
+    (first, _), (_, end) = left.offsets[0], right.offsets[0]
+    exposures = pa.concat_tables([left.exposures, right.exposures]).unify_dictionaries()
+    return ExposureRead(exposures, {0: (first, end)})
 
 
 def at(exposures: pa.Table, seed: int) -> pa.ChunkedArray:
@@ -139,7 +186,7 @@ def test_what_others_taught_the_champion_meanwhile_is_not_new(
 ) -> None:
     early = read_of(signature, 50, seed=2)
     assert world.trainer.take(early) is None
-    world.learn_champion(pa.concat_tables([before, early.exposures]))
+    world.learn_champion(pa.concat_tables([before, early.exposures], promote_options="default"), end=50)
     assert world.trainer.take(read_of(signature, 50, seed=3, first=50)) is None
     assert world.champion() == "timeline_ranker/1"
     assert world.trainer.take(read_of(signature, 10, seed=4, first=100)) is not None
@@ -201,7 +248,7 @@ def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
     assert world.trainer.take(read_of(signature, 80, seed=2)) is None
     assert world.value("eddyline_trainer_updates_total", outcome="held") == 1
     gate = load_gate(world.gate_file)
-    trained = train(before, world.publisher, Plan(Parameters(epochs=1)), lambda *_: None, NOW_MS, gate=gate)
+    trained = train(before, world.publisher, Plan(Parameters(epochs=1)), quiet, NOW_MS, gate=gate)
     assert not trained.promoted
     assert world.champion() == "timeline_ranker/1"
     world.held = None
@@ -211,9 +258,10 @@ def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
 def test_what_the_champion_learned_from_is_no_test_and_nothing_new(
     world: World, before: pa.Table, signature: Signature
 ) -> None:
-    world.learn_champion(before)
-    assert world.trainer.take(ExposureRead(before, {0: (0, 150)})) is None
+    world.learn_champion(before, end=150)
+    assert world.trainer.take(read_at(before, 0)) is None
     assert world.value("eddyline_trainer_ndcg_at_10") == 0.0
+    assert world.value("eddyline_trainer_not_new_total", reason="known") == len(before)
     updated = world.trainer.take(read_of(signature, 80, seed=2, first=150))
     assert updated is not None and updated.data["train"]["requests"] == 64 + 150
 
@@ -251,3 +299,84 @@ def test_the_champion_grows_old_also_where_nothing_is_new(
     world.clock.advance(90_000)
     world.trainer.take(ExposureRead(before.slice(0, 0), {0: (0, 0)}))
     assert world.value("eddyline_trainer_model_age_seconds") == 90.0
+
+
+def clicks_of(exposures: pa.Table) -> dict[tuple[str, str], bool]:
+    """Whether each item of each ranking was clicked; no item is there twice."""
+    keys = list(zip(exposures["request_id"].to_pylist(), exposures["item_id"].to_pylist(), strict=True))
+    assert len(keys) == len(set(keys))
+    return dict(zip(keys, map(bool, exposures["outcomes"].to_pylist()), strict=True))
+
+
+def test_a_late_outcome_of_a_ranking_that_waits_replaces_what_was_read_before(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    first = read_of(signature, 40, seed=2)
+    late = late_clicks(first, 10, first=40)
+    assert world.trainer.take(first) is None
+    updated = world.trainer.take(both(late, read_of(signature, 40, seed=3, first=50)))
+    assert updated is not None
+    learned = clicks_of(world.learned_from(updated))
+    assert all(learned[key] for key in clicks_of(late.exposures))
+
+
+def test_late_outcomes_of_taught_rankings_are_no_new_ones_and_are_learned_with_them(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    first = read_of(signature, 100, seed=2)
+    assert world.trainer.take(first) is not None
+    measured = world.value("eddyline_trainer_ndcg_at_10")
+    late = late_clicks(first, 70, first=100)
+    assert world.trainer.take(late) is None
+    assert world.value("eddyline_trainer_ndcg_at_10") == measured
+    assert world.value("eddyline_trainer_not_new_total", reason="revised") == 70
+    updated = world.trainer.take(read_of(signature, 80, seed=3, first=170))
+    assert updated is not None
+    learned = clicks_of(world.learned_from(updated))
+    assert all(learned[key] for key in clicks_of(late.exposures))
+
+
+def test_a_ranking_asked_for_ahead_of_time_hides_none_that_come_after(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    ahead = pc.if_else(pc.equal(before["request_id"], "r149"), 366 * 86_400_000, 0)
+    place, asked = before.column_names.index("finalize_time_ms"), before["finalize_time_ms"]
+    before = before.set_column(place, "finalize_time_ms", pc.add(asked, ahead))
+    world.learn_champion(before, end=150)
+    assert world.trainer.take(read_at(before, 0)) is None
+    assert world.trainer.take(read_of(signature, 80, seed=2, first=150)) is not None
+
+
+def test_in_a_log_that_was_made_anew_nothing_is_known(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before, end=150)
+    assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
+
+
+def test_findings_that_cannot_be_read_lose_no_ranking_and_leave_no_version(
+    world: World, before: pa.Table, signature: Signature
+) -> None:
+    world.learn_champion(before)
+    world.unreadable_findings = [False, True]
+    with pytest.raises(KafkaException):
+        world.trainer.take(read_of(signature, 80, seed=2))
+    assert world.champion() == "timeline_ranker/1"
+    assert world.publisher.registry.folders.versions("timeline_ranker") == ("1",)
+    updated = world.trainer.take(read_of(signature, 20, seed=3, first=80))
+    assert updated is not None and updated.data["train"]["requests"] == 80
+
+
+def test_a_champion_that_does_not_load_is_not_measured_and_can_be_gone_on_from(
+    world: World, before: pa.Table, signature: Signature, tmp_path: Path
+) -> None:
+    world.learn_champion(before)
+    spoiled = tmp_path / "models/timeline_ranker/1/model.pt"
+    spoiled.write_bytes(spoiled.read_bytes()[:1000])
+    assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
+    assert world.champion() == "timeline_ranker/2"
+    assert np.isnan(world.value("eddyline_trainer_ndcg_at_10") or 0.0)
+    checks = world.publisher.registry.folders.checks(ModelId("timeline_ranker", "2")) or ()
+    assert any("not measured: model timeline_ranker/1 is damaged" in check.figures for check in checks)
