@@ -95,6 +95,7 @@ def acknowledge(
             by=by,
             note=note,
             closes=close,
+            verdict=found.verdict,
             time_ms=SystemClock().now_ms(),
         )
         write_acknowledgement(settings, said)
