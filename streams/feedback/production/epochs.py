@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from feature_store.schema.findings import encode_record
+from feature_store.schema.findings import Record, encode_record
 from feature_store.schema.panel import late_after_ms
-from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from feature_store.schema.topics import EXPOSURES, FINDINGS, FINDINGS_AGAIN_MS, SCORE_PANEL
 from streams.feedback.base import State
 from streams.feedback.production.checkpoint import ANEW, LoopStore, Position, first_offsets
 from streams.feedback.production.log_cut import LogCut, Place
@@ -82,8 +82,11 @@ class LoopEpochs:
         cut_ms = (epoch + 1) * self._epoch_ms + self._grace_ms
         if not self.cut.complete(cut_ms):
             return False
-        for finding in self._watches.fold(epoch, self.cut.before(cut_ms), cut_ms):
-            sink.produce(Outbound(FINDINGS, encode_record(finding), finding.subject.encode()))
+        records: list[Record] = [*self._watches.fold(epoch, self.cut.before(cut_ms), cut_ms)]
+        if (cut_ms - self._epoch_ms) // FINDINGS_AGAIN_MS < cut_ms // FINDINGS_AGAIN_MS:
+            records += self._watches.still_open()
+        for record in records:
+            sink.produce(Outbound(FINDINGS, encode_record(record), record.subject.encode()))
         self._next_epoch = epoch + 1
         return True
 
