@@ -19,7 +19,7 @@ class Beta(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
-    """Something found; written again, under the same id, when there is news of it, and daily while it is open.
+    """Something found; written again, under the same id, when there is news, and each day while it is open.
 
     Attributes
     ----------

@@ -78,7 +78,10 @@ def test_an_open_loop_holds_until_it_is_closed():
         ([finding("warning"), said(False), finding(), said(False)], True),
         ([finding("warning"), said(False), finding(), said(False), finding()], True),
         ([finding("warning"), finding(), said(False, of="warning")], False),
-        ([finding("warning"), finding(), said(False, of="loop_detected"), finding("warning"), finding()], True),
+        (
+            [finding("warning"), finding(), said(False, of="loop_detected"), finding("warning"), finding()],
+            True,
+        ),
         ([finding("warning"), said(True), finding()], True),
     ],
 )
