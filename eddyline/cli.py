@@ -31,10 +31,14 @@ def main() -> None:
     except ValidationError as error:
         if not error.title.endswith("Settings"):
             raise
-        for problem in error.errors():
-            name = "_".join(map(str, problem["loc"])).upper()
-            typer.echo(f"eddyline: EDDYLINE_{name}={problem['input']!r}: {problem['msg']}", err=True)
+        for problem in error.errors(include_input=False):
+            typer.echo(f"eddyline: {_named(problem['loc'])}{problem['msg']}", err=True)
         sys.exit(2)
+
+
+def _named(setting: tuple[int | str, ...]) -> str:
+    """The setting that is wrong; "" where the message names several. No values: they may be secrets."""
+    return f"EDDYLINE_{'_'.join(map(str, setting)).upper()}: " if setting else ""
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from eddyline.clients.metrics_settings import MetricsSettings
 from eddyline.parity.settings import ParitySettings
 from eddyline.stack.parts import ROOT
 from eddyline.stack.settings import StackSettings
@@ -33,6 +34,7 @@ READERS: dict[str, type[Settings]] = {
     "ranker.training": TrainerSettings,
     "eddyline.parity": ParitySettings,
     "eddyline up": StackSettings,
+    "eddyline loops": MetricsSettings,
 }
 """What runs -> the settings that it reads, those of their base classes included."""
 

@@ -1,8 +1,10 @@
 """Reads all findings from their topic, and adds what people say of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
+import msgspec
+import structlog
 from confluent_kafka import KafkaException, Producer
 
 from feature_store.schema.findings import (
@@ -17,10 +19,18 @@ from feature_store.schema.topics import FINDINGS
 from feature_store.settings import Settings, kafka_client_config
 from feature_store.topic_log import log_bounds, log_reader, read_log
 
+_log = structlog.get_logger()
 _WITHIN_S = 10.0
 
+Refuse = Callable[[int, str], None]
+"""Told the offset of a message that is no record, and why; the others are read nevertheless."""
 
-def read_findings(settings: Settings) -> dict[str, FindingState]:
+
+def _refuse(offset: int, why: str) -> None:
+    _log.warning("finding_not_read", topic=FINDINGS, offset=offset, error=why)
+
+
+def read_findings(settings: Settings, refuse: Refuse = _refuse) -> dict[str, FindingState]:
     """Finding id -> state, in the order in which they were found.
 
     Raises
@@ -28,7 +38,19 @@ def read_findings(settings: Settings) -> dict[str, FindingState]:
     confluent_kafka.KafkaException
         The broker does not answer, or has no such topic.
     """
-    return fold_all(_records(settings))
+    with closing(log_reader(settings, "findings")) as consumer:
+        messages = read_log(consumer, FINDINGS, log_bounds(consumer, FINDINGS))
+        payloads = ((message.offset() or 0, message.value() or b"") for message in messages)
+        return fold_all(records(payloads, refuse))
+
+
+def records(payloads: Iterable[tuple[int, bytes]], refuse: Refuse) -> Iterator[Record]:
+    """What messages, by their offsets, say."""
+    for offset, payload in payloads:
+        try:
+            yield decode_record(payload)
+        except msgspec.DecodeError as error:
+            refuse(offset, str(error))
 
 
 def write_acknowledgement(settings: Settings, said: Acknowledgement) -> None:
@@ -51,9 +73,3 @@ def write_acknowledgement(settings: Settings, said: Acknowledgement) -> None:
         raise TimeoutError(f"{FINDINGS}: the broker did not answer within {_WITHIN_S:.0f} s")
     if failures:
         raise failures[0]
-
-
-def _records(settings: Settings) -> Iterator[Record]:
-    with closing(log_reader(settings, "findings")) as consumer:
-        for message in read_log(consumer, FINDINGS, log_bounds(consumer, FINDINGS)):
-            yield decode_record(message.value() or b"")

@@ -1,12 +1,13 @@
-"""What the loop commands know of a deployment: findings, switches, and what its processes measure."""
+"""What the processes of a stack measure of loops, and how it is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-_TIMEOUT_S = 5.0
-_PREFIXES = ("eddyline_loop_", "eddyline_panel_", "eddyline_ranker_experiment_")
+TIMEOUT_S = 5.0
+PREFIXES = ("eddyline_loop_", "eddyline_panel_", "eddyline_ranker_experiment_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +20,34 @@ class Measured:
     value: float
 
 
-def measured(processes: dict[str, str]) -> list[Measured]:
+def measured(processes: Mapping[str, str]) -> list[Measured]:
     """What ``processes`` (name -> address of its metrics) say of loops and experiments.
 
     A process that does not answer says nothing.
     """
-    found: list[Measured] = []
+    return samples_of(answers(processes))
+
+
+def answers(processes: Mapping[str, str]) -> dict[str, str]:
+    """Name -> its page of metrics, of those that answer."""
+    texts: dict[str, str] = {}
     for process, url in processes.items():
         try:
-            text = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False).raise_for_status().text
+            texts[process] = httpx.get(url, timeout=TIMEOUT_S, trust_env=False).raise_for_status().text
         except httpx.HTTPError:
             continue
-        found += [
-            Measured(process, sample.name, dict(sample.labels), sample.value)
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name.startswith(_PREFIXES)
-        ]
-    return found
+    return texts
+
+
+def samples_of(texts: Mapping[str, str]) -> list[Measured]:
+    """What pages of metrics say of loops and experiments."""
+    return [
+        Measured(process, sample.name, dict(sample.labels), sample.value)
+        for process, text in texts.items()
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith(PREFIXES)
+    ]
 
 
 def labelled(samples: list[Measured], name: str, label: str) -> dict[str, float]:

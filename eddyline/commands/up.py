@@ -20,8 +20,10 @@ def up(
     from eddyline.stack.progress import Progress
     from eddyline.stack.run import run_stack
     from eddyline.stack.settings import StackSettings
+    from ranker.experiments.settings import ExperimentSettings
 
     settings = StackSettings()
+    ExperimentSettings()  # what rankers would refuse is refused before anything starts
     home = settings.home.resolve()
     console = Console(stderr=True, log_path=False)
     console.print(f"starting the stack in {home}", highlight=False)

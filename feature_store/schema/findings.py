@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 Words = Annotated[str, Meta(min_length=1, max_length=1_000)]
+Found = Literal["warning", "loop_detected"]
 
 
 class Beta(msgspec.Struct, frozen=True):
@@ -18,7 +19,7 @@ class Beta(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
-    """Something found; written again, under the same id, when its verdict changes or its gain is known.
+    """Something found; written again, under the same id, when there is news, and each day while it is open.
 
     Attributes
     ----------
@@ -34,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
     finding_id: str
     detector: str
     subject: str
-    verdict: Literal["warning", "loop_detected"]
+    verdict: Found
     statistic: float
     threshold: float
     beta: Beta | None = None
@@ -51,6 +52,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledg
     Attributes
     ----------
     closes : whether the matter is over: the detector starts anew, and what was held may go on
+    verdict : of the finding that was spoken of; None: the one known when this came
     """
 
     finding_id: str
@@ -58,7 +60,12 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledg
     by: Words
     note: Words
     closes: bool
+    verdict: Found | None = None
     time_ms: int
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether it holds of ``finding``: who has a warning does not have the loop that it becomes."""
+        return self.closes or finding.verdict == "warning" or self.verdict == "loop_detected"
 
 
 Record = Finding | Acknowledgement
@@ -104,11 +111,19 @@ class FindingState(msgspec.Struct, frozen=True):
 def fold(known: FindingState | None, record: Record) -> FindingState | None:
     """The state after one more record; None where somebody speaks of what nobody found."""
     if isinstance(record, Finding):
-        return FindingState(record) if known is None else msgspec.structs.replace(known, finding=record)
+        return FindingState(record) if known is None else _found_again(known, record)
     if known is None:
         return None
-    closed = record.time_ms if record.closes else known.closed_time_ms
-    return FindingState(known.finding, record, closed)
+    said = msgspec.structs.replace(record, verdict=record.verdict or known.finding.verdict)
+    if not said.covers(known.finding):
+        return known
+    return FindingState(known.finding, said, said.time_ms if said.closes else known.closed_time_ms)
+
+
+def _found_again(known: FindingState, finding: Finding) -> FindingState:
+    said = known.acknowledgement
+    holds = said is not None and said.covers(finding)
+    return FindingState(finding, said if holds else None, known.closed_time_ms)
 
 
 def fold_all(records: Iterable[Record]) -> dict[str, FindingState]:

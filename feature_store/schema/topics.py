@@ -19,6 +19,9 @@ FINDINGS = "findings"
 
 _DAY_MS = 24 * 3600 * 1000
 
+FINDINGS_AGAIN_MS = _DAY_MS
+"""How often what is open is written again, long before the log forgets it."""
+
 
 def batch_topic(entity: str) -> str:
     """Topic of an entity's batches; ``user|creator`` is `batches.user-creator` (Kafka allows no ``|``)."""

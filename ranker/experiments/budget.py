@@ -14,6 +14,8 @@ _JUDGED_FROM = 100
 class CostBudget:
     """Throws the switch of an experiment once its measured cost is above the budget.
 
+    Where somebody starts it again, it is judged by what is measured from then on.
+
     Parameters
     ----------
     share_max : of the expected value of answers, within (0, 1]
@@ -33,10 +35,22 @@ class CostBudget:
     def spent(self, experiment: str, share: float) -> None:
         """Take in what ``experiment`` costs by now; raises what the store raises."""
         self._show(experiment, share)
+        if self._still_off(experiment):
+            return
         self._seen[experiment] = self._seen.get(experiment, 0) + 1
-        if share <= self._share_max or self._seen[experiment] < _JUDGED_FROM or experiment in self._thrown:
+        if share <= self._share_max or self._seen[experiment] < _JUDGED_FROM:
             return
         reason = f"costs {share:.2%} of the expected value of answers, more than {self._share_max:.2%}"
         _log.error("experiment_stopped", experiment=experiment, reason=reason)
         self._store.switch_off(experiment, Switch(reason, self._clock.now_ms()))
         self._thrown.add(experiment)
+
+    def _still_off(self, experiment: str) -> bool:
+        """Whether the switch stands as it was thrown here: answers made before it are measured after it."""
+        if experiment not in self._thrown:
+            return False
+        if experiment in self._store.read():
+            return True
+        self._thrown.remove(experiment)
+        self._seen[experiment] = 0
+        return False

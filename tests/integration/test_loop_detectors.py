@@ -19,6 +19,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import SecretStr
 
+from eddyline.clients.loops import judgements
+from eddyline.clients.measurements import measurements
 from eddyline.stack.background import running
 from eddyline.stack.prometheus import alertmanager, prometheus
 from feature_store.findings_log import read_findings, write_acknowledgement
@@ -132,7 +134,8 @@ def detectors(
     """
     middle_ms = (worlds.end_epoch - 4) * EPOCH_MS
     publish(settings, logs, lambda stamp_ms: stamp_ms < middle_ms)
-    acknowledge(settings, "one-of-last-year", "exposures", closes=False)
+    acknowledge(settings, "one-of-last-year", "exposures")
+    rumour(settings)
     first = start(settings.model_copy(update={"detect_idle_s": 86_400}))
     wait_for("most of the evidence", lambda: next_epoch(stored) > worlds.end_epoch - 10)
     first.send_signal(signal.SIGKILL)
@@ -152,6 +155,13 @@ def publish(settings: DetectorSettings, logs: Logs, keep: Callable[[int], bool])
         for stamp_ms, payload in log:
             if keep(stamp_ms):
                 producer.produce(topic, payload, partition=partition, timestamp=stamp_ms)
+    assert producer.flush(30) == 0
+
+
+def rumour(settings: DetectorSettings) -> None:
+    """Write to `findings` what is none."""
+    producer = Producer(gapless_producer_config(settings))
+    producer.produce(FINDINGS, b"somebody said")
     assert producer.flush(30) == 0
 
 
@@ -217,7 +227,7 @@ def test_after_a_kill_the_evidence_is_that_of_a_process_that_never_died(worlds, 
 
 
 def test_on_call_receives_the_alerts_and_answers_end_them(
-    settings, found, stack_settings, parts, ports, tmp_path
+    settings, found, stack_settings, parts, ports, tmp_path, monkeypatch
 ):
     with webhook() as (url, received):
         receivers = tmp_path / "alertmanager.yml"
@@ -233,11 +243,13 @@ def test_on_call_receives_the_alerts_and_answers_end_them(
             fired = [alert_of(received, "firing") for _ in ALERTS]
             assert {each["labels"]["alertname"]: each["labels"]["severity"] for each in fired} == ALERTS
             assert all(Path(each["annotations"]["runbook"]).is_file() for each in fired)
-            # Somebody has it: that ends a page. A ticket ends when it is closed.
+            # What the command line asks in a cluster.
+            monkeypatch.setenv("EDDYLINE_PROMETHEUS_URL", f"http://127.0.0.1:{server}")
+            judged = {(each.detector, each.verdict) for each in judgements(measurements(settings).samples)}
+            assert VERDICTS.items() <= judged
+            # Somebody has them: that ends both.
             for finding in found.values():
-                acknowledge(
-                    settings, finding.finding_id, finding.subject, closes=finding.verdict == "warning"
-                )
+                acknowledge(settings, finding.finding_id, finding.subject)
             ended = [alert_of(received, "resolved") for _ in ALERTS]
             assert {each["labels"]["alertname"] for each in ended} == ALERTS.keys()
 
@@ -250,14 +262,14 @@ def alert_of(received: "Queue[dict]", status: str) -> dict:
     return alert
 
 
-def acknowledge(settings: DetectorSettings, finding_id: str, subject: str, *, closes: bool) -> None:
-    """Have Ana say that she looks at it, or that it is over."""
+def acknowledge(settings: DetectorSettings, finding_id: str, subject: str) -> None:
+    """Have Ana say that she looks at it."""
     said = Acknowledgement(
         finding_id=finding_id,
         subject=subject,
         by="ana",
         note="looking",
-        closes=closes,
+        closes=False,
         time_ms=int(time.time() * 1000),
     )
     write_acknowledgement(settings, said)

@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     from feature_store.settings import Settings
 
 
-def settings_of_deployment() -> tuple[Settings, dict[str, str]]:
-    """Of the stack in EDDYLINE_HOME, with its processes' metrics; else as the environment says, without."""
-    from eddyline.clients.running import NoStack, running_stack
+def settings_of_deployment() -> Settings:
+    """Of the stack in EDDYLINE_HOME, ready or not; where none runs as the environment says."""
+    from eddyline.clients.stack_settings import of_the_stack
     from feature_store.settings import Settings
 
-    settings = Settings()
-    try:
-        stack = running_stack(settings.home)
-    except NoStack:
-        return settings, {}
-    return stack.settings, stack.addresses.metrics
+    return of_the_stack(Settings())
+
+
+def findings_of(settings: Settings) -> dict[str, FindingState]:
+    """Finding id -> state; a message that is none is named on standard error."""
+    from eddyline.clients.kafka import require_broker
+    from feature_store.findings_log import read_findings
+    from feature_store.schema.topics import FINDINGS
+
+    def refuse(offset: int, why: str) -> None:
+        typer.echo(f"eddyline: message {offset} of {FINDINGS} is left out: {why}", err=True)
+
+    require_broker(settings)
+    return read_findings(settings, refuse)
 
 
 def find(states: dict[str, FindingState], finding: str) -> FindingState:

@@ -29,8 +29,7 @@ def stop(
     from feature_store.online.switches import Switch, open_switches
 
     with clear_errors():
-        settings, _ = settings_of_deployment()
-        open_switches(settings).switch_off(experiment, Switch(reason, SystemClock().now_ms()))
+        open_switches(settings_of_deployment()).switch_off(experiment, Switch(reason, SystemClock().now_ms()))
     typer.echo(f"{experiment} is off")
 
 
@@ -40,6 +39,5 @@ def start(experiment: Experiment) -> None:
     from feature_store.online.switches import open_switches
 
     with clear_errors():
-        settings, _ = settings_of_deployment()
-        open_switches(settings).switch_on(experiment)
+        open_switches(settings_of_deployment()).switch_on(experiment)
     typer.echo(f"{experiment} may run")

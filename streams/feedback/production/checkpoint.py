@@ -1,7 +1,8 @@
 """The detectors' state in the online store: written beside the last one, then pointed to, behind a fence."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 import numpy as np
@@ -44,11 +45,13 @@ class LoopCheckpoint(msgspec.Struct, frozen=True):
     Attributes
     ----------
     next_epoch : not closed yet
+    epoch_ms : length of an epoch, without which their numbers mean nothing
     side, chunks : where the arrays are
     header : see `Watches.state`
     """
 
     next_epoch: int
+    epoch_ms: int
     positions: tuple[Position, ...]
     side: str
     chunks: int
@@ -67,25 +70,35 @@ class LoopStore:
         self._sequence = 0
         self._side = _SIDES[0]
 
-    def take_over(self) -> tuple[LoopCheckpoint, State] | None:
-        """Become the owner; what the last one left."""
+    def take_over(self, *, start_anew: bool = False) -> tuple[LoopCheckpoint, State] | None:
+        """Become the owner; what the last one left, unless it is to be left alone. Raises as `peek`."""
         self._epoch, self._sequence = self._store.claim(VIEW, _PARTITION).epoch, 0
-        found = self.peek()
+        found = None if start_anew else self.peek()
         if found is not None:
             self._side = found[0].side
         return found
 
     def peek(self) -> tuple[LoopCheckpoint, State] | None:
-        """What the owner left, without becoming it."""
+        """What the owner left, without becoming it.
+
+        Raises
+        ------
+        CannotStart
+            It cannot be read.
+        """
         (stored,) = self._store.multi_get([_key(_POINTER)])
         if stored is None:
             return None
-        checkpoint = msgspec.json.decode(stored, type=LoopCheckpoint)
+        with _readable():
+            checkpoint = msgspec.json.decode(stored, type=LoopCheckpoint)
         names = _chunk_names(checkpoint.side, checkpoint.chunks)
         parts = self._store.multi_get([_key(name) for name in names])
-        return checkpoint, _unpacked(b"".join(part or b"" for part in parts))
+        with _readable():
+            return checkpoint, _unpacked(b"".join(part or b"" for part in parts))
 
-    def write(self, next_epoch: int, positions: Iterable[Position], header: bytes, arrays: State) -> None:
+    def write(
+        self, next_epoch: int, epoch_ms: int, positions: Iterable[Position], header: bytes, arrays: State
+    ) -> None:
         """Store the state after everything before ``positions``.
 
         Raises
@@ -98,7 +111,7 @@ class LoopStore:
         chunks = [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
         for name, chunk in zip(_chunk_names(side, len(chunks)), chunks, strict=True):
             self._put(name, chunk)
-        checkpoint = LoopCheckpoint(next_epoch, tuple(positions), side, len(chunks), header)
+        checkpoint = LoopCheckpoint(next_epoch, epoch_ms, tuple(positions), side, len(chunks), header)
         self._put(_POINTER, msgspec.json.encode(checkpoint))
         self._side = side
 
@@ -136,6 +149,14 @@ def _first(position: Position, topic: TopicIdentity, log: LogBounds) -> int:
         f"id {position.topic_id}, the broker has {log.start} to {log.end} of {topic.topic_id}: the evidence "
         f"cannot be continued; {ANEW}"
     )
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # bytes can be wrong in any way
+        raise CannotStart(f"what the detectors left cannot be read: {error}; {ANEW}") from error
 
 
 def _key(name: str) -> RowKey:

@@ -3,11 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from feature_store.schema.findings import encode_record
+from feature_store.schema.findings import Record, encode_record
 from feature_store.schema.panel import late_after_ms
-from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from feature_store.schema.topics import EXPOSURES, FINDINGS, FINDINGS_AGAIN_MS, SCORE_PANEL
 from streams.feedback.base import State
-from streams.feedback.production.checkpoint import ANEW, LoopStore, Position, first_offsets
+from streams.feedback.production.checkpoint import (
+    ANEW,
+    LoopCheckpoint,
+    LoopStore,
+    Position,
+    first_offsets,
+)
 from streams.feedback.production.log_cut import LogCut, Place
 from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound
@@ -72,7 +78,8 @@ class LoopEpochs:
             closed += 1
         if closed:
             sink.flush()
-            self._store.write(self._next_epoch or 0, self._positions(), *self._watches.state())
+            next_epoch, positions = self._next_epoch or 0, self._positions()
+            self._store.write(next_epoch, self._epoch_ms, positions, *self._watches.state())
         return closed
 
     def _close_next(self, sink: FindingSink) -> bool:
@@ -82,8 +89,11 @@ class LoopEpochs:
         cut_ms = (epoch + 1) * self._epoch_ms + self._grace_ms
         if not self.cut.complete(cut_ms):
             return False
-        for finding in self._watches.fold(epoch, self.cut.before(cut_ms), cut_ms):
-            sink.produce(Outbound(FINDINGS, encode_record(finding), finding.subject.encode()))
+        records: list[Record] = [*self._watches.fold(epoch, self.cut.before(cut_ms), cut_ms)]
+        if (cut_ms - self._epoch_ms) // FINDINGS_AGAIN_MS < cut_ms // FINDINGS_AGAIN_MS:
+            records += self._watches.still_open()
+        for record in records:
+            sink.produce(Outbound(FINDINGS, encode_record(record), record.subject.encode()))
         self._next_epoch = epoch + 1
         return True
 
@@ -120,16 +130,25 @@ def take_over(
     CannotStart
         What is stored cannot be continued.
     """
-    stored, watches = store.take_over(), make_watches()
-    if stored is None or start_anew:
+    stored, watches = store.take_over(start_anew=start_anew), make_watches()
+    if stored is None:
         offsets, next_epoch = first_offsets(None, topics, logs), None
     else:
         checkpoint, arrays = stored
+        _same_epochs(checkpoint, epoch_ms)
         offsets, next_epoch = first_offsets(checkpoint, topics, logs), checkpoint.next_epoch
         _restore(watches, checkpoint.header, arrays)
     delays = {EXPOSURES: 0, FINDINGS: 0, SCORE_PANEL: grace_ms + epoch_ms - late_after_ms(epoch_ms)}
     cut = LogCut(offsets, delays)
     return LoopEpochs(store, watches, topics, cut, next_epoch, epoch_ms=epoch_ms, grace_ms=grace_ms)
+
+
+def _same_epochs(checkpoint: LoopCheckpoint, epoch_ms: int) -> None:
+    if checkpoint.epoch_ms != epoch_ms:
+        raise CannotStart(
+            f"EDDYLINE_NUDGE_EPOCH_S: {checkpoint.epoch_ms / 1000:g} when the detectors began, now "
+            f"{epoch_ms / 1000:g}: epochs of another length are other epochs; {ANEW}"
+        )
 
 
 def _restore(watches: Watches, header: bytes, arrays: State) -> None:

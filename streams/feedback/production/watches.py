@@ -30,11 +30,11 @@ class _Header(msgspec.Struct, frozen=True):
     Attributes
     ----------
     watches : name -> what that watch says of itself
-    open : finding id -> findings that nobody has closed
+    known : finding id -> what was found, and said of it
     """
 
     watches: dict[str, msgspec.Raw]
-    open: dict[str, FindingState]
+    known: dict[str, FindingState]
 
 
 class Watches:
@@ -48,7 +48,8 @@ class Watches:
     def __init__(self, watches: Sequence[Watch], metrics: LoopMetrics) -> None:
         self._watches = {watch.name: watch for watch in watches}
         self._metrics = metrics
-        self._open: dict[str, FindingState] = {}
+        # The closed ones, too: what was written before the closing was read must not open them again.
+        self._known: dict[str, FindingState] = {}
         metrics.opened(())
 
     def fold(self, epoch: int, messages: Iterable[LogMessage], now_ms: int) -> list[Finding]:
@@ -75,6 +76,16 @@ class Watches:
             self._note(finding)
         return found
 
+    def still_open(self) -> list[Record]:
+        """What nobody has closed, and what was said of it."""
+        return [
+            record
+            for state in self._known.values()
+            if state.open
+            for record in (state.finding, state.acknowledgement)
+            if record is not None
+        ]
+
     def state(self) -> tuple[bytes, State]:
         """What is watched as JSON, and all arrays."""
         headers: dict[str, msgspec.Raw] = {}
@@ -83,7 +94,7 @@ class Watches:
             header, part = watch.state()
             headers[name] = msgspec.Raw(header)
             arrays = {**arrays, **under(f"{name}/", part)}
-        return msgspec.json.encode(_Header(headers, self._open)), arrays
+        return msgspec.json.encode(_Header(headers, self._known)), arrays
 
     def restore(self, header: bytes, arrays: State) -> None:
         """Go on where the one that gave this state was.
@@ -101,8 +112,8 @@ class Watches:
                 watch.restore(bytes(stored.watches[name]), below(arrays, f"{name}/"))
         except msgspec.DecodeError as error:
             raise ValueError(f"in another format: {error}") from error
-        self._open = stored.open
-        self._metrics.opened(self._open.values())
+        self._known = stored.known
+        self._show()
 
     def _hear(self, payload: bytes, epoch: int) -> None:
         """Take in what was found or said; the watch whose finding is closed begins anew."""
@@ -113,13 +124,14 @@ class Watches:
             return
         self._note(record)
         if isinstance(record, Acknowledgement) and record.closes:
-            self._open.pop(record.finding_id, None)
             for watch in self._watches.values():
                 watch.settle(record.finding_id, epoch)
-            self._metrics.opened(self._open.values())
 
     def _note(self, record: Record) -> None:
-        state = fold(self._open.get(record.finding_id), record)
+        state = fold(self._known.get(record.finding_id), record)
         if state is not None:
-            self._open[record.finding_id] = state
-        self._metrics.opened(self._open.values())
+            self._known[record.finding_id] = state
+        self._show()
+
+    def _show(self) -> None:
+        self._metrics.opened(state for state in self._known.values() if state.open)

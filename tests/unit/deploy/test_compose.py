@@ -30,6 +30,7 @@ OF_THE_COMPOSITION = {
     "EDDYLINE_INFERENCE",
     "EDDYLINE_TRITON_SSL",
     "EDDYLINE_TRITON_SSL_CA",
+    "EDDYLINE_PROMETHEUS_URL",
 }
 """What follows from which containers there are: an environment for another deployment must not change it."""
 

@@ -30,13 +30,19 @@ def finding(verdict="loop_detected", **fields):
     )
 
 
-def said(closes):
+def said(closes, of=None):
     return Acknowledgement(
-        finding_id="loop-1", subject="timeline_ranker", by="ana", note="looking", closes=closes, time_ms=5
+        finding_id="loop-1",
+        subject="timeline_ranker",
+        by="ana",
+        note="looking",
+        closes=closes,
+        verdict=of,
+        time_ms=5,
     )
 
 
-@pytest.mark.parametrize("record", [finding(), said(closes=True)])
+@pytest.mark.parametrize("record", [finding(), said(closes=True), said(False, "warning")])
 def test_records_survive_encoding(record):
     assert decode_record(encode_record(record)) == record
 
@@ -61,6 +67,27 @@ def test_an_open_loop_holds_until_it_is_closed():
         )
     ]
     assert held == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("records", "known"),
+    [
+        ([finding("warning"), said(False)], True),
+        ([finding("warning"), said(False), finding("warning")], True),
+        ([finding("warning"), said(False), finding()], False),
+        ([finding("warning"), said(False), finding(), said(False)], True),
+        ([finding("warning"), said(False), finding(), said(False), finding()], True),
+        ([finding("warning"), finding(), said(False, of="warning")], False),
+        (
+            [finding("warning"), finding(), said(False, of="loop_detected"), finding("warning"), finding()],
+            True,
+        ),
+        ([finding("warning"), said(True), finding()], True),
+    ],
+)
+def test_who_has_a_warning_does_not_have_the_loop_that_it_becomes(records, known):
+    state = fold_all(records)["loop-1"]
+    assert (state.acknowledgement is not None) is known
 
 
 def test_words_about_what_nobody_found_change_nothing():

@@ -99,10 +99,19 @@ class Detectors:
 
     Parameters
     ----------
+    start_anew : whatever is stored
     told : settings of it, instead of those above
     """
 
-    def __init__(self, logs: Logs, store: MemoryOnlineStore, epoch_ms: int, **told: object) -> None:
+    def __init__(
+        self,
+        logs: Logs,
+        store: MemoryOnlineStore,
+        epoch_ms: int,
+        *,
+        start_anew: bool = False,
+        **told: object,
+    ) -> None:
         self.registry = CollectorRegistry()
         self.watches: Watches | None = None
         self._logs = logs
@@ -114,7 +123,7 @@ class Detectors:
             logs.bounds,
             epoch_ms=epoch_ms,
             grace_ms=self._settings.grace_ms,
-            start_anew=False,
+            start_anew=start_anew,
         )
 
     def _made(self) -> Watches:

@@ -178,6 +178,8 @@ def test_a_state_of_other_detectors_is_refused_with_what_to_do():
     checkpoint, arrays = LoopStore(store).peek()
     owner = LoopStore(store)
     owner.take_over()
-    owner.write(checkpoint.next_epoch, checkpoint.positions, b'{"watches":{},"open":{}}', arrays)
+    owner.write(
+        checkpoint.next_epoch, SHORT.epoch_ms, checkpoint.positions, b'{"watches":{},"known":{}}', arrays
+    )
     with pytest.raises(CannotStart, match=r"'scores'.*EDDYLINE_DETECT_START_ANEW"):
         Detectors(logs, store, SHORT.epoch_ms)

@@ -1,0 +1,81 @@
+"""What `eddyline loops status` shows of a deployment, and of one it cannot measure."""
+
+import io
+import os
+
+import psutil
+from msgspec import structs
+from rich.console import Console
+
+from eddyline.clients.loops import Measured
+from eddyline.clients.measurements import NOT_KNOWN, Measurements
+from eddyline.commands.loops._deployment import settings_of_deployment
+from eddyline.commands.loops._status import show_status
+from eddyline.stack.addresses import Addresses
+from eddyline.stack.process import Status
+from eddyline.stack.state import State, write_state
+from feature_store.schema.findings import Acknowledgement, Finding, fold_all
+
+FOUND = Finding(
+    finding_id="loop-1",
+    detector="board",
+    subject="ranker",
+    verdict="warning",
+    statistic=5.0,
+    threshold=4.6,
+    opened_time_ms=0,
+    updated_time_ms=0,
+    runbook="docs/runbooks/loop-suspected.md",
+)
+SAID = Acknowledgement(
+    finding_id="loop-1", subject="ranker", by="ana", note="watching", closes=False, time_ms=1
+)
+
+
+def shown(records=(), samples=(), missing="", off=()) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    show_status(console, fold_all(records), Measurements(list(samples), missing), dict(off))
+    return console.file.getvalue()
+
+
+def test_what_is_not_measured_here_is_not_said_to_be_nothing() -> None:
+    said = shown([FOUND], missing=NOT_KNOWN, off={"nudges": "too dear"})
+    assert "loop-1" in said
+    assert "EDDYLINE_PROMETHEUS_URL" in said
+    assert "too dear" in said
+    assert "no detector has judged" not in said
+    assert "no experiments" not in shown(missing=NOT_KNOWN)
+
+
+def test_what_is_measured_and_nothing_is_said() -> None:
+    said = shown()
+    assert said.splitlines() == [
+        "no findings",
+        "no detector has judged anything yet",
+        "no experiments are asked for",
+    ]
+
+
+def test_what_answers_is_shown_beside_who_does_not() -> None:
+    labels = {"subject": "ranker", "detector": "board", "verdict": "quiet"}
+    samples = [Measured("detectors-0", "eddyline_loop_verdict", labels, 1.0)]
+    said = shown(samples=samples, missing="ranker-0 does not answer")
+    assert "quiet" in said
+    assert "ranker-0 does not answer" in said
+
+
+def test_a_finding_is_shown_with_who_has_it_until_it_is_more() -> None:
+    assert "acknowledged by ana" in shown([FOUND, SAID])
+    said = shown([FOUND, SAID, structs.replace(FOUND, verdict="loop_detected")])
+    assert "ana" not in said
+    assert "promotion and training are held" in said
+
+
+def test_commands_find_a_stack_that_is_not_ready(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("EDDYLINE_HOME", str(tmp_path))
+    me = psutil.Process(os.getpid())
+    addresses = Addresses("k:1", "redis://r:1/0", None, None, "", "", "", "embedded", {})
+    write_state(tmp_path, State(me.pid, me.create_time(), addresses, (Status("detectors-0", phase="down"),)))
+    settings = settings_of_deployment()
+    assert settings.kafka_bootstrap == "k:1"
+    assert settings.redis_url.get_secret_value() == "redis://r:1/0"
