@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from ranker.pipeline.batch import CandidateBatch, Heads
+from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Scored
 from ranker.pipeline.features import Features
 from ranker.pipeline.query import Query
 from ranker.registry.models import ServedModel
-from ranker.scorers.breaker import Breaker
 from ranker.triton.base import InferenceClient, InferenceTimeout
 
 Serving = Callable[[], ServedModel | None]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
@@ -13,16 +14,17 @@ from feature_store.online.redis import RedisOnlineStore
 from feature_store.online.timelines import RedisTimelineStore
 from feature_store.schema.ids import partition_column
 from feature_store.views import FeatureService
+from ranker.hydrators.guarded import Guarded
 from ranker.hydrators.rows import RowHydrator, item_columns
 from ranker.hydrators.slices import UserSlices
 from ranker.pipeline.batch import Float64
+from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Nudger, Scorer, Surface
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.items import ItemColumns
 from ranker.pipeline.scoring import ScorerChain
 from ranker.policies.config import DEFAULT_SURFACE, Policy
 from ranker.registry.watcher import ChampionWatcher
-from ranker.scorers.breaker import Breaker
 from ranker.scorers.by_arm import ByArm
 from ranker.scorers.counters import CounterScorer
 from ranker.scorers.model import ModelScorer
@@ -86,8 +88,8 @@ def open_knowledge(settings: RankerSettings, catalog: Catalog) -> Knowledge:
     )
 
 
-def make_hydrator(settings: RankerSettings, knowledge: Knowledge) -> RowHydrator:
-    """What makes the inputs of models, of rankings and of the panel alike."""
+def make_hydrator(settings: RankerSettings, knowledge: Knowledge, timeout_ms: float = inf) -> RowHydrator:
+    """What makes the inputs of models, of rankings and of the panel alike; ``timeout_ms``: for one read."""
     return RowHydrator(
         knowledge.catalog,
         knowledge.service,
@@ -95,6 +97,7 @@ def make_hydrator(settings: RankerSettings, knowledge: Knowledge) -> RowHydrator
         knowledge.fetcher,
         settings.batch_partitions,
         knowledge.slices,
+        timeout_ms,
     )
 
 
@@ -166,7 +169,7 @@ def make_pipeline(
     clock: Clock,
 ) -> RankingPipeline:
     """The pipeline behind both front doors."""
-    hydrator = make_hydrator(settings, knowledge)
+    hydrator = Guarded(make_hydrator(settings, knowledge, settings.rank_features_timeout_ms), Breaker(clock))
     return RankingPipeline(knowledge.items, hydrator, scorers, stages, stages[DEFAULT_SURFACE], clock, nudger)
 
 

@@ -18,6 +18,7 @@ from ranker.filters.blocked_creator import BlockedCreator
 from ranker.filters.expired import Expired
 from ranker.filters.seen import Seen
 from ranker.hydrators.rows import RowHydrator, item_columns
+from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Filter, Hydrator, Nudger, Scorer, Selector, Source, Surface, Value
 from ranker.pipeline.deadline import Deadline
 from ranker.pipeline.executor import RankingPipeline
@@ -25,7 +26,6 @@ from ranker.pipeline.query import Query
 from ranker.pipeline.scoring import ScorerChain
 from ranker.policies.value_model import ValueModel
 from ranker.registry.models import ServedModel
-from ranker.scorers.breaker import Breaker
 from ranker.scorers.counters import CounterScorer
 from ranker.scorers.model import ModelScorer
 from ranker.selectors.by_score import ByScore
