@@ -64,8 +64,8 @@ class ScorerChain:
         finite = np.isfinite(raw)
         if not finite.any():
             raise NoNumbers(f"{scored.model or scorer.name} gave no finite score")
-        if scored.note is not None:
-            journal.note(scored.note)
+        for note in scored.notes:
+            journal.note(note)
         heads = scored.heads
         if not finite.all():
             journal.note("scores_not_finite")

@@ -191,6 +191,9 @@ def _open_engine(
         instruments.draw_arms,
     )
     metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
+    metrics.watch_model("champion", lambda: watcher.problem)
+    if frozen is not None:
+        metrics.watch_model("holdout", lambda: frozen.problem)
     return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics)
 
 

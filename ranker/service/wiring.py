@@ -27,7 +27,7 @@ from ranker.policies.config import DEFAULT_SURFACE, Policy
 from ranker.registry.watcher import ChampionWatcher
 from ranker.scorers.by_arm import ByArm
 from ranker.scorers.counters import CounterScorer
-from ranker.scorers.model import ModelScorer
+from ranker.scorers.model import ModelScorer, Notes, Serving
 from ranker.service.metrics import RankerMetrics
 from ranker.service.settings import RankerSettings
 from ranker.service.surfaces import surfaces
@@ -134,22 +134,29 @@ def make_scorers(
 ) -> ScorerChain:
     """model → last good model → counters; the chain itself ends in the input order.
 
-    Users of the holdout are answered by ``frozen``, where there is one.
+    Users of the holdout are answered by ``frozen``, where there is one. While counters stand in for what
+    should serve, answers say so.
     """
-    model = partial(
-        ModelScorer,
-        client=client,
-        fingerprint=service.fingerprint,
-        timeout_ms=settings.rank_model_timeout_ms,
-        note="embedded_inference" if settings.inference == "embedded" else None,
-    )
-    first: Scorer = model("model", serving=lambda: watcher.current, breaker=Breaker(clock))
+    always = ("embedded_inference",) if settings.inference == "embedded" else ()
+
+    def model(name: str, serving: Serving, notes: Notes = lambda: always) -> ModelScorer:
+        timeout_ms, breaker = settings.rank_model_timeout_ms, Breaker(clock)
+        return ModelScorer(name, client, serving, service.fingerprint, timeout_ms, breaker, notes)
+
+    def followed(follower: ChampionWatcher, unserved: str) -> ModelScorer:
+        return model(
+            "model",
+            lambda: follower.current,
+            lambda: (*always, unserved) if follower.stands_in else always,
+        )
+
+    first: Scorer = followed(watcher, "champion_not_served")
     if frozen is not None:
-        first = ByArm(first, model("model", serving=lambda: frozen.current, breaker=Breaker(clock)))
+        first = ByArm(first, followed(frozen, "holdout_model_not_served"))
     return ScorerChain(
         (
             first,
-            model("last_good_model", serving=lambda: watcher.previous, breaker=Breaker(clock)),
+            model("last_good_model", lambda: watcher.previous),
             CounterScorer(service.candidate, IMPRESSIONS, CLICKS),
         )
     )

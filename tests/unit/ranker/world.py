@@ -120,8 +120,11 @@ class World:
 
     def pipeline(self) -> RankingPipeline:
         """A pipeline over the world as it is."""
+        return self.pipeline_of(ScorerChain(self.scorers))
+
+    def pipeline_of(self, scorers: ScorerChain) -> RankingPipeline:
+        """The same with other scorers."""
         surface = Surface("test/1", self.sources, self.filters, self.value, self.selector)
-        scorers = ScorerChain(self.scorers)
         return RankingPipeline(self.items, self.hydrator, scorers, {}, surface, self.clock, self.nudger)
 
     def query(self, candidates: list[str] | None, *, limit: int = 2000, user_id: str = "u1") -> Query:
