@@ -184,7 +184,12 @@ def _open_engine(
     ranking = Ranking(
         make_pipeline(settings, knowledge, scorers, stages, instruments.nudger, clock),
         Responder(knowledge.service),
-        Limits(settings.rank_deadline_ms, settings.rank_max_candidates, settings.served_sample_rate),
+        Limits(
+            settings.rank_deadline_ms,
+            settings.rank_max_candidates,
+            settings.served_sample_rate,
+            settings.ingest_max_ahead_ms,
+        ),
         clock,
         metrics,
         partial(_follow_up, effects),
