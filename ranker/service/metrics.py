@@ -137,7 +137,7 @@ class RankerMetrics:
             self._freshness.observe(max(0.0, outcome.features.age_ms) / 1e3)
 
     def refused(self, door: str) -> None:
-        """Count a request that is none."""
+        """Count a request that is none, or whose headers are too large."""
         self._count(OTHER_SURFACE, door, "refused")
 
     def shed(self, surface: str, door: str) -> None:
