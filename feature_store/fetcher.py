@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from feature_store.online.base import RowReader, RowsOf
+from feature_store.online.base import RowReader, RowsOf, TimeLeft, unhurried
 from feature_store.online.rows import decode_rows
 from feature_store.views import FeatureView, Float64
 
@@ -27,9 +27,9 @@ class RowFetcher:
         self._store = store
 
     @contextmanager
-    def asking(self) -> Iterator[AskRows]:
-        """Ask several times before the first answer is waited for."""
-        with self._store.asking() as ask_store:
+    def asking(self, left_ms: TimeLeft = unhurried) -> Iterator[AskRows]:
+        """Ask several times before the first answer is waited for; raises as `RowReader.asking`."""
+        with self._store.asking(left_ms) as ask_store:
 
             def ask(wanted: Wanted) -> Callable[[], StoredRows]:
                 answer = ask_store([RowsOf(view.fingerprint, *of_view) for view, of_view in wanted.items()])

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     batch_partitions: int = Field(
         2, ge=1, description="Partitions of batches.*, rank.served, exposures: also the Redis hash tags."
     )
+    ingest_max_ahead_ms: int = Field(
+        300_000,
+        ge=0,
+        description="An event may be this far ahead of its record, and a rank request of the clock, ms.",
+    )
     rank_partitions: int = Field(4, ge=1, description="Partitions of rank.requests and rank.responses.")
     replication_factor: int = Field(1, ge=1, description="Replicas of each topic.")
 

@@ -11,7 +11,7 @@ from eddyline.parity.refold import RowVersion
 from feature_store.catalog import Catalog
 from feature_store.clock import SystemClock
 from feature_store.fetcher import RowFetcher
-from feature_store.online.base import Ask, RowsFound, RowsOf, asking_at_once
+from feature_store.online.base import Ask, RowsFound, RowsOf, TimeLeft, asking_at_once, unhurried
 from feature_store.views import FeatureService
 from ranker.hydrators.rows import RowHydrator
 from ranker.pipeline.batch import Bool, CandidateBatch, Float32, Int64
@@ -51,8 +51,8 @@ class _Rows:
         self.asked: list[RowsOf] = []
         self.rows: dict[tuple[str, str], bytes] = {}
 
-    def asking(self) -> AbstractContextManager[Ask]:
-        return asking_at_once(self._read)
+    def asking(self, left_ms: TimeLeft = unhurried) -> AbstractContextManager[Ask]:
+        return asking_at_once(self._read, left_ms)
 
     def _read(self, wanted: Sequence[RowsOf]) -> RowsFound:
         self.asked += wanted
@@ -132,5 +132,5 @@ class Rehydrator:
             limit=len(case.item_ids),
             finalize_time_ms=case.finalize_time_ms,
             sampled=False,
-            deadline=Deadline(self._clock, 0.0),
+            deadline=Deadline(self._clock, 1e9),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 from typing import Protocol
 
 import msgspec
@@ -79,24 +80,44 @@ Ask = Callable[[Sequence[RowsOf]], Callable[[], RowsFound]]
 """Asks for rows; what it returns waits for them. Answers are waited for in the order of the questions."""
 
 
+TimeLeft = Callable[[], float]
+"""Milliseconds that the caller can still wait, for all answers together; none at 0 or less."""
+
+
+def unhurried() -> float:
+    """The time left of a caller without a deadline."""
+    return inf
+
+
+def require_time(left_ms: TimeLeft) -> float:
+    """What is left, milliseconds; raises TimeoutError where that is nothing."""
+    left = left_ms()
+    if left <= 0:
+        raise TimeoutError("no time left to read rows")
+    return left
+
+
 class RowReader(Protocol):
     """The part of an `OnlineStore` that requests need."""
 
-    def asking(self) -> AbstractContextManager[Ask]:
+    def asking(self, left_ms: TimeLeft = unhurried) -> AbstractContextManager[Ask]:
         """Ask several times before the first answer is needed: the store works while the caller does.
 
         Raises
         ------
         TimeoutError
-            The store did not answer in time.
+            The store did not answer in time, or no time was left to ask it.
         """
 
 
 @contextmanager
-def asking_at_once(read: Callable[[Sequence[RowsOf]], RowsFound]) -> Iterator[Ask]:
+def asking_at_once(
+    read: Callable[[Sequence[RowsOf]], RowsFound], left_ms: TimeLeft = unhurried
+) -> Iterator[Ask]:
     """For stores that answer each question before the next is asked."""
 
     def ask(wanted: Sequence[RowsOf]) -> Callable[[], RowsFound]:
+        require_time(left_ms)
         found = read(wanted)
         return lambda: found
 

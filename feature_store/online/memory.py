@@ -14,7 +14,9 @@ from feature_store.online.base import (
     RowsOf,
     Run,
     StaleOwner,
+    TimeLeft,
     asking_at_once,
+    unhurried,
 )
 
 _Place = tuple[str, int]
@@ -34,8 +36,8 @@ class MemoryOnlineStore:
     def read(self, wanted: Sequence[RowsOf]) -> RowsFound:
         return [self._read(rows) for rows in wanted]
 
-    def asking(self) -> AbstractContextManager[Ask]:
-        return asking_at_once(self.read)
+    def asking(self, left_ms: TimeLeft = unhurried) -> AbstractContextManager[Ask]:
+        return asking_at_once(self.read, left_ms)
 
     def claim(self, view: str, partition: int) -> Claim:
         epoch = secrets.randbits(53)

@@ -26,7 +26,10 @@ from feature_store.online.base import (
     RowsOf,
     Run,
     StaleOwner,
+    TimeLeft,
     asking_at_once,
+    require_time,
+    unhurried,
 )
 from feature_store.online.connection import connect, require_no_eviction
 from feature_store.online.keys import checkpoint_key, fence_key, row_prefix
@@ -34,6 +37,8 @@ from feature_store.settings import Settings
 
 _FENCE = Path(__file__).with_name("fence.lua").read_text()
 _STALE, _ROLLED_BACK = -1, -2
+_TIMEOUT_S = 5.0
+"""redis-py's own, of a client that was given none."""
 _packed: Any = hiredis.pack_command  # its stub knows of one argument only
 
 
@@ -48,6 +53,7 @@ class RedisOnlineStore:
     def __init__(self, client: Redis | RedisCluster) -> None:
         self._client: Any = client
         self._clustered = isinstance(client, RedisCluster)
+        self._timeout_s: float = client.get_connection_kwargs().get("socket_timeout") or _TIMEOUT_S
         self._prefixes: dict[tuple[str, int], str] = {}
         self._idle: list[Any] = []
         self._sha = ""
@@ -71,16 +77,18 @@ class RedisOnlineStore:
         return _by_view(self._get(self._all_names(wanted), partitions), wanted)
 
     @contextmanager
-    def asking(self) -> Iterator[Ask]:
+    def asking(self, left_ms: TimeLeft = unhurried) -> Iterator[Ask]:
+        """See `RowReader.asking`; of a cluster each node has the client's timeout once it is asked."""
         if self._clustered:
-            with asking_at_once(self.read) as ask:
+            with asking_at_once(self.read, left_ms) as ask:
                 yield ask
             return
         unanswered: list[Sequence[RowsOf]] = []
-        with self._connection() as connection:
+        with self._connection(left_ms) as connection:
 
             def answer() -> RowsFound:
-                return _by_view(connection.read_response(), unanswered.pop(0))
+                found = connection.read_response(timeout=self._timeout_of(left_ms))
+                return _by_view(found, unanswered.pop(0))
 
             def ask(wanted: Sequence[RowsOf]) -> Callable[[], RowsFound]:
                 names = self._all_names(wanted)
@@ -182,14 +190,16 @@ class RedisOnlineStore:
             return [connection.read_response() for _ in commands]
 
     @contextmanager
-    def _connection(self) -> Iterator[Any]:
+    def _connection(self, left_ms: TimeLeft = unhurried) -> Iterator[Any]:
         """A connection that serves one caller at a time; the client's pool takes as long as a read."""
+        require_time(left_ms)  # before one that works is given up for it
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._client.connection_pool.make_connection()
         with _timing_out():
             try:
+                _set_timeout(connection, self._timeout_of(left_ms))
                 _connect(connection)
                 yield connection
             except BaseException:
@@ -197,6 +207,10 @@ class RedisOnlineStore:
                 raise
             finally:
                 self._idle.append(connection)
+
+    def _timeout_of(self, left_ms: TimeLeft) -> float:
+        """The client's, or what the caller has left if that is less; seconds."""
+        return min(self._timeout_s, require_time(left_ms) / 1000)
 
     def _pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """The answers to commands, each from the node of a cluster that knows."""
@@ -235,6 +249,12 @@ class RedisOnlineStore:
         self._sha = self._sha or self._client.script_load(_FENCE)
         calls = [("EVALSHA", self._sha, *command) for command in commands]
         return self._pipelined(calls) if self._clustered else self._exchange(calls)
+
+
+def _set_timeout(connection: Any, timeout_s: float) -> None:
+    """Of what it does next, be it to connect."""
+    connection.socket_timeout = connection.socket_connect_timeout = timeout_s
+    connection.update_current_socket_timeout(timeout_s)
 
 
 def _connect(connection: Any) -> None:

@@ -26,7 +26,7 @@ MAX_EVENT_BYTES = 11 * 1024 * 1024
 MAX_NUMBER = 1e18
 """Models read float32, up to 3.4e38: sums of 2^53 such numbers fit, and so do their squares."""
 
-_LATEST_TIME_MS = 253_402_300_799_999
+LATEST_TIME_MS = 253_402_300_799_999
 _MAX_MESSAGE_CHARACTERS = 500
 
 # Patterns are only published: the decoder would try them on every id, parse_events does so on all at once.
@@ -42,7 +42,7 @@ Id = Annotated[
         extra_json_schema={"pattern": _ID_PATTERN},
     ),
 ]
-TimeMs = Annotated[int, Meta(ge=0, le=_LATEST_TIME_MS, description="Milliseconds since the epoch, UTC.")]
+TimeMs = Annotated[int, Meta(ge=0, le=LATEST_TIME_MS, description="Milliseconds since the epoch, UTC.")]
 Action = Annotated[
     str,
     Meta(

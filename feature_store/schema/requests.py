@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from feature_store.schema.events import Id, TimeMs
+from feature_store.schema.events import LATEST_TIME_MS, Id, TimeMs
 
 MAX_LIMIT = 2_000
 """Longest answer that can be asked for."""
@@ -27,7 +27,7 @@ class RankRequest(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
     Attributes
     ----------
-    event_time_ms : the moment to rank for; absent: when the request arrives
+    event_time_ms : the moment to rank for, at most minutes ahead; absent: when the request arrives
     candidates : ids to rank, duplicates collapse and the first wins; absent: the surface's sources;
         empty: an empty answer
     client_id : echoed
@@ -139,14 +139,21 @@ class BadRequest(ValueError):  # noqa: N818  (named as the status it becomes)
         self.request_id = request_id
 
 
-def parse_request(payload: bytes, max_candidates: int = MAX_CANDIDATES) -> RankRequest:
+def parse_request(
+    payload: bytes, max_candidates: int = MAX_CANDIDATES, latest_ms: int = LATEST_TIME_MS
+) -> RankRequest:
     """The request in ``payload``.
+
+    Parameters
+    ----------
+    latest_ms : the last moment that may be ranked for; every earlier one may be
 
     Raises
     ------
     BadRequest
         When it is not JSON, a field is missing, of another type or out of range, an id holds
-        ``|`` or a control character, or there are more than ``max_candidates`` candidates.
+        ``|`` or a control character, there are more than ``max_candidates`` candidates, or
+        the moment is after ``latest_ms``.
     """
     try:
         request = _decode(payload)
@@ -154,7 +161,7 @@ def parse_request(payload: bytes, max_candidates: int = MAX_CANDIDATES) -> RankR
         raise BadRequest(Problem("malformed", "nested too deeply")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(_explain(error), _request_id_of(payload)) from None
-    problem = _too_many(request, max_candidates) or _bad_id(payload, request)
+    problem = _too_many(request, max_candidates) or _too_late(request, latest_ms) or _bad_id(payload, request)
     if problem:
         raise BadRequest(problem, request.request_id)
     return request
@@ -175,6 +182,14 @@ def _too_many(request: RankRequest, limit: int) -> Problem | None:
     if named <= limit:
         return None
     return Problem("too_many_candidates", f"{named} candidates; at most {limit}", "candidates")
+
+
+def _too_late(request: RankRequest, latest_ms: int) -> Problem | None:
+    time_ms = request.event_time_ms
+    if time_ms is None or time_ms <= latest_ms:
+        return None
+    message = f"event_time_ms is {time_ms - latest_ms} ms after {latest_ms}, the last moment ranked for now"
+    return Problem("invalid", message, "event_time_ms")
 
 
 def _bad_id(payload: bytes, request: RankRequest) -> Problem | None:

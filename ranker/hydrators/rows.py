@@ -1,6 +1,7 @@
 """The hydrator: one batched read of rows, everything else from memory, then columns."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class RowHydrator:
     items : made by :func:`item_columns` for the same service
     partitions : of the batch topics, which is how rows are spread
     slices : says which slice a user is in; None: users are not told apart
+    timeout_ms : for a whole read, further bounded by the request's deadline
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class RowHydrator:
         fetcher: RowFetcher,
         partitions: int,
         slices: UserSlices | None = None,
+        timeout_ms: float = inf,
     ) -> None:
         self._service = service
         self._items = items
         self._fetcher = fetcher
         self._partitions = partitions
         self._slices = slices
+        self._timeout_ms = timeout_ms
         self._ids = IdColumns(service.ids, items)
         self._user = _columns(catalog, service.user)
         views = _columns(catalog, service.candidate)
@@ -86,9 +90,14 @@ class RowHydrator:
 
         The rows that take no search are asked for first: Redis works on them while the others are named,
         and on those while the first ones are read.
+
+        Raises
+        ------
+        TimeoutError
+            No answer in time, or no time left to ask.
         """
         user, now_ms = self._user_of(query), query.finalize_time_ms
-        with self._fetcher.asking() as ask:
+        with self._fetcher.asking(query.deadline.within(self._timeout_ms).remaining_ms) as ask:
             own = self._own.keys(user, batch)
             first = ask({**self._of_user(user), **self._own.wanted(own)})
             others = self._others.keys(user, batch)

@@ -5,6 +5,7 @@ A component raises when it has nothing to say; the executor notes it and goes on
 talks to another process bounds its wait by the query's deadline.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,13 +51,13 @@ class Scored:
     ----------
     heads : head -> (n,) float32
     model, version : which model it is from; empty where none is
-    note : what the answer must say about how it was scored; None: nothing
+    notes : what the answer must say about how it was scored
     """
 
     heads: Heads
     model: str = ""
     version: str = ""
-    note: str | None = None
+    notes: Sequence[str] = ()
 
 
 class Scorer(Protocol):

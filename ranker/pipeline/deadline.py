@@ -20,6 +20,10 @@ class Deadline:
         """Milliseconds left; negative when it is over."""
         return (self._end_ns - self._clock.monotonic_ns()) / 1e6
 
+    def within(self, at_most_ms: float) -> "Deadline":
+        """That of a part of the work: in ``at_most_ms``, or with this one if that is sooner."""
+        return Deadline(self._clock, self.allow_ms(at_most_ms))
+
     def allow_ms(self, at_most_ms: float) -> float:
         """What a stage may take: ``at_most_ms``, or what is left if that is less; never negative."""
         return max(0.0, min(at_most_ms, self.remaining_ms()))

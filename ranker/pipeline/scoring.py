@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ranker.pipeline.batch import CandidateBatch
+from ranker.pipeline.batch import CandidateBatch, Heads
 from ranker.pipeline.components import Scorer, Value
 from ranker.pipeline.features import Features
 from ranker.pipeline.journal import Journal
@@ -18,6 +18,10 @@ LOWEST = float(np.finfo(np.float32).min)
 
 class NoNumbers(ValueError):  # noqa: N818  (a state of the world)
     """A model gave no finite score for any candidate."""
+
+
+class WrongShape(ValueError):  # noqa: N818  (a state of the world)
+    """A model did not give a head one score for each candidate."""
 
 
 class ScorerChain:
@@ -55,18 +59,25 @@ class ScorerChain:
         features: Features,
     ) -> Scores:
         scored = scorer.score(query, batch, features)
+        _require_columns(scored.heads, len(batch))
         raw = value.value(scored.heads)
         finite = np.isfinite(raw)
         if not finite.any():
             raise NoNumbers(f"{scored.model or scorer.name} gave no finite score")
-        if scored.note is not None:
-            journal.note(scored.note)
+        for note in scored.notes:
+            journal.note(note)
         heads = scored.heads
         if not finite.all():
             journal.note("scores_not_finite")
             raw = np.where(finite, raw, LOWEST)
             heads = {head: np.nan_to_num(column) for head, column in heads.items()}
         return Scores(heads, raw, np.zeros(len(batch)), scored.model, scored.version)
+
+
+def _require_columns(heads: Heads, n: int) -> None:
+    for head, column in heads.items():
+        if column.shape != (n,):
+            raise WrongShape(f"head {head} has shape {column.shape}, of {n} candidates")
 
 
 def in_input_order(journal: Journal, batch: CandidateBatch) -> Scores:

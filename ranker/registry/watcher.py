@@ -28,7 +28,8 @@ class ChampionWatcher:
 
     A new champion serves only when it is loaded. While it is not, or while the aliases cannot be
     reached, the last good model goes on serving and `problem` says why. It begins with the counter
-    model, which every installation has. A Triton that was restarted gets its model loaded again.
+    model, which every installation has: `stands_in` until the first look says that it is the champion,
+    or the champion serves. A Triton that was restarted gets its model loaded again.
 
     Parameters
     ----------
@@ -38,6 +39,13 @@ class ChampionWatcher:
     pinned : ``name`` (its newest version) or ``name/version``; None follows the champion
     champion : says what that is; None: what the alias points to
     interval_s : between two turns
+
+    Attributes
+    ----------
+    current : what serves
+    previous : what served before and is good still; None: nothing, or it is what people went back from
+    problem : why `current` may not be what should serve; None: it is
+    stands_in : whether `current` is there only because what should serve never has
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class ChampionWatcher:
         self.current: ServedModel = registry.find(COUNTERS).served
         self.previous: ServedModel | None = None
         self.problem: str | None = None
+        self.stands_in = True
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="champion-watcher", daemon=True)
 
@@ -79,6 +88,8 @@ class ChampionWatcher:
             self._switch_to(self._wanted().served)
         except (RuntimeError, OSError) as error:  # whatever the registry or the loader has: keep serving
             self._report(str(error))
+        except Exception as error:  # noqa: BLE001  (nor may anything else end the following of later changes)
+            self._report(f"{type(error).__name__}: {error}")
         else:
             self._report(None)
 
@@ -98,11 +109,20 @@ class ChampionWatcher:
         return model
 
     def _switch_to(self, wanted: ServedModel) -> None:
+        if wanted == self.current:
+            self.stands_in = False
         if not self._loader.ready(wanted.name, wanted.version):
             self._loader.prepare(wanted.name, wanted.version)
         if wanted != self.current:
             _log.info("model_switched", model=f"{wanted.name}/{wanted.version}")
-            self.previous, self.current = self.current, wanted
+            before = None if self._goes_back(wanted) else self.current
+            self.previous, self.current, self.stands_in = before, wanted, False
+
+    def _goes_back(self, wanted: ServedModel) -> bool:
+        """Whether people left what serves for something older: it must not answer in place of that."""
+        if wanted == self.previous or wanted.name == COUNTERS:
+            return True
+        return wanted.name == self.current.name and int(wanted.version) < int(self.current.version)
 
     def _report(self, problem: str | None) -> None:
         if problem != self.problem:

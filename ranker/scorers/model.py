@@ -1,16 +1,17 @@
 """Scores from the model that is to be served, or from the one that served before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ranker.pipeline.batch import CandidateBatch, Heads
+from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Scored
 from ranker.pipeline.features import Features
 from ranker.pipeline.query import Query
 from ranker.registry.models import ServedModel
-from ranker.scorers.breaker import Breaker
 from ranker.triton.base import InferenceClient, InferenceTimeout
 
 Serving = Callable[[], ServedModel | None]
+Notes = Callable[[], Sequence[str]]
 
 
 class NoModel(LookupError):  # noqa: N818  (a state of the world)
@@ -27,7 +28,7 @@ class ModelScorer:
     fingerprint : of the features that requests are hydrated with
     timeout_ms : for one call, further bounded by the request's deadline
     breaker : keeps a model that does not answer from costing every request its timeout
-    note : put into every answer
+    notes : asked for what each answer must say, from memory
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ModelScorer:
         fingerprint: str,
         timeout_ms: float,
         breaker: Breaker,
-        note: str | None = None,
+        notes: Notes = tuple,
     ) -> None:
         self.name = name
         self._client = client
@@ -46,7 +47,7 @@ class ModelScorer:
         self._fingerprint = fingerprint
         self._timeout_ms = timeout_ms
         self._breaker = breaker
-        self._note = note
+        self._notes = notes
 
     def score(self, query: Query, batch: CandidateBatch, features: Features) -> Scored:
         """Every head of the served model.
@@ -72,7 +73,7 @@ class ModelScorer:
             raise TimeoutError("no time left to ask a model")
         with self._breaker.guard(served):
             heads = self._infer(served, features, timeout_ms)
-        return Scored(heads, served.name, served.version, self._note)
+        return Scored(heads, served.name, served.version, self._notes())
 
     def _infer(self, served: ServedModel, features: Features, timeout_ms: float) -> Heads:
         try:

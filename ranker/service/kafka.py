@@ -18,6 +18,7 @@ from feature_store.schema.requests import BadRequest, Problem, RankError
 from feature_store.schema.topics import RANK_REQUESTS, RANK_RESPONSES
 from feature_store.settings import Settings, gapless_producer_config, kafka_client_config
 from feature_store.telemetry.health import Heartbeat
+from ranker.service.echo import echo_of, require_room
 from ranker.service.lanes import Lanes, Overloaded
 from ranker.service.metrics import RankerMetrics
 from ranker.service.ranking import Arrival, Ranking
@@ -141,6 +142,7 @@ class KafkaDoor:
     def _begin(self, message: Message) -> "Reply | tuple[Message, Arrival, Future[Answer]]":
         try:
             arrival = self._ranking.begin(message.value() or b"")
+            require_room(message, arrival.request.request_id)
         except BadRequest as error:
             self._metrics.refused(DOOR)
             return _refusal(message, RankError(error=error.problem, request_id=error.request_id))
@@ -168,9 +170,8 @@ class KafkaDoor:
     def _send(self, replies: Sequence[Reply]) -> None:
         """Produce the responses and wait until Kafka has them; without it nothing is committed."""
         for reply in replies:
-            self._producer.produce(
-                RANK_RESPONSES, reply.payload, reply.message.key(), headers=reply.message.headers() or []
-            )
+            key, headers = echo_of(reply.message)
+            self._producer.produce(RANK_RESPONSES, reply.payload, key, headers=headers)
         while self._producer.flush(FLUSH_S):
             self.heartbeat.beat()
 

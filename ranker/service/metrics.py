@@ -107,6 +107,12 @@ class RankerMetrics:
             "Rank requests admitted, not yet answered.",
             registry=registry,
         )
+        self._model_problem = Gauge(
+            "eddyline_ranker_model_problem",
+            "1 while the ranker cannot follow what should serve: the champion, or the holdout's model.",
+            ("role",),
+            registry=registry,
+        )
         self._items = Gauge("eddyline_ranker_items", "Items in memory.", registry=registry)
         self.refreshes_failed = Counter(
             "eddyline_ranker_source_refreshes_failed_total",
@@ -131,7 +137,7 @@ class RankerMetrics:
             self._freshness.observe(max(0.0, outcome.features.age_ms) / 1e3)
 
     def refused(self, door: str) -> None:
-        """Count a request that is none."""
+        """Count a request that is none, or whose headers are too large."""
         self._count(OTHER_SURFACE, door, "refused")
 
     def shed(self, surface: str, door: str) -> None:
@@ -153,6 +159,10 @@ class RankerMetrics:
         self._in_flight.set_function(in_flight)
         self._items.set_function(items)
         self._registry.register(ServedModelInfo(served))
+
+    def watch_model(self, role: str, problem: Callable[[], str | None]) -> None:
+        """Show whether it can be followed whenever the metrics are asked for."""
+        self._model_problem.labels(role).set_function(lambda: float(problem() is not None))
 
     def _count(self, surface: str, door: str, outcome: str) -> None:
         known = surface if surface in self._surfaces else OTHER_SURFACE

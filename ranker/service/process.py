@@ -184,13 +184,21 @@ def _open_engine(
     ranking = Ranking(
         make_pipeline(settings, knowledge, scorers, stages, instruments.nudger, clock),
         Responder(knowledge.service),
-        Limits(settings.rank_deadline_ms, settings.rank_max_candidates, settings.served_sample_rate),
+        Limits(
+            settings.rank_deadline_ms,
+            settings.rank_max_candidates,
+            settings.served_sample_rate,
+            settings.ingest_max_ahead_ms,
+        ),
         clock,
         metrics,
         partial(_follow_up, effects),
         instruments.draw_arms,
     )
     metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
+    metrics.watch_model("champion", lambda: watcher.problem)
+    if frozen is not None:
+        metrics.watch_model("holdout", lambda: frozen.problem)
     return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics)
 
 

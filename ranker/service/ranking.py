@@ -34,11 +34,13 @@ class Limits:
     deadline_ms : for the whole ranking, from its arrival
     max_candidates : named in one request
     sample_rate : share of requests whose every candidate's features are logged
+    max_ahead_ms : from now to the moment that a request is ranked for
     """
 
     deadline_ms: float
     max_candidates: int
     sample_rate: float
+    max_ahead_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Ranking:
             It is none.
         """
         arrived_ns = self._clock.monotonic_ns()
-        request = parse_request(payload, self._limits.max_candidates)
+        latest_ms = self._clock.now_ms() + self._limits.max_ahead_ms
+        request = parse_request(payload, self._limits.max_candidates, latest_ms)
         return Arrival(request, self._query(request), arrived_ns)
 
     def answer(self, arrival: Arrival) -> Answer:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
@@ -13,19 +14,20 @@ from feature_store.online.redis import RedisOnlineStore
 from feature_store.online.timelines import RedisTimelineStore
 from feature_store.schema.ids import partition_column
 from feature_store.views import FeatureService
+from ranker.hydrators.guarded import Guarded
 from ranker.hydrators.rows import RowHydrator, item_columns
 from ranker.hydrators.slices import UserSlices
 from ranker.pipeline.batch import Float64
+from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Nudger, Scorer, Surface
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.items import ItemColumns
 from ranker.pipeline.scoring import ScorerChain
 from ranker.policies.config import DEFAULT_SURFACE, Policy
 from ranker.registry.watcher import ChampionWatcher
-from ranker.scorers.breaker import Breaker
 from ranker.scorers.by_arm import ByArm
 from ranker.scorers.counters import CounterScorer
-from ranker.scorers.model import ModelScorer
+from ranker.scorers.model import ModelScorer, Notes, Serving
 from ranker.service.metrics import RankerMetrics
 from ranker.service.settings import RankerSettings
 from ranker.service.surfaces import surfaces
@@ -86,8 +88,8 @@ def open_knowledge(settings: RankerSettings, catalog: Catalog) -> Knowledge:
     )
 
 
-def make_hydrator(settings: RankerSettings, knowledge: Knowledge) -> RowHydrator:
-    """What makes the inputs of models, of rankings and of the panel alike."""
+def make_hydrator(settings: RankerSettings, knowledge: Knowledge, timeout_ms: float = inf) -> RowHydrator:
+    """What makes the inputs of models, of rankings and of the panel alike; ``timeout_ms``: for one read."""
     return RowHydrator(
         knowledge.catalog,
         knowledge.service,
@@ -95,6 +97,7 @@ def make_hydrator(settings: RankerSettings, knowledge: Knowledge) -> RowHydrator
         knowledge.fetcher,
         settings.batch_partitions,
         knowledge.slices,
+        timeout_ms,
     )
 
 
@@ -131,22 +134,29 @@ def make_scorers(
 ) -> ScorerChain:
     """model → last good model → counters; the chain itself ends in the input order.
 
-    Users of the holdout are answered by ``frozen``, where there is one.
+    Users of the holdout are answered by ``frozen``, where there is one. While counters stand in for what
+    should serve, answers say so.
     """
-    model = partial(
-        ModelScorer,
-        client=client,
-        fingerprint=service.fingerprint,
-        timeout_ms=settings.rank_model_timeout_ms,
-        note="embedded_inference" if settings.inference == "embedded" else None,
-    )
-    first: Scorer = model("model", serving=lambda: watcher.current, breaker=Breaker(clock))
+    always = ("embedded_inference",) if settings.inference == "embedded" else ()
+
+    def model(name: str, serving: Serving, notes: Notes = lambda: always) -> ModelScorer:
+        timeout_ms, breaker = settings.rank_model_timeout_ms, Breaker(clock)
+        return ModelScorer(name, client, serving, service.fingerprint, timeout_ms, breaker, notes)
+
+    def followed(follower: ChampionWatcher, unserved: str) -> ModelScorer:
+        return model(
+            "model",
+            lambda: follower.current,
+            lambda: (*always, unserved) if follower.stands_in else always,
+        )
+
+    first: Scorer = followed(watcher, "champion_not_served")
     if frozen is not None:
-        first = ByArm(first, model("model", serving=lambda: frozen.current, breaker=Breaker(clock)))
+        first = ByArm(first, followed(frozen, "holdout_model_not_served"))
     return ScorerChain(
         (
             first,
-            model("last_good_model", serving=lambda: watcher.previous, breaker=Breaker(clock)),
+            model("last_good_model", lambda: watcher.previous),
             CounterScorer(service.candidate, IMPRESSIONS, CLICKS),
         )
     )
@@ -166,7 +176,7 @@ def make_pipeline(
     clock: Clock,
 ) -> RankingPipeline:
     """The pipeline behind both front doors."""
-    hydrator = make_hydrator(settings, knowledge)
+    hydrator = Guarded(make_hydrator(settings, knowledge, settings.rank_features_timeout_ms), Breaker(clock))
     return RankingPipeline(knowledge.items, hydrator, scorers, stages, stages[DEFAULT_SURFACE], clock, nudger)
 
 

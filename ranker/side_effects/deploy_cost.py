@@ -10,7 +10,7 @@ from ranker.pipeline.components import Surface
 from ranker.pipeline.features import Features
 from ranker.registry.models import ServedModel
 from ranker.side_effects.answer import Answer
-from ranker.side_effects.experiment_cost import RunningCost, Spent, slate_of
+from ranker.side_effects.experiment_cost import RunningCost, Spent, has_worth, slate_of
 
 Ask = Callable[[ServedModel, Features], Heads]
 """Heads of a version that is not served; raises what the inference client raises."""
@@ -58,9 +58,9 @@ class DeployCost:
         self._told_from_ms: int | None = None
 
     def apply(self, answers: Sequence[Answer]) -> None:
-        """Measure every eighth of the answers that could have been another version's."""
+        """Measure every eighth of the answers that a model scored and another version could have."""
         for answer in answers:
-            if self._experiment not in answer.query.arms.assignments:
+            if self._experiment not in answer.query.arms.assignments or not has_worth(answer):
                 continue
             self._answers += 1
             if self._answers % _MEASURE_EVERY == 0:

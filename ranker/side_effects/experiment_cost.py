@@ -9,6 +9,7 @@ import numpy as np
 from ranker.pipeline.arms import NO_ARMS
 from ranker.pipeline.batch import Float64, Index
 from ranker.pipeline.components import Selector
+from ranker.pipeline.scoring import LOWEST
 from ranker.side_effects.answer import Answer
 
 Spent = Callable[[str, float], None]
@@ -69,10 +70,10 @@ class ExperimentCost:
         self._touched = 0
 
     def apply(self, answers: Sequence[Answer]) -> None:
-        """Measure every eighth of the answers that an experiment touched."""
+        """Measure every eighth of the answers that a model scored and an experiment touched."""
         for answer in answers:
             arms = answer.query.arms
-            if arms.nudge_epoch is None and arms.exploration is None:
+            if (arms.nudge_epoch is None and arms.exploration is None) or not has_worth(answer):
                 continue
             self._touched += 1
             if self._touched % _MEASURE_EVERY == 0:
@@ -88,6 +89,12 @@ class ExperimentCost:
         for name, (before, after) in zip(self._names, pairwise(worth), strict=True):
             self._costs[name].add(before, after)
             self._spent(name, self._costs[name].share)
+
+
+def has_worth(answer: Answer) -> bool:
+    """Whether every score is a model's: others say where a candidate goes, and not what it is worth."""
+    scores = answer.outcome.scores
+    return bool(scores.heads) and bool((scores.raw > LOWEST).all())
 
 
 def slate_of(selector: Selector, answer: Answer, scores: Float64) -> Index:

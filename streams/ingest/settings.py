@@ -4,8 +4,7 @@ from pydantic import Field
 
 from feature_store.settings import Settings
 
-_MINUTE_MS = 60 * 1000
-_DAY_MS = 24 * 60 * _MINUTE_MS
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 class IngestSettings(Settings):
@@ -20,9 +19,6 @@ class IngestSettings(Settings):
     )
     ingest_commit_interval_ms: int = Field(
         200, ge=1, description="Time between two flushes with a commit of offsets, ms."
-    )
-    ingest_max_ahead_ms: int = Field(
-        5 * _MINUTE_MS, ge=0, description="An event's time may be this far ahead of its record's, ms."
     )
     ingest_max_behind_ms: int = Field(
         30 * _DAY_MS, ge=0, description="An event's time may be this far behind its record's, ms."

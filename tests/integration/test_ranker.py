@@ -29,7 +29,7 @@ from feature_store.online.switches import Switch, open_switches
 from feature_store.schema.ids import partition_of
 from feature_store.schema.served import decode_served
 from feature_store.schema.topics import EVENTS, ITEMS, RANK_REQUESTS, RANK_RESPONSES, RANK_SERVED
-from feature_store.settings import Settings
+from feature_store.settings import MAX_MESSAGE_BYTES, Settings
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.connect import open_registry
 from ranker.registry.folders import ModelFolders
@@ -188,7 +188,13 @@ def reading(bootstrap: str, topic: str) -> Iterator[Callable[[], list]]:
 
 def produce(bootstrap: str, topic: str, *messages: tuple[str, bytes, list]) -> None:
     """Write (key, value, headers) messages."""
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+        }
+    )
     for key, value, headers in messages:
         producer.produce(topic, value, key, headers=headers)
     assert producer.flush(60) == 0
@@ -242,6 +248,25 @@ def test_requests_by_topic_are_answered_with_their_headers_and_errors_name_the_f
     for key in (b"u3", b"u4"):
         assert found[key][0]["request_id"] is None
         assert found[key][0]["error"]["code"] == "malformed"
+
+
+def test_headers_too_large_to_go_back_are_refused_without_them_and_the_topic_goes_on(ranker: Ranker) -> None:
+    large, after = uuid.uuid4().hex, uuid.uuid4().hex
+    payloads = {each: json.dumps({"request_id": each, "user_id": "u1"}).encode() for each in (large, after)}
+    found: dict[str, Message] = {}
+    with reading(ranker.bootstrap, RANK_RESPONSES) as responses:
+        produce(
+            ranker.bootstrap,
+            RANK_REQUESTS,
+            ("u1", payloads[large], [("big", b"x" * (MAX_MESSAGE_BYTES - 1_000))]),
+            ("u1", payloads[after], [("n", b"1")]),
+        )
+        while len(found) < 2:
+            found |= {as_json(message)["request_id"]: message for message in responses()}
+    error = as_json(found[large])["error"]
+    assert (error["code"], error["field"]) == ("headers_too_large", "headers")
+    assert not found[large].headers()
+    assert found[after].headers() == [("n", b"1")]
 
 
 def test_no_candidates_and_far_too_many_are_answered_and_the_topic_goes_on(ranker: Ranker) -> None:

@@ -58,6 +58,20 @@ class OnlineStoreLaws:
             raise LookupError
         assert store.read([RowsOf(VIEW, ["v"], PARTITION)]) == [[b"2"]]
 
+    def test_a_caller_without_time_left_gets_no_answer_and_spoils_none(self, store: OnlineStore) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1")])
+        wanted = [RowsOf(VIEW, ["u"], PARTITION)]
+        with pytest.raises(TimeoutError, match="no time left"), store.asking(lambda: 0.0) as ask:
+            ask(wanted)
+        left_ms = [10_000.0]
+        with pytest.raises(TimeoutError, match="no time left"), store.asking(lambda: left_ms[0]) as ask:
+            assert ask(wanted)() == [[b"1"]]
+            left_ms[0] = 0.0
+            ask(wanted)()
+        with store.asking(lambda: 10_000.0) as ask:
+            assert ask(wanted)() == [[b"1"]]
+
     def test_the_same_write_twice_changes_nothing(self, store: OnlineStore) -> None:
         epoch = store.claim(VIEW, PARTITION).epoch
         store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"first")])

@@ -84,6 +84,19 @@ def test_what_the_model_gives_no_number_sinks(ids, data):
     assert all(np.isfinite(head).all() for head in outcome.scores.heads.values())
 
 
+@given(distinct, st.sampled_from(["click", "like"]), st.data())
+def test_a_head_without_one_score_for_each_candidate_is_a_failure_of_its_scorer(ids, head, data):
+    n = len(ids)
+    shape = data.draw(st.sampled_from([(1,), (n + 1,), (n - 1,), (), (n, 1)]).filter(lambda one: one != (n,)))
+    made = world()
+    made.model = lambda user, candidates, _: {
+        name: np.ones(shape if name == head else n, np.float32) for name in ("click", "like")
+    }
+    outcome = made.pipeline().rank(made.query(ids))
+    assert outcome.degraded == ("model_unavailable", "scored_by_counters")
+    assert set(answered(outcome)) == set(ids)
+
+
 @given(
     distinct,
     faults,

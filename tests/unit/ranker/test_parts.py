@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from feature_store.clock import ManualClock
+from ranker.pipeline.breaker import Breaker, CircuitOpen
 from ranker.policies.config import DEFAULT_POLICY, PolicyError, load_policy
 from ranker.policies.value_model import NoWeightedHead, ValueModel
-from ranker.scorers.breaker import Breaker, CircuitOpen
 from ranker.service.lanes import Lanes, Overloaded
 from ranker.service.surfaces import surfaces
 from ranker.sources.recent import recent

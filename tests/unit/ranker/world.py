@@ -18,6 +18,7 @@ from ranker.filters.blocked_creator import BlockedCreator
 from ranker.filters.expired import Expired
 from ranker.filters.seen import Seen
 from ranker.hydrators.rows import RowHydrator, item_columns
+from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Filter, Hydrator, Nudger, Scorer, Selector, Source, Surface, Value
 from ranker.pipeline.deadline import Deadline
 from ranker.pipeline.executor import RankingPipeline
@@ -25,7 +26,6 @@ from ranker.pipeline.query import Query
 from ranker.pipeline.scoring import ScorerChain
 from ranker.policies.value_model import ValueModel
 from ranker.registry.models import ServedModel
-from ranker.scorers.breaker import Breaker
 from ranker.scorers.counters import CounterScorer
 from ranker.scorers.model import ModelScorer
 from ranker.selectors.by_score import ByScore
@@ -120,8 +120,11 @@ class World:
 
     def pipeline(self) -> RankingPipeline:
         """A pipeline over the world as it is."""
+        return self.pipeline_of(ScorerChain(self.scorers))
+
+    def pipeline_of(self, scorers: ScorerChain) -> RankingPipeline:
+        """The same with other scorers."""
         surface = Surface("test/1", self.sources, self.filters, self.value, self.selector)
-        scorers = ScorerChain(self.scorers)
         return RankingPipeline(self.items, self.hydrator, scorers, {}, surface, self.clock, self.nudger)
 
     def query(self, candidates: list[str] | None, *, limit: int = 2000, user_id: str = "u1") -> Query:

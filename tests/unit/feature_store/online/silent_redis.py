@@ -12,13 +12,13 @@ TIMEOUT_S = 0.01
 
 
 @contextmanager
-def silent_redis() -> Iterator[Redis]:
+def silent_redis(timeout_s: float = TIMEOUT_S) -> Iterator[Redis]:
     """A client of it that introduces itself in no way, so that the first question is the one that waits."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         yield Redis(
             port=port,
-            socket_timeout=TIMEOUT_S,
+            socket_timeout=timeout_s,
             protocol=2,
             driver_info=None,
             retry=Retry(NoBackoff(), 0),

@@ -85,6 +85,16 @@ def test_too_many_candidates_have_a_code_of_their_own() -> None:
     assert refused.value.problem == Problem("too_many_candidates", "3 candidates; at most 2", "candidates")
 
 
+def test_a_moment_after_the_latest_is_refused_and_every_earlier_one_is_not() -> None:
+    for time_ms in (0, 999, 1_000):
+        payload = json.dumps(LEAST | {"event_time_ms": time_ms}).encode()
+        assert parse_request(payload, latest_ms=1_000).event_time_ms == time_ms
+    with pytest.raises(BadRequest) as refused:
+        parse_request(json.dumps(LEAST | {"event_time_ms": 1_001}).encode(), latest_ms=1_000)
+    assert refused.value.problem.field == "event_time_ms"
+    assert refused.value.request_id == LEAST["request_id"]
+
+
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_are_a_request_or_a_reason(payload: bytes) -> None:
     try:

@@ -9,6 +9,7 @@ from feature_store.schema.requests import Assignment
 from ranker.experiments.nudge import Nudges
 from ranker.pipeline.arms import Arms, Exploration
 from ranker.pipeline.components import Surface
+from ranker.pipeline.fakes import FailingHydrator
 from ranker.policies.value_model import ValueModel
 from ranker.registry.models import ServedModel
 from ranker.selectors.by_score import ByScore
@@ -26,16 +27,25 @@ def spread_out(user, candidates, ids):
     return {"click": click, "like": click}
 
 
-def answer(arms, delta=0.0):
-    world = World(nudger=Nudges(b"salt", delta), selector=Exploring(ByScore()), model=spread_out)
+def sunk(user, candidates, ids):
+    """No number for the last candidate."""
+    heads = spread_out(user, candidates, ids)
+    heads["click"][-1] = np.nan
+    return heads
+
+
+def answer(arms, delta=0.0, model=spread_out, late=False):
+    world = World(nudger=Nudges(b"salt", delta), selector=Exploring(ByScore()), model=model)
+    if late:
+        world.hydrator = FailingHydrator(world.hydrator, TimeoutError("late"))
     query = replace(world.query(world.announce(40), limit=10), arms=arms)
     return Answer(query, world.pipeline().rank(query), b"", NOW_MS, SERVICE.fingerprint)
 
 
-def costs(arms, delta=0.0):
+def costs(arms, delta=0.0, **kwargs):
     spent = {}
     cost = ExperimentCost({}, ByScore(), spent.__setitem__, nudges="nudges", exploration="exploration")
-    cost.apply([answer(arms, delta)] * 8)
+    cost.apply([answer(arms, delta, **kwargs)] * 8)
     return spent
 
 
@@ -64,12 +74,18 @@ def test_a_position_given_away_is_charged_to_exploration():
     assert spent["nudges"] == 0.0
 
 
+@pytest.mark.parametrize("without", [{"late": True}, {"model": sunk}], ids=["no_model", "a_sunk_score"])
+def test_an_answer_whose_scores_are_not_a_models_throughout_costs_nothing(without):
+    assert costs(Arms(nudge_epoch=1, exploration=EXPLORES), 5.0, **without) == {}
+    assert deploy_costs(None, lambda n: np.ones(n, np.float32), **without) == []
+
+
 DRAWN = Arms(assignments={"deploys": Assignment("d/1/3", 1 / 16)})
 SURFACE = Surface("test", (), (), ValueModel({"click": 1.0}), ByScore())
 WAITS = ServedModel("timeline_ranker", "2", "abc", ("click",))
 
 
-def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0):
+def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0, **kwargs):
     """What is told after eight answers, of which the last is measured."""
     told = []
     cost = DeployCost(
@@ -81,7 +97,7 @@ def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0):
         period_ms=period_ms,
         experiment="deploys",
     )
-    cost.apply([answer(arms)] * 8)
+    cost.apply([answer(arms, **kwargs)] * 8)
     return told
 
 

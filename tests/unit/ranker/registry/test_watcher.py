@@ -1,6 +1,7 @@
 """The watcher serves the champion once it answers, and the last good model when something fails."""
 
 from pathlib import Path
+from queue import Queue
 
 import msgspec
 import pytest
@@ -150,3 +151,79 @@ def test_a_started_watcher_has_done_its_first_turn_and_can_be_closed(
     watcher.start()
     assert serving(watcher) == "timeline_ranker/1"
     watcher.close()
+
+
+class Gone(Exception):  # noqa: N818  (a state of the world)
+    """Neither RuntimeError nor OSError."""
+
+
+def test_whatever_goes_wrong_is_a_problem_that_is_told_and_it_is_looked_again(
+    registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    looks = Queue[None]()
+
+    def damaged() -> ModelMetadata | None:
+        looks.put(None)
+        raise Gone("metadata is damaged")
+
+    watcher = ChampionWatcher(registry, loader, "abc", champion=damaged, interval_s=0.001)
+    watcher.start()
+    for _ in range(3):
+        looks.get(timeout=30)
+    assert (serving(watcher), watcher.problem) == ("counters/1", "Gone: metadata is damaged")
+    watcher.close()
+
+
+def test_the_version_that_people_went_back_from_answers_for_no_other(
+    watcher: ChampionWatcher, registry: ModelRegistry
+) -> None:
+    for _ in range(2):
+        promote(registry, TRAINED)
+        watcher.refresh()
+    registry.roll_back(reason="bad")
+    watcher.refresh()
+    assert (serving(watcher), watcher.previous) == ("timeline_ranker/1", None)
+    promote(registry, TRAINED)
+    watcher.refresh()
+    assert serving(watcher) == "timeline_ranker/3"
+    assert watcher.previous is not None and watcher.previous.version == "1"
+
+
+@pytest.mark.parametrize("older", ["timeline_ranker/1", "counters/1"])
+def test_nor_does_one_that_was_left_for_something_older_than_the_last(
+    watcher: ChampionWatcher, registry: ModelRegistry, older: str
+) -> None:
+    for _ in range(3):
+        champion = promote(registry, TRAINED)
+        watcher.refresh()
+    registry.promote(ModelId.parse(older), expected=champion, reason="bad")
+    watcher.refresh()
+    assert (serving(watcher), watcher.previous) == (older, None)
+
+
+def test_counters_stand_in_until_the_champion_is_known_and_serves(
+    registry: ModelRegistry, loader: ScriptedLoader, aliases: MemoryAliases
+) -> None:
+    promote(registry, TRAINED)
+    watcher = ChampionWatcher(registry, loader, "abc")
+    aliases.failure = RegistryUnavailable("connection refused")
+    watcher.refresh()
+    assert watcher.stands_in
+    aliases.failure, loader.refuses = None, True
+    watcher.refresh()
+    assert watcher.stands_in
+    loader.refuses = False
+    watcher.refresh()
+    assert not watcher.stands_in
+    aliases.failure = RegistryUnavailable("connection refused")
+    watcher.refresh()
+    assert not watcher.stands_in  # the champion goes on serving
+
+
+def test_counters_that_are_the_champion_stand_in_for_nothing_even_while_they_are_not_loaded(
+    registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    watcher = ChampionWatcher(registry, loader, "abc")
+    loader.refuses = True
+    watcher.refresh()
+    assert (watcher.stands_in, watcher.problem) == (False, "no memory left")

@@ -58,7 +58,7 @@ class Door:
         self.lanes = Lanes(lanes, waiting, self.world.clock)
         metrics = RankerMetrics({"home"}, self.registry)
         responder = Responder(SERVICE)
-        limits = Limits(500.0, 2000, 0.0)
+        limits = Limits(500.0, 2000, 0.0, 300_000)
         pipeline = self.world.pipeline()
         ranking = Ranking(pipeline, responder, limits, self.world.clock, metrics, self.sent.append)
         backends = Backends(
@@ -150,6 +150,15 @@ def test_a_field_that_is_not_valid_is_named(door, body, field):
     answer = door.client.post("/v1/rank", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == field
+
+
+def test_a_moment_is_at_most_as_far_ahead_as_an_event_may_be_and_any_that_has_been(door):
+    for time_ms, status in ((0, 200), (NOW_MS, 200), (NOW_MS + 300_000, 200), (NOW_MS + 300_001, 400)):
+        body = {"request_id": "r", "user_id": "u", "candidates": ["i1"], "event_time_ms": time_ms}
+        answer = door.client.post("/v1/rank", json=body)
+        assert answer.status_code == status
+    assert answer.json()["error"]["field"] == "event_time_ms"
+    assert "1 ms after" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("count", [2_001, 100_000])

@@ -46,9 +46,10 @@ class Breaker:
         self._failed = {}
 
     def _pass_or_refuse(self, what: Hashable) -> None:
-        if self._failed.get(what, 0) < self._failures:
+        failed = self._failed.get(what, 0)
+        if failed < self._failures:
             return
         now_ns = self._clock.monotonic_ns()
         if now_ns < self._retry_ns:
-            raise CircuitOpen(f"{what} failed {self._failed[what]} times in a row")
+            raise CircuitOpen(f"{what} failed {failed} times in a row")
         self._retry_ns = now_ns + self._rest_ns
