@@ -11,6 +11,7 @@ from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.served import decode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from feature_store.telemetry.logs import configure_logging
+from streams.apps.broker_clock import BrokerClock
 from streams.apps.join_settings import JoinSettings
 from streams.apps.log_bounds import KafkaLogs
 from streams.apps.log_worker import LogWorker, Message
@@ -29,15 +30,26 @@ _DECIDE_EVERY_S = 0.25
 
 
 class JoinReader:
-    """Joins what arrives of both topics; a partition of one is joined with the same of the other."""
+    """Joins what arrives of both topics; a partition of one is joined with the same of the other.
+
+    Parameters
+    ----------
+    clock : is told the stamps of what is read
+    """
 
     def __init__(
-        self, settings: JoinSettings, takeover: JoinTakeover, sink: ExposureSink, metrics: JoinMetrics
+        self,
+        settings: JoinSettings,
+        takeover: JoinTakeover,
+        sink: ExposureSink,
+        metrics: JoinMetrics,
+        clock: BrokerClock,
     ) -> None:
         self._settings = settings
         self._takeover = takeover
         self._sink = sink
         self._metrics = metrics
+        self._clock = clock
         self._logs = KafkaLogs(settings)
         self._partitions: dict[int, JoinPartition] | None = None
 
@@ -74,6 +86,7 @@ class JoinReader:
             with self._metrics.stage("join"):
                 for message in messages:
                     take_message(partition.joiner, tp.topic, message)
+            self._clock.saw(messages[-1].stamp_ms)
             self._metrics.read(tp.topic, len(messages))
 
     def let_go(self) -> None:
@@ -85,7 +98,7 @@ class JoinReader:
 
         Parameters
         ----------
-        ends : where each log ended at ``asked_ms``
+        ends : where each log ended at ``asked_ms``, by the broker's time
         """
         partitions = self._partitions or {}
         quiet_until_ms = asked_ms - int(self._settings.join_idle_s * 1000)
@@ -122,7 +135,7 @@ def _same_numbers(assigned: frozenset[TP]) -> list[int]:
     return sorted(numbers[FEEDBACK])
 
 
-def make_reader(settings: JoinSettings, metrics: JoinMetrics) -> JoinReader:
+def make_reader(settings: JoinSettings, metrics: JoinMetrics, clock: BrokerClock) -> JoinReader:
     """A join with its state in Redis, that writes to Kafka."""
     takeover = JoinTakeover(
         online_store(settings),
@@ -131,18 +144,19 @@ def make_reader(settings: JoinSettings, metrics: JoinMetrics) -> JoinReader:
         held_bytes_max=settings.join_held_mb * _MB,
         accept_loss=settings.join_accept_loss,
     )
-    return JoinReader(settings, takeover, GaplessProducer(settings, waiting=lambda: None), metrics)
+    return JoinReader(settings, takeover, GaplessProducer(settings, waiting=lambda: None), metrics, clock)
 
 
 def main() -> None:
     """Run the join until SIGTERM."""
     settings, clock = JoinSettings(), SystemClock()
     configure_logging(f"join-{settings.instance}", settings.log_level)
-    reader = make_reader(settings, JoinMetrics(REGISTRY, clock))
+    broker_clock = BrokerClock(clock)
+    reader = make_reader(settings, JoinMetrics(REGISTRY, clock), broker_clock)
     worker = LogWorker("join", settings, TOPICS, reader, settings.join_pending_mb)
     lag = Gauge("eddyline_join_lag_offsets", "Messages not yet joined.", ["topic", "partition"])
     watch = ProgressWatch(reader.positions, lag, clock, stuck_after_s=settings.join_stuck_after_s)
-    tasks = (worker.take_forever, worker.every_with_ends(_DECIDE_EVERY_S, clock, reader.decide))
+    tasks = (worker.take_forever, worker.every_with_ends(_DECIDE_EVERY_S, broker_clock, reader.decide))
     run_worker(worker.app, settings, clock, watch=watch, tasks=tasks, drain=worker.drain)
 
 

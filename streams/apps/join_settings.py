@@ -22,7 +22,7 @@ class JoinSettings(Settings):
         2,
         gt=0,
         description="A partition read to its end is taken to have got no message older than so long ago, s: "
-        "more than clocks differ and an append takes.",
+        "more than the clocks of brokers differ and an append takes.",
     )
     join_held_mb: int = Field(256, ge=1, description="Memory that the window of one partition takes, MB.")
     join_pending_mb: int = Field(64, ge=1, description="Messages waiting to be joined, MB.")

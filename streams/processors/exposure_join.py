@@ -18,10 +18,11 @@ from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.exposure_rows import Exposure, build_exposures
 from streams.processors.feedback_rows import new_rows, raise_high_water, split_feedback
 from streams.processors.impressions import Impression, ImpressionMessage, Impressions
-from streams.processors.join_checkpoint import JoinCheckpoint, LogReader
+from streams.processors.join_checkpoint import JoinCheckpoint
 from streams.processors.join_keys import is_organic
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
+from streams.processors.log_reader import LogReader
 from streams.processors.outcomes import OUTCOME_BYTES, Outcome, WaitingOutcomes
 from streams.processors.served_index import ServedIndex
 
@@ -69,13 +70,13 @@ class ExposureJoiner:
         CannotStart
             When a message is missing before it.
         """
-        time_ms = self._logs[RANK_SERVED].take(offset, stamp_ms, {})
+        time_ms = self._step(RANK_SERVED, offset, stamp_ms, {})
         repeats = self._served.add(offset, time_ms, rows)
         self._count_repeats("answer", repeats, time_ms)
 
     def take_feedback(self, offset: int, stamp_ms: int, rows: pa.RecordBatch, ranges: SourceRanges) -> None:
         """Take in a message of `batches.feedback` with its Kafka timestamp. Raises as :meth:`take_served`."""
-        time_ms = self._logs[FEEDBACK].take(offset, stamp_ms, self._high_water)
+        time_ms = self._step(FEEDBACK, offset, stamp_ms, self._high_water)
         fresh = new_rows(rows, ranges, self._high_water)
         self._high_water = raise_high_water(self._high_water, ranges)
         self._count_repeats("row", len(rows) - len(fresh), time_ms)
@@ -119,6 +120,12 @@ class ExposureJoiner:
     def held_bytes(self) -> int:
         """About what the window takes in memory."""
         return self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+
+    def _step(self, topic: str, offset: int, stamp_ms: int, high_water: dict[int, int]) -> int:
+        """The log time of a message, whose stamp is earlier where clocks disagree."""
+        time_ms = self._logs[topic].take(offset, stamp_ms, high_water)
+        self._metrics.restamped(topic, time_ms > stamp_ms)
+        return time_ms
 
     def _show(self) -> None:
         unclosed = sum(len(message.keys) for message in self._unclosed)

@@ -29,6 +29,12 @@ class JoinMetrics:
             registry=registry,
         )
         self._messages = Counter("eddyline_join_messages", "Messages read.", ["topic"], registry=registry)
+        self._restamped = Counter(
+            "eddyline_join_restamped",
+            "Messages stamped before what their log had come to, which they count as of: clocks disagree.",
+            ["topic"],
+            registry=registry,
+        )
         self._forgotten = Counter(
             "eddyline_join_forgotten",
             "Rows dropped before their time to stay within the memory allowed.",
@@ -66,11 +72,16 @@ class JoinMetrics:
         """Count messages taken in."""
         self._messages.labels(topic).inc(messages)
 
+    def restamped(self, topic: str, messages: int) -> None:
+        """Count messages that count as of later than they are stamped."""
+        self._restamped.labels(topic).inc(messages)
+
     def holds(self, partition: int, *, unclosed: int, nbytes: int, decided_to_ms: int) -> None:
         """Note what the window of a partition holds and how far it has come."""
         self._open.labels(partition).set(unclosed)
         self._held.labels(partition).set(nbytes)
-        self._decided.labels(partition).set(decided_to_ms / 1000)
+        if decided_to_ms:  # else no message has told the time yet
+            self._decided.labels(partition).set(decided_to_ms / 1000)
 
     def forgot(self, kind: str, count: int) -> None:
         """Count rows dropped early: ``served``, ``impression``."""

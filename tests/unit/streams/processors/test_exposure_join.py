@@ -19,6 +19,7 @@ from tests.unit.streams.processors.join_messages import (
     LATE_MS,
     feedback_rows,
     joiner,
+    log_readers,
     served_request,
     served_rows,
 )
@@ -186,6 +187,22 @@ def test_a_message_that_is_missing_is_doubt(logs: Logs) -> None:
     logs.serve(ANSWER)
     with pytest.raises(CannotStart, match=r"rank\.served\[0\]: message 1 comes next, 2 came"):
         logs.joiner.take_served(2, 101, served_rows(ANSWER))
+
+
+def test_what_came_while_log_time_was_ahead_is_written_after_a_restart() -> None:
+    before = Logs()
+    for topic in (FEEDBACK, RANK_SERVED):
+        before.joiner.quiet(topic, 130)
+    before.happen(100, SEEN)
+    assert before.exposures(131) == []
+    assert before.count("restamped", topic=FEEDBACK) == 1
+
+    checkpoint = before.joiner.checkpoint()
+    after = Logs(checkpoint=checkpoint, logs=log_readers(checkpoint, {FEEDBACK: 1}))
+    after.happen(100, SEEN)
+    after.happen(101, replace(SEEN, item="a"))
+    assert [row["item_id"] for row in after.exposures(200)] == ["b", "a"]
+    assert after.count("restamped", topic=FEEDBACK) == 2
 
 
 def test_a_window_that_takes_too_much_closes_its_oldest_part_early_and_counts_it() -> None:
