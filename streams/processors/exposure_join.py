@@ -6,7 +6,6 @@ after it came. A decision is made once both logs have been read past the time at
 that neither the order in which they are read nor a restart changes what is decided.
 """
 
-import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 
@@ -24,7 +23,11 @@ from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
 from streams.processors.log_reader import LogReader
 from streams.processors.outcomes import OUTCOME_BYTES, Outcome, WaitingOutcomes
+from streams.processors.repeats import Repeats
 from streams.processors.served_index import ServedIndex
+
+_UNJOINED_SHARE = 0.25
+"""Of the memory allowed: what waiting outcomes and repeats may take of it where there is not enough."""
 
 
 class ExposureJoiner:
@@ -56,11 +59,13 @@ class ExposureJoiner:
         self._high_water = dict(checkpoint.source_high_water) if checkpoint else {}
         self._decided_to_ms = checkpoint.decided_to_ms if checkpoint else 0
         self._served = ServedIndex(window.late_ms, window.served_keep_ms)
-        self._impressions = Impressions(window)
+        self._repeats = Repeats(window.late_ms)
+        self._impressions = Impressions(window, self._repeats)
         self._unclosed: deque[ImpressionMessage] = deque()
         self._waiting = WaitingOutcomes(window.close_ms)
         self._late: deque[tuple[int, Impression]] = deque()
         self._outcomes = 0
+        self._sheddable = {"outcome": self._waiting, "repeat": self._repeats, "served": self._served}
 
     def take_served(self, offset: int, stamp_ms: int, rows: pa.RecordBatch) -> None:
         """Take in a message of `rank.served` with its Kafka timestamp.
@@ -85,7 +90,6 @@ class ExposureJoiner:
             self._see(self._impressions.see(offset, time_ms, seen.rows, seen.keys), len(seen.keys))
         for key, outcome in done:
             self._act(key, outcome)
-        self._outcomes += len(done)
 
     def quiet(self, topic: str, until_ms: int) -> None:
         """``topic`` has been read to its end, and nothing stamped before ``until_ms`` comes any more."""
@@ -119,7 +123,13 @@ class ExposureJoiner:
     @property
     def held_bytes(self) -> int:
         """About what the window takes in memory."""
-        return self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+        joined = self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+        return joined + self._unjoined_bytes
+
+    @property
+    def _unjoined_bytes(self) -> int:
+        """What is held that gives no exposure by itself, however much of it comes."""
+        return self._waiting.nbytes + self._repeats.nbytes
 
     def _step(self, topic: str, offset: int, stamp_ms: int, high_water: dict[int, int]) -> int:
         """The log time of a message, whose stamp is earlier where clocks disagree."""
@@ -135,11 +145,13 @@ class ExposureJoiner:
 
     def _see(self, message: ImpressionMessage, seen: int) -> None:
         self._count_repeats("impression", seen - len(message.keys), message.time_ms)
-        self._unclosed.append(message)
+        if message.keys:
+            self._unclosed.append(message)
         awaited = self._waiting.awaited(message.keys)
         for place, key in enumerate(message.keys) if awaited else ():
             if key in awaited and (claimed := self._waiting.claim(key, message.time_ms)):
                 message.outcomes[place] = claimed
+                self._outcomes += len(claimed)
 
     def _act(self, key: str, outcome: Outcome) -> None:
         impression = self._impressions.answered_by(key, outcome.time_ms)
@@ -148,6 +160,7 @@ class ExposureJoiner:
             return
         message, place = impression
         message.outcomes.setdefault(place, []).append(outcome)
+        self._outcomes += 1
         if outcome.time_ms > message.time_ms + self._window.close_ms:
             self._late.append((outcome.time_ms, impression))
 
@@ -195,25 +208,23 @@ class ExposureJoiner:
     def _give_up(self, now_ms: int) -> None:
         since_ms = self._decided_to_ms - self._window.close_ms
         orphans = self._waiting.give_up(now_ms)
-        self._outcomes -= len(orphans)
         self._metrics.orphaned("no_impression", sum(orphan.time_ms >= since_ms for orphan in orphans))
 
     def _forget(self, now_ms: int) -> None:
         self._served.forget(now_ms)
+        self._repeats.forget(now_ms)
         for message in self._impressions.forget(now_ms):
             self._outcomes -= message.outcome_count
 
     def _shed(self) -> Iterator[Exposure]:
-        """Forget the oldest part of a window that has become too large; what was not closed yet is.
-
-        An answer goes after the impressions that may belong to it.
-        """
-        while self.held_bytes > self._held_bytes_max and min(self._oldest_ms()) < math.inf:
-            served_ms, seen_ms = self._oldest_ms()
-            if served_ms + self._window.close_ms < seen_ms:
-                self._metrics.forgot("served", self._served.forget_oldest())
-            else:
+        """Forget the oldest part of a window that has become too large; what was not closed yet is."""
+        while self.held_bytes > self._held_bytes_max:
+            oldest_ms = self._oldest_ms()
+            kind = min(oldest_ms, key=oldest_ms.__getitem__)
+            if kind == "impression":
                 yield from self._shed_impressions()
+            else:
+                self._metrics.forgot(kind, self._sheddable[kind].forget_oldest())
 
     def _shed_impressions(self) -> Iterator[Exposure]:
         message = self._impressions.forget_oldest()
@@ -223,9 +234,17 @@ class ExposureJoiner:
             self._unclosed.popleft()
             yield from self._exposures_of(message)
 
-    def _oldest_ms(self) -> tuple[float, float]:
-        """Log times of the oldest messages of `rank.served` and of feedback that are held."""
-        return self._served.oldest_ms, self._impressions.oldest_ms
+    def _oldest_ms(self) -> dict[str, float]:
+        """Kind -> log time of the oldest held of it, as far as it may have to go.
+
+        An answer goes after the impressions that may belong to it. A flood of what gives no exposure
+        does not drive out what does.
+        """
+        oldest_ms = {"outcome": self._waiting.oldest_ms, "repeat": self._repeats.oldest_ms}
+        if self._unjoined_bytes > self._held_bytes_max * _UNJOINED_SHARE:
+            return oldest_ms
+        served_ms = self._served.oldest_ms + self._window.close_ms
+        return oldest_ms | {"impression": self._impressions.oldest_ms, "served": served_ms}
 
     def _count_repeats(self, kind: str, repeats: int, time_ms: int) -> None:
         if time_ms >= self._decided_to_ms:

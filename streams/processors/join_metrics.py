@@ -37,7 +37,7 @@ class JoinMetrics:
         )
         self._forgotten = Counter(
             "eddyline_join_forgotten",
-            "Rows dropped before their time to stay within the memory allowed.",
+            "Rows, outcomes and repeats dropped before their time to stay within the memory allowed.",
             ["kind"],
             registry=registry,
         )
@@ -84,5 +84,5 @@ class JoinMetrics:
             self._decided.labels(partition).set(decided_to_ms / 1000)
 
     def forgot(self, kind: str, count: int) -> None:
-        """Count rows dropped early: ``served``, ``impression``."""
+        """Count what was dropped early: ``served``, ``impression``, ``outcome`` that waited, ``repeat``."""
         self._forgotten.labels(kind).inc(count)
