@@ -55,6 +55,7 @@ class JoinReader:
 
     def own(self, assigned: frozenset[TP]) -> None:
         """See `Reader.own`."""
+        self.let_go()
         numbers = _same_numbers(assigned)
         topics = topic_identities(self._settings, TOPICS)
         bounds = {topic: self._logs.bounds(topic, numbers) for topic in TOPICS}
@@ -92,6 +93,7 @@ class JoinReader:
     def let_go(self) -> None:
         """See `Reader.let_go`."""
         self._partitions = None
+        self._metrics.hold_nothing()
 
     def decide(self, ends: Mapping[TP, int], asked_ms: int) -> None:
         """Write what is due.

@@ -83,6 +83,11 @@ class JoinMetrics:
         if decided_to_ms:  # else no message has told the time yet
             self._decided.labels(partition).set(decided_to_ms / 1000)
 
+    def hold_nothing(self) -> None:
+        """What was noted of partitions is another worker's to say from now on."""
+        for gauge in (self._open, self._held, self._decided):
+            gauge.clear()
+
     def forgot(self, kind: str, count: int) -> None:
         """Count what was dropped early: ``served``, ``impression``, ``outcome`` that waited, ``repeat``."""
         self._forgotten.labels(kind).inc(count)
