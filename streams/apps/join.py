@@ -1,6 +1,7 @@
 """The exposure join, `python -m streams.apps.join`: `rank.served` and `batches.feedback` into `exposures`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from faust.types import TP
 from prometheus_client import REGISTRY, Gauge
@@ -12,13 +13,14 @@ from feature_store.schema.served import decode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from feature_store.telemetry.logs import configure_logging
 from streams.apps.broker_clock import BrokerClock
-from streams.apps.join_settings import JoinSettings
+from streams.apps.join_settings import JOIN_SKIP, JoinSettings
 from streams.apps.log_bounds import KafkaLogs
 from streams.apps.log_worker import LogWorker, Message
 from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.ingest.gapless import GaplessProducer
+from streams.processors.corrupt_batch import CorruptBatch
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_partition import ExposureSink, JoinPartition, JoinTakeover, write_decisions
@@ -27,6 +29,7 @@ from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 TOPICS = (FEEDBACK, RANK_SERVED)
 _MB = 1024 * 1024
 _DECIDE_EVERY_S = 0.25
+T = TypeVar("T")
 
 
 class JoinReader:
@@ -50,6 +53,7 @@ class JoinReader:
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
+        self._skipped = {topic: settings.skipped(topic) for topic in TOPICS}
         self._logs = KafkaLogs(settings)
         self._partitions: dict[int, JoinPartition] | None = None
 
@@ -86,7 +90,7 @@ class JoinReader:
                 continue
             with self._metrics.stage("join"):
                 for message in messages:
-                    take_message(partition.joiner, tp.topic, message)
+                    take_message(partition.joiner, tp, message, self._skipped[tp.topic])
             self._clock.saw(messages[-1].stamp_ms)
             self._metrics.read(tp.topic, len(messages))
 
@@ -112,15 +116,35 @@ class JoinReader:
             write_decisions(partitions.values(), self._sink)
 
 
-def take_message(joiner: ExposureJoiner, topic: str, message: Message) -> None:
-    """Decode a message and give it to the joiner, unless it is left over from before an assignment."""
-    if message.offset < joiner.next_offset(topic):
+def take_message(
+    joiner: ExposureJoiner, tp: TP, message: Message, skipped: frozenset[tuple[int, int]]
+) -> None:
+    """Decode a message and give it to the joiner, unless it is left over from before an assignment.
+
+    Parameters
+    ----------
+    skipped : (partition, offset) of messages of the topic that an operator decided to leave out
+
+    Raises
+    ------
+    CorruptBatch
+        When it cannot be decoded, and nobody decided to leave it out.
+    """
+    if message.offset < joiner.next_offset(tp.topic):
         return
-    if topic == RANK_SERVED:
-        joiner.take_served(message.offset, message.stamp_ms, decode_served(message.payload))
+    if (tp.partition, message.offset) in skipped:
+        joiner.skip(tp.topic, message.offset, message.stamp_ms)
+    elif tp.topic == RANK_SERVED:
+        joiner.take_served(message.offset, message.stamp_ms, _decoded(decode_served, tp, message))
     else:
-        rows, ranges = decode_feedback(message.payload)
-        joiner.take_feedback(message.offset, message.stamp_ms, rows, ranges)
+        joiner.take_feedback(message.offset, message.stamp_ms, *_decoded(decode_feedback, tp, message))
+
+
+def _decoded(decode: Callable[[bytes], T], tp: TP, message: Message) -> T:
+    try:
+        return decode(message.payload)
+    except Exception as error:
+        raise CorruptBatch(tp.topic, tp.partition, message.offset, error, JOIN_SKIP) from error
 
 
 def _same_numbers(assigned: frozenset[TP]) -> list[int]:

@@ -65,7 +65,11 @@ class ExposureJoiner:
         self._waiting = WaitingOutcomes(window.close_ms)
         self._late: deque[tuple[int, Impression]] = deque()
         self._outcomes = 0
-        self._sheddable = {"outcome": self._waiting, "repeat": self._repeats, "served": self._served}
+        self._forget_oldest = {
+            "outcome": self._waiting.forget_oldest,
+            "repeat": self._repeats.forget_oldest,
+            "served": self._served.forget_oldest,
+        }
 
     def take_served(self, offset: int, stamp_ms: int, rows: pa.RecordBatch) -> None:
         """Take in a message of `rank.served` with its Kafka timestamp.
@@ -90,6 +94,10 @@ class ExposureJoiner:
             self._see(self._impressions.see(offset, time_ms, seen.rows, seen.keys), len(seen.keys))
         for key, outcome in done:
             self._act(key, outcome)
+
+    def skip(self, topic: str, offset: int, stamp_ms: int) -> None:
+        """Leave out a message that cannot be read. Raises as :meth:`take_served`."""
+        self._step(topic, offset, stamp_ms, self._high_water if topic == FEEDBACK else {})
 
     def quiet(self, topic: str, until_ms: int) -> None:
         """``topic`` has been read to its end, and nothing stamped before ``until_ms`` comes any more."""
@@ -224,7 +232,7 @@ class ExposureJoiner:
             if kind == "impression":
                 yield from self._shed_impressions()
             else:
-                self._metrics.forgot(kind, self._sheddable[kind].forget_oldest())
+                self._metrics.forgot(kind, self._forget_oldest[kind]())
 
     def _shed_impressions(self) -> Iterator[Exposure]:
         message = self._impressions.forget_oldest()

@@ -35,7 +35,7 @@ def backfill(views: Views = None, from_: From = None) -> None:
 
     from feature_store.online import StaleOwner
     from feature_store.views import MissingColumn
-    from streams.processors.batch_reader import CorruptBatch
+    from streams.processors.corrupt_batch import CorruptBatch
     from streams.processors.start import CannotStart
 
     console = Console(soft_wrap=True)
