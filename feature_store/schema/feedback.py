@@ -45,6 +45,11 @@ def decode_feedback(payload: bytes) -> tuple[pa.RecordBatch, SourceRanges]:
     ------
     pyarrow.ArrowInvalid
         When the bytes are not an Arrow IPC stream.
+    KeyError
+        When a column of the contract is absent.
     """
     rows = read_ipc(payload)
+    absent = set(FEEDBACK_SCHEMA.names).difference(rows.schema.names)
+    if absent:
+        raise KeyError(f"batches.feedback: columns {sorted(absent)} are absent")
     return rows, decode_ranges(rows.schema.metadata[RANGES_KEY])

@@ -2,7 +2,9 @@
 
 from pydantic import Field, field_validator
 
-from feature_store.settings import Settings, listed
+from feature_store.settings import Settings
+from streams.apps.skips import check_skips, skipped
+from streams.processors.batch_reader import FEATURES_SKIP
 
 
 class FeaturesSettings(Settings):
@@ -28,21 +30,9 @@ class FeaturesSettings(Settings):
     @field_validator("features_skip")
     @classmethod
     def _parses(cls, value: str) -> str:
-        _skips(value)
+        check_skips(FEATURES_SKIP, value)
         return value
 
     def skipped(self, topic: str) -> frozenset[tuple[int, int]]:
         """(partition, offset) of messages that the operator decided to leave out."""
-        return frozenset((part, at) for name, part, at in _skips(self.features_skip) if name == topic)
-
-
-def _skips(text: str) -> list[tuple[str, int, int]]:
-    return [_skip(word) for word in listed(text)]
-
-
-def _skip(word: str) -> tuple[str, int, int]:
-    try:
-        topic, partition, offset = word.rsplit(":", 2)
-        return topic, int(partition), int(offset)
-    except ValueError:
-        raise ValueError(f"EDDYLINE_FEATURES_SKIP: {word!r} is not topic:partition:offset") from None
+        return skipped(FEATURES_SKIP, self.features_skip, topic)

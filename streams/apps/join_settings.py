@@ -1,9 +1,13 @@
 """Settings of the exposure join, beside those that every process shares."""
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from feature_store.settings import Settings
+from streams.apps.skips import check_skips, skipped
 from streams.processors.join_window import JoinWindow
+
+JOIN_SKIP = "EDDYLINE_JOIN_SKIP"
+"""The setting that names messages to leave out."""
 
 
 class JoinSettings(Settings):
@@ -22,7 +26,7 @@ class JoinSettings(Settings):
         2,
         gt=0,
         description="A partition read to its end is taken to have got no message older than so long ago, s: "
-        "more than clocks differ and an append takes.",
+        "more than the clocks of brokers differ and an append takes.",
     )
     join_held_mb: int = Field(256, ge=1, description="Memory that the window of one partition takes, MB.")
     join_pending_mb: int = Field(64, ge=1, description="Messages waiting to be joined, MB.")
@@ -33,6 +37,17 @@ class JoinSettings(Settings):
         False, description="Go on with what the logs hold where the checkpoint does not fit them."
     )
 
+    join_skip: str = Field(
+        "",
+        description="Messages to leave out, topic:partition:offset, comma-separated; what they hold is lost.",
+    )
+
+    @field_validator("join_skip")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        check_skips(JOIN_SKIP, value)
+        return value
+
     @model_validator(mode="after")
     def _late_covers_window(self) -> "JoinSettings":
         if self.join_late_s < self.join_window_s:
@@ -41,6 +56,10 @@ class JoinSettings(Settings):
                 f"EDDYLINE_JOIN_WINDOW_S ({self.join_window_s})"
             )
         return self
+
+    def skipped(self, topic: str) -> frozenset[tuple[int, int]]:
+        """(partition, offset) of messages that the operator decided to leave out."""
+        return skipped(JOIN_SKIP, self.join_skip, topic)
 
     @property
     def window(self) -> JoinWindow:

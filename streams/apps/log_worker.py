@@ -24,7 +24,7 @@ Forever = Callable[[], Coroutine[object, object, None]]
 
 
 class Message(NamedTuple):
-    """A message with its Kafka timestamp."""
+    """A message with its Kafka timestamp; without a value its payload is empty."""
 
     offset: int
     stamp_ms: int
@@ -119,8 +119,9 @@ class LogWorker:
     async def _put_all(self, stream: faust.StreamT[bytes]) -> None:
         async for event in stream.events():
             message = event.message
-            stamped = Message(message.offset, round(message.timestamp * 1000), message.value)
-            await self._inbox.put(message.tp, stamped, len(message.value))
+            payload = message.value or b""
+            stamped = Message(message.offset, round(message.timestamp * 1000), payload)
+            await self._inbox.put(message.tp, stamped, len(payload))
 
     async def _let_go(self, *_: object, **__: object) -> None:
         """Be done with writing before somebody else may own the partitions."""

@@ -8,14 +8,15 @@ import numpy as np
 
 from feature_store.schema.batches import EntityBatch, decode_entity_batch
 from streams.processors.batch_run import BatchRun, Layout, OffsetBatch, layout_of, make_run
+from streams.processors.corrupt_batch import CorruptBatch
 from streams.processors.entities import Entities
 
 BatchMessage = tuple[int, bytes]
 """Offset and payload of a message of `batches.<entity>`."""
 
 
-class CorruptBatch(RuntimeError):  # noqa: N818  (a state of the log, named for what is found)
-    """A message is not a batch. Ingest never writes one, so nobody may guess: people have to decide."""
+FEATURES_SKIP = "EDDYLINE_FEATURES_SKIP"
+"""The setting that names messages to leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,7 @@ class BatchReader:
         try:
             return decode_entity_batch(payload)
         except Exception as error:
-            place = f"{self.topic}:{partition}:{offset}"
-            raise CorruptBatch(
-                f"message {place} is not a batch ({error}). Ingest writes none such: find out who did. "
-                f"To go on without it, and without the events in it, set EDDYLINE_FEATURES_SKIP={place}"
-            ) from error
+            raise CorruptBatch(self.topic, partition, offset, error, FEATURES_SKIP) from error
 
 
 def _nothing() -> EntityBatch:

@@ -6,7 +6,6 @@ after it came. A decision is made once both logs have been read past the time at
 that neither the order in which they are read nor a restart changes what is decided.
 """
 
-import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 
@@ -18,12 +17,17 @@ from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.exposure_rows import Exposure, build_exposures
 from streams.processors.feedback_rows import new_rows, raise_high_water, split_feedback
 from streams.processors.impressions import Impression, ImpressionMessage, Impressions
-from streams.processors.join_checkpoint import JoinCheckpoint, LogReader
+from streams.processors.join_checkpoint import JoinCheckpoint
 from streams.processors.join_keys import is_organic
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
+from streams.processors.log_reader import LogReader
 from streams.processors.outcomes import OUTCOME_BYTES, Outcome, WaitingOutcomes
+from streams.processors.repeats import Repeats
 from streams.processors.served_index import ServedIndex
+
+_UNJOINED_SHARE = 0.25
+"""Of the memory allowed: what waiting outcomes and repeats may take of it where there is not enough."""
 
 
 class ExposureJoiner:
@@ -55,11 +59,17 @@ class ExposureJoiner:
         self._high_water = dict(checkpoint.source_high_water) if checkpoint else {}
         self._decided_to_ms = checkpoint.decided_to_ms if checkpoint else 0
         self._served = ServedIndex(window.late_ms, window.served_keep_ms)
-        self._impressions = Impressions(window)
+        self._repeats = Repeats(window.late_ms)
+        self._impressions = Impressions(window, self._repeats)
         self._unclosed: deque[ImpressionMessage] = deque()
         self._waiting = WaitingOutcomes(window.close_ms)
         self._late: deque[tuple[int, Impression]] = deque()
         self._outcomes = 0
+        self._forget_oldest = {
+            "outcome": self._waiting.forget_oldest,
+            "repeat": self._repeats.forget_oldest,
+            "served": self._served.forget_oldest,
+        }
 
     def take_served(self, offset: int, stamp_ms: int, rows: pa.RecordBatch) -> None:
         """Take in a message of `rank.served` with its Kafka timestamp.
@@ -69,13 +79,13 @@ class ExposureJoiner:
         CannotStart
             When a message is missing before it.
         """
-        time_ms = self._logs[RANK_SERVED].take(offset, stamp_ms, {})
+        time_ms = self._step(RANK_SERVED, offset, stamp_ms, {})
         repeats = self._served.add(offset, time_ms, rows)
         self._count_repeats("answer", repeats, time_ms)
 
     def take_feedback(self, offset: int, stamp_ms: int, rows: pa.RecordBatch, ranges: SourceRanges) -> None:
         """Take in a message of `batches.feedback` with its Kafka timestamp. Raises as :meth:`take_served`."""
-        time_ms = self._logs[FEEDBACK].take(offset, stamp_ms, self._high_water)
+        time_ms = self._step(FEEDBACK, offset, stamp_ms, self._high_water)
         fresh = new_rows(rows, ranges, self._high_water)
         self._high_water = raise_high_water(self._high_water, ranges)
         self._count_repeats("row", len(rows) - len(fresh), time_ms)
@@ -84,7 +94,10 @@ class ExposureJoiner:
             self._see(self._impressions.see(offset, time_ms, seen.rows, seen.keys), len(seen.keys))
         for key, outcome in done:
             self._act(key, outcome)
-        self._outcomes += len(done)
+
+    def skip(self, topic: str, offset: int, stamp_ms: int) -> None:
+        """Leave out a message that cannot be read. Raises as :meth:`take_served`."""
+        self._step(topic, offset, stamp_ms, self._high_water if topic == FEEDBACK else {})
 
     def quiet(self, topic: str, until_ms: int) -> None:
         """``topic`` has been read to its end, and nothing stamped before ``until_ms`` comes any more."""
@@ -118,7 +131,19 @@ class ExposureJoiner:
     @property
     def held_bytes(self) -> int:
         """About what the window takes in memory."""
-        return self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+        joined = self._served.nbytes + self._impressions.nbytes + OUTCOME_BYTES * self._outcomes
+        return joined + self._unjoined_bytes
+
+    @property
+    def _unjoined_bytes(self) -> int:
+        """What is held that gives no exposure by itself, however much of it comes."""
+        return self._waiting.nbytes + self._repeats.nbytes
+
+    def _step(self, topic: str, offset: int, stamp_ms: int, high_water: dict[int, int]) -> int:
+        """The log time of a message, whose stamp is earlier where clocks disagree."""
+        time_ms = self._logs[topic].take(offset, stamp_ms, high_water)
+        self._metrics.restamped(topic, time_ms > stamp_ms)
+        return time_ms
 
     def _show(self) -> None:
         unclosed = sum(len(message.keys) for message in self._unclosed)
@@ -128,11 +153,13 @@ class ExposureJoiner:
 
     def _see(self, message: ImpressionMessage, seen: int) -> None:
         self._count_repeats("impression", seen - len(message.keys), message.time_ms)
-        self._unclosed.append(message)
+        if message.keys:
+            self._unclosed.append(message)
         awaited = self._waiting.awaited(message.keys)
         for place, key in enumerate(message.keys) if awaited else ():
             if key in awaited and (claimed := self._waiting.claim(key, message.time_ms)):
                 message.outcomes[place] = claimed
+                self._outcomes += len(claimed)
 
     def _act(self, key: str, outcome: Outcome) -> None:
         impression = self._impressions.answered_by(key, outcome.time_ms)
@@ -141,6 +168,7 @@ class ExposureJoiner:
             return
         message, place = impression
         message.outcomes.setdefault(place, []).append(outcome)
+        self._outcomes += 1
         if outcome.time_ms > message.time_ms + self._window.close_ms:
             self._late.append((outcome.time_ms, impression))
 
@@ -188,25 +216,23 @@ class ExposureJoiner:
     def _give_up(self, now_ms: int) -> None:
         since_ms = self._decided_to_ms - self._window.close_ms
         orphans = self._waiting.give_up(now_ms)
-        self._outcomes -= len(orphans)
         self._metrics.orphaned("no_impression", sum(orphan.time_ms >= since_ms for orphan in orphans))
 
     def _forget(self, now_ms: int) -> None:
         self._served.forget(now_ms)
+        self._repeats.forget(now_ms)
         for message in self._impressions.forget(now_ms):
             self._outcomes -= message.outcome_count
 
     def _shed(self) -> Iterator[Exposure]:
-        """Forget the oldest part of a window that has become too large; what was not closed yet is.
-
-        An answer goes after the impressions that may belong to it.
-        """
-        while self.held_bytes > self._held_bytes_max and min(self._oldest_ms()) < math.inf:
-            served_ms, seen_ms = self._oldest_ms()
-            if served_ms + self._window.close_ms < seen_ms:
-                self._metrics.forgot("served", self._served.forget_oldest())
-            else:
+        """Forget the oldest part of a window that has become too large; what was not closed yet is."""
+        while self.held_bytes > self._held_bytes_max:
+            oldest_ms = self._oldest_ms()
+            kind = min(oldest_ms, key=oldest_ms.__getitem__)
+            if kind == "impression":
                 yield from self._shed_impressions()
+            else:
+                self._metrics.forgot(kind, self._forget_oldest[kind]())
 
     def _shed_impressions(self) -> Iterator[Exposure]:
         message = self._impressions.forget_oldest()
@@ -216,9 +242,17 @@ class ExposureJoiner:
             self._unclosed.popleft()
             yield from self._exposures_of(message)
 
-    def _oldest_ms(self) -> tuple[float, float]:
-        """Log times of the oldest messages of `rank.served` and of feedback that are held."""
-        return self._served.oldest_ms, self._impressions.oldest_ms
+    def _oldest_ms(self) -> dict[str, float]:
+        """Kind -> log time of the oldest held of it, as far as it may have to go.
+
+        An answer goes after the impressions that may belong to it. A flood of what gives no exposure
+        does not drive out what does.
+        """
+        oldest_ms = {"outcome": self._waiting.oldest_ms, "repeat": self._repeats.oldest_ms}
+        if self._unjoined_bytes > self._held_bytes_max * _UNJOINED_SHARE:
+            return oldest_ms
+        served_ms = self._served.oldest_ms + self._window.close_ms
+        return oldest_ms | {"impression": self._impressions.oldest_ms, "served": served_ms}
 
     def _count_repeats(self, kind: str, repeats: int, time_ms: int) -> None:
         if time_ms >= self._decided_to_ms:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from streams.processors.join_keys import KEY_BYTES
 from streams.processors.join_window import JoinWindow
 from streams.processors.outcomes import Outcome
+from streams.processors.repeats import Repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,23 +54,21 @@ class Impressions:
     """The impressions whose outcomes are still joined.
 
     An impression within ``window.late_ms`` of another one of the same exposure repeats it.
+
+    Parameters
+    ----------
+    repeats : is told of those
     """
 
-    def __init__(self, window: JoinWindow) -> None:
+    def __init__(self, window: JoinWindow, repeats: Repeats) -> None:
         self._window = window
+        self._repeats = repeats
         self._messages: deque[ImpressionMessage] = deque()
         self._rows: dict[str, Impression] = {}
-        self._repeated_ms: dict[str, int] = {}
-        self._repeats: deque[tuple[int, str]] = deque()
-        self._message_bytes = 0
+        self.nbytes = 0
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    @property
-    def nbytes(self) -> int:
-        """About what this takes in memory without the outcomes."""
-        return self._message_bytes + KEY_BYTES * len(self._repeats)
 
     @property
     def oldest_ms(self) -> float:
@@ -77,14 +76,16 @@ class Impressions:
         return self._messages[0].time_ms if self._messages else math.inf
 
     def see(self, offset: int, time_ms: int, rows: pa.RecordBatch, keys: list[str]) -> ImpressionMessage:
-        """Take in impressions; those among them that are first."""
+        """Take in impressions; those among them that are first, which may be none."""
         fresh = self._first_ones(keys, time_ms)
         if len(fresh) < len(keys):
             rows, keys = rows.take(pa.array(fresh, pa.int64())), [keys[place] for place in fresh]
         message = ImpressionMessage(time_ms, offset, rows, keys)
+        if not keys:
+            return message
         self._messages.append(message)
         self._rows.update(zip(keys, zip(repeat(message), range(len(keys))), strict=False))
-        self._message_bytes += message.nbytes
+        self.nbytes += message.nbytes
         return message
 
     def answered_by(self, key: str, time_ms: int) -> Impression | None:
@@ -95,15 +96,13 @@ class Impressions:
     def forget(self, now_ms: int) -> Iterator[ImpressionMessage]:
         """Drop, one by one, what nothing is joined to any more at log time ``now_ms``."""
         before_ms = now_ms - self._window.late_ms
-        while self._repeats and self._repeats[0][0] < before_ms:
-            self._forget_repeat()
         while self._messages and self._messages[0].time_ms < before_ms:
             yield self.forget_oldest()
 
     def forget_oldest(self) -> ImpressionMessage:
         """Drop the oldest message."""
         message = self._messages.popleft()
-        self._message_bytes -= message.nbytes
+        self.nbytes -= message.nbytes
         for key in message.keys:
             if (impression := self._rows.get(key)) and impression[0] is message:
                 del self._rows[key]
@@ -114,8 +113,7 @@ class Impressions:
         fresh: dict[str, int] = {}
         for place, key in enumerate(keys):
             if key in fresh or self._is_repeat(key, time_ms):
-                self._repeated_ms[key] = time_ms
-                self._repeats.append((time_ms, key))
+                self._repeats.note(key, time_ms)
             else:
                 fresh[key] = place
         return list(fresh.values())
@@ -124,10 +122,4 @@ class Impressions:
         impression = self._rows.get(key)
         if impression and time_ms <= impression[0].time_ms + self._window.late_ms:
             return True
-        repeated_ms = self._repeated_ms.get(key) if self._repeated_ms else None
-        return repeated_ms is not None and time_ms <= repeated_ms + self._window.late_ms
-
-    def _forget_repeat(self) -> None:
-        time_ms, key = self._repeats.popleft()
-        if self._repeated_ms.get(key) == time_ms:
-            del self._repeated_ms[key]
+        return self._repeats.near(key, time_ms)

@@ -1,11 +1,16 @@
 """Where the exposure join goes on after a restart: what it has decided, and from where it reads again."""
 
-from collections import deque
-
 import msgspec
 
 from feature_store.schema.topics import FEEDBACK
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
+
+
+class LogFloor(msgspec.Struct, frozen=True, array_like=True):
+    """From the message at ``offset`` on, none counts as of before the log time ``time_ms``."""
+
+    offset: int
+    time_ms: int
 
 
 class LogPosition(msgspec.Struct, frozen=True):
@@ -16,12 +21,14 @@ class LogPosition(msgspec.Struct, frozen=True):
     topic_id, partitions : what the offsets belong to
     reread_offset : first message that may still matter
     next_offset : first message never read
+    floors : of the messages between these two, where their stamps do not tell their log times
     """
 
     topic_id: str
     partitions: int
     reread_offset: int
     next_offset: int
+    floors: tuple[LogFloor, ...] = ()
 
 
 class JoinCheckpoint(msgspec.Struct, frozen=True):
@@ -78,6 +85,19 @@ def first_offset(
     return log.start if problem else max(position.reread_offset, log.start)
 
 
+def floors(checkpoint: JoinCheckpoint | None, topic: str, log: LogBounds) -> list[LogFloor]:
+    """What bounds the log times of the messages to be read.
+
+    Those that were read before count as of the same time again; those that were not are later than what
+    was decided, whatever their stamps.
+    """
+    if checkpoint is None:
+        return []
+    position = checkpoint.position(topic)
+    unread = LogFloor(position.next_offset, checkpoint.decided_to_ms)
+    return [LogFloor(min(floor.offset, log.end), floor.time_ms) for floor in (*position.floors, unread)]
+
+
 def _misfit(position: LogPosition, topic: TopicIdentity, log: LogBounds) -> str | None:
     if position.topic_id != topic.topic_id:
         return f"the checkpoint is of topic id {position.topic_id}, the broker's is {topic.topic_id}"
@@ -88,53 +108,3 @@ def _misfit(position: LogPosition, topic: TopicIdentity, log: LogBounds) -> str 
     if position.next_offset > log.end:
         return f"read up to offset {position.next_offset}, but the log ends at {log.end}"
     return None
-
-
-class LogReader:
-    """Follows one log: that nothing is missing, how far its time has come, from where to read again.
-
-    Log time never goes back: a message stamped earlier than what was known before it counts as of then.
-    """
-
-    def __init__(self, topic: TopicIdentity, partition: int, next_offset: int) -> None:
-        self.topic = topic
-        self.next_offset = next_offset
-        self.time_ms = 0
-        self._partition = partition
-        self._recent: deque[tuple[int, int, dict[int, int]]] = deque()
-
-    def take(self, offset: int, stamp_ms: int, high_water: dict[int, int]) -> int:
-        """Step over the message at ``offset``; its log time.
-
-        Parameters
-        ----------
-        high_water : source partition -> last offset seen before this message
-
-        Raises
-        ------
-        CannotStart
-            When it is not the message that comes next.
-        """
-        if offset != self.next_offset:
-            place = f"{self.topic.name}[{self._partition}]"
-            raise CannotStart(f"{place}: message {self.next_offset} comes next, {offset} came")
-        self.next_offset += 1
-        self.quiet_until(stamp_ms)
-        self._recent.append((self.time_ms, offset, high_water))
-        return self.time_ms
-
-    def quiet_until(self, time_ms: int) -> None:
-        """Nothing comes any more that is stamped before ``time_ms``."""
-        self.time_ms = max(self.time_ms, time_ms)
-
-    def position(self, since_ms: int, high_water: dict[int, int]) -> tuple[LogPosition, dict[int, int]]:
-        """Where to read again to see everything since ``since_ms``, with the high water before it.
-
-        Parameters
-        ----------
-        high_water : the present one, for when nothing has to be read again
-        """
-        while self._recent and self._recent[0][0] < since_ms:
-            self._recent.popleft()
-        _, offset, before = self._recent[0] if self._recent else (0, self.next_offset, high_water)
-        return LogPosition(self.topic.topic_id, self.topic.partitions, offset, self.next_offset), before

@@ -29,9 +29,15 @@ class JoinMetrics:
             registry=registry,
         )
         self._messages = Counter("eddyline_join_messages", "Messages read.", ["topic"], registry=registry)
+        self._restamped = Counter(
+            "eddyline_join_restamped",
+            "Messages stamped before what their log had come to, which they count as of: clocks disagree.",
+            ["topic"],
+            registry=registry,
+        )
         self._forgotten = Counter(
             "eddyline_join_forgotten",
-            "Rows dropped before their time to stay within the memory allowed.",
+            "Rows, outcomes and repeats dropped before their time to stay within the memory allowed.",
             ["kind"],
             registry=registry,
         )
@@ -66,12 +72,22 @@ class JoinMetrics:
         """Count messages taken in."""
         self._messages.labels(topic).inc(messages)
 
+    def restamped(self, topic: str, messages: int) -> None:
+        """Count messages that count as of later than they are stamped."""
+        self._restamped.labels(topic).inc(messages)
+
     def holds(self, partition: int, *, unclosed: int, nbytes: int, decided_to_ms: int) -> None:
         """Note what the window of a partition holds and how far it has come."""
         self._open.labels(partition).set(unclosed)
         self._held.labels(partition).set(nbytes)
-        self._decided.labels(partition).set(decided_to_ms / 1000)
+        if decided_to_ms:  # else no message has told the time yet
+            self._decided.labels(partition).set(decided_to_ms / 1000)
+
+    def hold_nothing(self) -> None:
+        """What was noted of partitions is another worker's to say from now on."""
+        for gauge in (self._open, self._held, self._decided):
+            gauge.clear()
 
     def forgot(self, kind: str, count: int) -> None:
-        """Count rows dropped early: ``served``, ``impression``."""
+        """Count what was dropped early: ``served``, ``impression``, ``outcome`` that waited, ``repeat``."""
         self._forgotten.labels(kind).inc(count)

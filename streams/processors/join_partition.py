@@ -10,13 +10,14 @@ from streams.ingest.outbound import Outbound
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_checkpoint import (
     JoinCheckpoint,
-    LogReader,
     decode_checkpoint,
     encode_checkpoint,
     first_offset,
+    floors,
 )
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
+from streams.processors.log_reader import LogReader
 from streams.processors.start import LogBounds, TopicIdentity
 
 VIEW = "exposure_join"
@@ -138,4 +139,4 @@ class JoinTakeover:
     ) -> LogReader:
         position = None if checkpoint is None else checkpoint.position(name)
         first = first_offset(position, topic, partition, log, accept_loss=self._accept_loss)
-        return LogReader(topic, partition, first)
+        return LogReader(topic, partition, first, floors(checkpoint, name, log))

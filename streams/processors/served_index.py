@@ -23,7 +23,6 @@ class ServedMessage:
     layout : number that messages with equal schemas share
     keys : of each row, see `join_keys`
     requests : the requests that the message answers, repeated answers included
-    hid : key -> row of an earlier message that was found under it before
     nbytes : about what it takes in memory, the index's entries included
     """
 
@@ -33,7 +32,6 @@ class ServedMessage:
     layout: int
     keys: list[str]
     requests: list[str]
-    hid: dict[str, "ServedRow"]
     nbytes: int
 
 
@@ -54,6 +52,7 @@ class ServedIndex:
         self._keep_ms = keep_ms
         self._messages: deque[ServedMessage] = deque()
         self._rows: dict[str, ServedRow] = {}
+        self._hidden: dict[str, deque[ServedRow]] = {}
         self._last_answer_ms: dict[str, int] = {}
         self._layouts: list[pa.Schema] = []
         self.nbytes = 0
@@ -80,7 +79,7 @@ class ServedIndex:
         return [
             row
             if row is None or since_ms <= row[0].time_ms <= until_ms
-            else _older(row, key, since_ms, until_ms)
+            else self._older(row, key, since_ms, until_ms)
             for row, key in zip(rows, keys, strict=True)
         ]
 
@@ -94,8 +93,7 @@ class ServedIndex:
         message = self._messages.popleft()
         self.nbytes -= message.nbytes
         for key in message.keys:
-            if (row := self._rows.get(key)) and row[0] is message:
-                del self._rows[key]
+            self._forget_oldest_of(key)
         for request in message.requests:
             if self._last_answer_ms.get(request) == message.time_ms:
                 del self._last_answer_ms[request]
@@ -114,13 +112,30 @@ class ServedIndex:
         keys = exposure_keys(rows)
         if len(set(keys)) < len(keys):
             rows, keys = _first_of_each(rows, keys)
-        hid = {key: self._rows[key] for key in keys if key in self._rows}
+        for key in self._rows.keys() & set(keys):
+            self._hidden.setdefault(key, deque()).append(self._rows[key])
         layout = self._layout(rows.schema)
         nbytes = int(rows.get_total_buffer_size()) + KEY_BYTES * (len(keys) + len(requests))
-        message = ServedMessage(time_ms, offset, rows, layout, keys, requests, hid, nbytes)
+        message = ServedMessage(time_ms, offset, rows, layout, keys, requests, nbytes)
         self._messages.append(message)
         self._rows.update(zip(keys, zip(repeat(message), range(len(keys))), strict=False))
         self.nbytes += message.nbytes
+
+    def _older(self, row: ServedRow, key: str, since_ms: int, until_ms: int) -> ServedRow | None:
+        """The last row until ``until_ms``, where ``row`` is not the answer."""
+        for known in (row, *reversed(self._hidden.get(key, ()))):
+            if known[0].time_ms <= until_ms:
+                return known if known[0].time_ms >= since_ms else None
+        return None
+
+    def _forget_oldest_of(self, key: str) -> None:
+        hidden = self._hidden.get(key)
+        if hidden is None:
+            del self._rows[key]
+            return
+        hidden.popleft()
+        if not hidden:
+            del self._hidden[key]
 
     def _layout(self, schema: pa.Schema) -> int:
         """Number of an equal schema: there are few, and hashing one takes long."""
@@ -136,12 +151,6 @@ def _first_of_each(rows: pa.RecordBatch, keys: list[str]) -> tuple[pa.RecordBatc
     first = {key: place for place, key in reversed(list(enumerate(keys)))}
     places = sorted(first.values())
     return rows.take(pa.array(places)), [keys[place] for place in places]
-
-
-def _older(row: ServedRow | None, key: str, since_ms: int, until_ms: int) -> ServedRow | None:
-    while row is not None and row[0].time_ms > until_ms:
-        row = row[0].hid.get(key)
-    return row if row is not None and row[0].time_ms >= since_ms else None
 
 
 def gather_by_layout(found: Sequence[ServedRow | None]) -> Iterator[tuple[NDArray[np.intp], pa.Table | None]]:

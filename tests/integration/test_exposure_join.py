@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -207,3 +208,24 @@ def test_a_quiet_partition_does_not_hold_an_exposure_open_and_sigterm_ends_the_j
     assert table.column("status").to_pylist() == ["on_time"] * len(ITEMS)
     process.terminate()
     assert process.wait(30) == 0
+
+
+def test_a_message_that_is_no_batch_ends_the_join_until_an_operator_decides(
+    kafka: str, start: Callable[..., subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
+) -> None:
+    traffic, producer = Traffic(kafka, seed=7, source=3), Producer({"bootstrap.servers": kafka})
+    traffic.request(0)
+    traffic.flush()
+    producer.produce(FEEDBACK, b"not Arrow", partition=0)
+    producer.produce(RANK_SERVED, None, partition=0)
+    assert producer.flush(30) == 0
+    traffic.request(1)
+    traffic.flush()
+    places: list[str] = []
+    for _ in range(2):
+        environment["EDDYLINE_JOIN_SKIP"] = ",".join(places)
+        assert start().wait(90) != 0
+        places.append(re.findall(r"EDDYLINE_JOIN_SKIP=([\w.]+:0:\d+)", (tmp_path / "log").read_text())[-1])
+    assert {place.split(":")[0] for place in places} == {FEEDBACK, RANK_SERVED}
+    environment["EDDYLINE_JOIN_SKIP"] = ",".join(places)
+    wait_for(traffic.outcomes, environment, start(), tmp_path)

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from feature_store.clock import ManualClock
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
-from streams.processors.join_checkpoint import LogBounds, first_offset
+from streams.processors.join_checkpoint import decode_checkpoint, encode_checkpoint
 from streams.processors.join_metrics import JoinMetrics
 from tests.oracles.exposures import Answer, Event, Expected, Feedback, Joined, join
 from tests.unit.streams.processors.join_messages import (
@@ -23,8 +24,8 @@ from tests.unit.streams.processors.join_messages import (
     LATE_MS,
     feedback_rows,
     joiner,
+    log_readers,
     served_rows,
-    topic,
 )
 
 END_OF_TIME_MS = 1_000_000
@@ -72,20 +73,15 @@ class Reader:
         self.logs: dict[str, list[Any]] = {RANK_SERVED: answers, FEEDBACK: feedback}
         self.registry = CollectorRegistry()
         self.metrics = JoinMetrics(self.registry, ManualClock())
-        self.checkpoint = None
+        self.stored: bytes | None = None
         self.written: list[pa.RecordBatch] = []
+        self.times_ms: dict[tuple[str, int], int] = {}
         self.begin()
 
     def begin(self) -> None:
-        positions = {
-            RANK_SERVED: self.checkpoint and self.checkpoint.served,
-            FEEDBACK: self.checkpoint and self.checkpoint.feedback,
-        }
-        starts = {
-            name: first_offset(position, topic(name), 0, LogBounds(0, len(self.logs[name])))
-            for name, position in positions.items()
-        }
-        self.joiner = joiner(self.metrics, self.checkpoint, starts)
+        checkpoint = None if self.stored is None else decode_checkpoint(self.stored)
+        self.readers = log_readers(checkpoint, {name: len(log) for name, log in self.logs.items()})
+        self.joiner = joiner(self.metrics, checkpoint, self.readers)
 
     def read(self, name: str) -> None:
         offset = self.joiner.next_offset(name)
@@ -96,13 +92,21 @@ class Reader:
             self.joiner.take_served(offset, message.time_ms, served_rows(message))
         else:
             self.joiner.take_feedback(offset, message.time_ms, feedback_rows(message), {0: (offset, offset)})
+        self.times_ms[name, offset] = self.readers[name].time_ms
+
+    def clock_ahead(self, ahead_ms: int) -> None:
+        """Say at the ends of the logs that nothing comes that is older than ``ahead_ms`` after what comes."""
+        for name, log in self.logs.items():
+            offset = self.joiner.next_offset(name)
+            if offset < len(log) and (name, offset) not in self.times_ms:
+                self.joiner.quiet(name, log[offset].time_ms + ahead_ms)
 
     def decide(self) -> None:
         self.written += self.joiner.decide()
 
     def keep_checkpoint(self) -> None:
         self.decide()
-        self.checkpoint = self.joiner.checkpoint()
+        self.stored = encode_checkpoint(self.joiner.checkpoint())
 
     def finish(self) -> None:
         for name, log in self.logs.items():
@@ -110,6 +114,13 @@ class Reader:
                 self.read(name)
             self.joiner.quiet(name, END_OF_TIME_MS)
         self.decide()
+
+    def as_timed(self, name: str) -> list[Any]:
+        """The messages of a log at the times that they counted as of."""
+        return [
+            replace(message, time_ms=self.times_ms[name, offset])
+            for offset, message in enumerate(self.logs[name])
+        ]
 
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -135,6 +146,24 @@ def test_any_order_of_reading_and_any_restart_give_what_the_naive_join_gives(
         MOVES[move](reader)
     reader.finish()
     assert_equal(reader, join(answers, feedback, CLOSE_MS, LATE_MS))
+
+
+AHEAD: dict[str, Callable[[Reader], None]] = {
+    f"{ahead_ms} ms ahead": partial(Reader.clock_ahead, ahead_ms=ahead_ms) for ahead_ms in (0, 2, 7, 40)
+}
+UNSURE = {name: move for name, move in MOVES.items() if name != "decide"} | AHEAD
+"""Without decisions that no checkpoint knows of: what they were made of may count as of another time."""
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_clock_that_is_ahead_and_any_restart_lose_nothing(seed: int) -> None:
+    chance = random.Random(seed)
+    reader = Reader(long_answer_log(chance), long_feedback_log(chance))
+    for move in chance.choices(list(UNSURE), weights=[40, 50, 15, 5, *[2] * len(AHEAD)], k=200):
+        UNSURE[move](reader)
+    reader.finish()
+    expected = join(reader.as_timed(RANK_SERVED), reader.as_timed(FEEDBACK), CLOSE_MS, LATE_MS)
+    assert_equal(reader, expected)
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_store.online import MemoryOnlineStore, RolledBack, StaleOwner
-from streams.processors.batch_reader import CorruptBatch
 from streams.processors.batch_run import Gap
+from streams.processors.corrupt_batch import CorruptBatch
 from tests.oracles.batch_log import count_over_log
 from tests.simulation.fold_harness import (
     VIEWS,

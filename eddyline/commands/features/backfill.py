@@ -34,7 +34,7 @@ def backfill(views: Views = None, from_: From = None) -> None:
     """Fold the retained log into the rows of new views; run again, it goes on where it was cut off."""
     from feature_store.online import StaleOwner
     from feature_store.views import MissingColumn
-    from streams.processors.batch_reader import CorruptBatch
+    from streams.processors.corrupt_batch import CorruptBatch
     from streams.processors.start import CannotStart
 
     console = Console(soft_wrap=True)

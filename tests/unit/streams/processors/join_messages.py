@@ -9,10 +9,11 @@ from feature_store.schema.feedback import FEEDBACK_SCHEMA
 from feature_store.schema.served import NOT_SERVED, RowMarks, ServedRequest, decode_served, encode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.exposure_join import ExposureJoiner
-from streams.processors.join_checkpoint import JoinCheckpoint, LogReader
+from streams.processors.join_checkpoint import JoinCheckpoint, first_offset, floors
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
-from streams.processors.start import TopicIdentity
+from streams.processors.log_reader import LogReader
+from streams.processors.start import LogBounds, TopicIdentity
 from tests.oracles.exposures import Answer, Event, Feedback
 
 CLOSE_MS, LATE_MS = 3, 5
@@ -22,13 +23,28 @@ def topic(name: str) -> TopicIdentity:
     return TopicIdentity(name, f"id of {name}", 1)
 
 
+def log_readers(
+    checkpoint: JoinCheckpoint | None = None, ends: Mapping[str, int] | None = None
+) -> dict[str, LogReader]:
+    return {
+        name: _log_reader(name, checkpoint, LogBounds(0, (ends or {}).get(name, 0)))
+        for name in (FEEDBACK, RANK_SERVED)
+    }
+
+
+def _log_reader(name: str, checkpoint: JoinCheckpoint | None, log: LogBounds) -> LogReader:
+    position = checkpoint and checkpoint.position(name)
+    first = first_offset(position, topic(name), 0, log)
+    return LogReader(topic(name), 0, first, floors(checkpoint, name, log))
+
+
 def joiner(
     metrics: JoinMetrics,
     checkpoint: JoinCheckpoint | None = None,
-    starts: Mapping[str, int] | None = None,
+    logs: Mapping[str, LogReader] | None = None,
     held_bytes_max: int = 1 << 30,
 ) -> ExposureJoiner:
-    logs = {name: LogReader(topic(name), 0, (starts or {}).get(name, 0)) for name in (FEEDBACK, RANK_SERVED)}
+    logs = logs or log_readers()
     return ExposureJoiner(
         0,
         JoinWindow(CLOSE_MS, LATE_MS),

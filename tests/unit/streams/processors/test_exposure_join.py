@@ -19,6 +19,7 @@ from tests.unit.streams.processors.join_messages import (
     LATE_MS,
     feedback_rows,
     joiner,
+    log_readers,
     served_request,
     served_rows,
 )
@@ -188,6 +189,22 @@ def test_a_message_that_is_missing_is_doubt(logs: Logs) -> None:
         logs.joiner.take_served(2, 101, served_rows(ANSWER))
 
 
+def test_what_came_while_log_time_was_ahead_is_written_after_a_restart() -> None:
+    before = Logs()
+    for topic in (FEEDBACK, RANK_SERVED):
+        before.joiner.quiet(topic, 130)
+    before.happen(100, SEEN)
+    assert before.exposures(131) == []
+    assert before.count("restamped", topic=FEEDBACK) == 1
+
+    checkpoint = before.joiner.checkpoint()
+    after = Logs(checkpoint=checkpoint, logs=log_readers(checkpoint, {FEEDBACK: 1}))
+    after.happen(100, SEEN)
+    after.happen(101, replace(SEEN, item="a"))
+    assert [row["item_id"] for row in after.exposures(200)] == ["b", "a"]
+    assert after.count("restamped", topic=FEEDBACK) == 2
+
+
 def test_a_window_that_takes_too_much_closes_its_oldest_part_early_and_counts_it() -> None:
     logs = Logs(held_bytes_max=150_000)
     for number in range(100):
@@ -199,6 +216,45 @@ def test_a_window_that_takes_too_much_closes_its_oldest_part_early_and_counts_it
     exposures = early + logs.exposures(200)
     assert sorted(row["impression_time_ms"] for row in exposures) == list(range(100))
     assert {row["status"] for row in exposures} == {"on_time"}
+
+
+def test_a_flood_of_organic_clicks_is_dropped_before_what_gives_exposures() -> None:
+    logs = Logs(held_bytes_max=200_000)
+    for number in range(20):
+        logs.serve(replace(ANSWER, request=f"r{number}"))
+        logs.happen(100, replace(SEEN, request=f"r{number}", event_time_ms=number))
+    for number in range(30):
+        logs.happen(101, *(replace(CLICK, request=None, item=f"{number}-{n}") for n in range(20)))
+        assert logs.exposures(101) == []
+        assert logs.joiner.held_bytes <= 200_000
+    logs.happen(102, replace(CLICK, request="r7"))
+    rows = {row["request_id"]: row for row in logs.exposures(200)}
+    assert len(rows) == 20
+    assert {row["status"] for row in rows.values()} == {"on_time"}
+    assert rows["r7"]["outcomes"] == [("click", 1.0)]
+    dropped, orphans = logs.count("forgotten", kind="outcome"), logs.count("orphans", reason="no_impression")
+    assert dropped > 0
+    assert dropped + orphans == 30 * 20
+
+
+def test_an_impression_sent_again_and_again_takes_no_more_memory(logs: Logs) -> None:
+    logs.serve(ANSWER)
+    logs.happen(100, SEEN, SEEN)
+    held = logs.joiner.held_bytes
+    for _ in range(1_000):
+        logs.happen(101, SEEN)
+    assert logs.joiner.held_bytes == held
+    assert logs.count("repeats", kind="impression") == 1_001
+
+
+def test_repeats_are_dropped_and_counted_where_memory_is_short() -> None:
+    logs = Logs(held_bytes_max=20_000)
+    many = [replace(SEEN, request=None, item=f"i{number}") for number in range(100)]
+    for time_ms in range(100, 160, LATE_MS):
+        logs.happen(time_ms, *many)
+    logs.exposures(160)
+    assert logs.joiner.held_bytes <= 20_000
+    assert logs.count("forgotten", kind="repeat") > 0
 
 
 def test_nothing_is_held_once_everything_is_decided(logs: Logs) -> None:

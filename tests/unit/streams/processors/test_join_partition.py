@@ -10,7 +10,7 @@ from feature_store.online import MemoryOnlineStore, RolledBack, StaleOwner
 from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.topics import EXPOSURES, FEEDBACK, RANK_SERVED
 from streams.ingest.outbound import Outbound
-from streams.processors.join_checkpoint import LogPosition, first_offset
+from streams.processors.join_checkpoint import LogFloor, LogPosition, decode_checkpoint, first_offset, floors
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_partition import JoinPartition, JoinTakeover, write_decisions
 from streams.processors.join_window import JoinWindow
@@ -102,6 +102,25 @@ def test_what_was_written_is_not_written_again_after_a_restart(store: MemoryOnli
     again.joiner.quiet(RANK_SERVED, 500)
     write_decisions([again], sink)
     assert requests(sink) == ["r0", "r1"]
+
+
+def test_what_was_never_read_is_undecided_however_early_its_stamp(store: MemoryOnlineStore) -> None:
+    join, sink = take(store, end=0), Kept()
+    for log in (FEEDBACK, RANK_SERVED):
+        join.joiner.quiet(log, 1_000)
+    write_decisions([join], sink)
+    again = take(store, end=1)
+    read(again, 50)
+    for log in (FEEDBACK, RANK_SERVED):
+        again.joiner.quiet(log, 1_001 + CLOSE_MS)
+    write_decisions([again], sink)
+    assert requests(sink) == ["r0"]
+
+
+def test_a_checkpoint_without_floors_can_be_read() -> None:
+    position = b'{"topic_id":"t","partitions":1,"reread_offset":5,"next_offset":9}'
+    stored = b'{"feedback":%b,"served":%b,"source_high_water":{},"decided_to_ms":70}' % (position, position)
+    assert floors(decode_checkpoint(stored), FEEDBACK, LogBounds(0, 20)) == [LogFloor(9, 70)]
 
 
 def test_an_owner_that_was_replaced_writes_no_checkpoint(store: MemoryOnlineStore) -> None:

@@ -1,0 +1,35 @@
+"""The broker's time, told from the stamps of what was read from it."""
+
+from feature_store.clock import Clock
+
+
+class BrokerClock:
+    """A `Clock` that is never ahead of the broker's, whatever the time on this machine.
+
+    When a message is read, the broker's clock shows its stamp or later; from then on as much more as has
+    passed here. Before the first message the time is 0: nothing is known.
+
+    Parameters
+    ----------
+    clock : tells how much has passed
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started_ms: int | None = None
+
+    def saw(self, stamp_ms: int) -> None:
+        """Take in the stamp of a message that was read just now; the last one counts."""
+        self._started_ms = stamp_ms - self._elapsed_ms()
+
+    def now_ms(self) -> int:
+        """What the broker's clock shows at least, ms since the Unix epoch."""
+        started_ms = self._started_ms
+        return 0 if started_ms is None else started_ms + self._elapsed_ms()
+
+    def monotonic_ns(self) -> int:
+        """That of this machine."""
+        return self._clock.monotonic_ns()
+
+    def _elapsed_ms(self) -> int:
+        return self._clock.monotonic_ns() // 1_000_000

@@ -1,0 +1,31 @@
+"""The broker's time as the join knows it."""
+
+import pytest
+
+from feature_store.clock import ManualClock
+from streams.apps.broker_clock import BrokerClock
+
+
+@pytest.mark.parametrize("host_ahead_ms", [-14_400_000, 0, 14_400_000])
+def test_the_time_of_this_machine_does_not_matter(host_ahead_ms: int) -> None:
+    host = ManualClock(1_700_000_000_000 + host_ahead_ms)
+    broker = BrokerClock(host)
+    broker.saw(1_700_000_000_000)
+    host.advance(1_500)
+    assert broker.now_ms() == 1_700_000_001_500
+
+
+def test_a_broker_whose_clock_was_put_back_is_followed() -> None:
+    host = ManualClock()
+    broker = BrokerClock(host)
+    broker.saw(9_000_000)
+    host.advance(1_000)
+    broker.saw(5_000_000)
+    assert broker.now_ms() == 5_000_000
+
+
+def test_nothing_is_known_before_the_first_message() -> None:
+    host = ManualClock()
+    broker = BrokerClock(host)
+    host.advance(5_000)
+    assert broker.now_ms() == 0
