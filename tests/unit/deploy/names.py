@@ -26,12 +26,12 @@ Command = TyperCommand | TyperGroup
 
 
 def settings_classes() -> set[type[Settings]]:
-    """Every class of settings, found in the modules that are named for it."""
+    """Every class of settings, found in the modules that are named for it; none that a test makes."""
     for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name.endswith("settings"):
                 importlib.import_module(module.name)
-    return set(_with_subclasses(Settings))
+    return {cls for cls in _with_subclasses(Settings) if cls.__module__.partition(".")[0] != "tests"}
 
 
 @cache
