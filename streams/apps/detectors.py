@@ -9,6 +9,7 @@ from feature_store.clock import SystemClock
 from feature_store.online import online_store
 from feature_store.schema.topics import FINDINGS
 from feature_store.telemetry.logs import configure_logging
+from streams.apps.broker_clock import BrokerClock
 from streams.apps.detectors_settings import DetectorSettings
 from streams.apps.log_bounds import KafkaLogs
 from streams.apps.log_worker import LogWorker, Message
@@ -34,6 +35,10 @@ class DetectorReader:
     """Lays what arrives together, epoch by epoch, and has the detectors judge it.
 
     One process owns all partitions: an epoch is judged over all items at once.
+
+    Parameters
+    ----------
+    clock : told the stamps of what is read
     """
 
     def __init__(
@@ -42,8 +47,10 @@ class DetectorReader:
         store: LoopStore,
         make_watches: Callable[[], Watches],
         sink: FindingSink,
+        clock: BrokerClock,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._store = store
         self._make_watches = make_watches
         self._sink = sink
@@ -85,6 +92,7 @@ class DetectorReader:
             for message in messages:
                 place = (tp.topic, tp.partition)
                 self._epochs.cut.take(place, message.offset, message.stamp_ms, message.payload)
+            self._clock.saw(messages[-1].stamp_ms)
 
     def let_go(self) -> None:
         """See `Reader.let_go`."""
@@ -95,7 +103,7 @@ class DetectorReader:
 
         Parameters
         ----------
-        ends : where each log ended at ``asked_ms``
+        ends : where each log ended at ``asked_ms``, by the broker's time
         """
         if self._epochs is None:
             return
@@ -115,7 +123,7 @@ class DetectorReader:
         return {(tp.topic, tp.partition): found[tp.topic][tp.partition] for tp in assigned}
 
 
-def make_reader(settings: DetectorSettings, metrics: LoopMetrics) -> DetectorReader:
+def make_reader(settings: DetectorSettings, metrics: LoopMetrics, clock: BrokerClock) -> DetectorReader:
     """Detectors with their state in Redis, that write to Kafka."""
     metrics.silent_after_s.set((4 * settings.epoch_ms + settings.grace_ms) / 1000)
     return DetectorReader(
@@ -123,6 +131,7 @@ def make_reader(settings: DetectorSettings, metrics: LoopMetrics) -> DetectorRea
         LoopStore(online_store(settings)),
         lambda: watches_of(settings, metrics),
         GaplessProducer(settings, waiting=lambda: None),
+        clock,
     )
 
 
@@ -145,11 +154,12 @@ def main() -> None:
     """Detect until SIGTERM."""
     settings, clock = DetectorSettings(), SystemClock()
     configure_logging(f"detectors-{settings.instance}", settings.log_level)
-    reader = make_reader(settings, LoopMetrics(REGISTRY))
+    broker_clock = BrokerClock(clock)
+    reader = make_reader(settings, LoopMetrics(REGISTRY), broker_clock)
     worker = LogWorker("detectors", settings, TOPICS, reader, settings.detect_pending_mb)
     lag = Gauge("eddyline_detectors_lag_offsets", "Messages not yet taken in.", ["topic", "partition"])
     watch = ProgressWatch(reader.positions, lag, clock, stuck_after_s=settings.detect_stuck_after_s)
-    tasks = (worker.take_forever, worker.every_with_ends(_CLOSE_EVERY_S, clock, reader.close))
+    tasks = (worker.take_forever, worker.every_with_ends(_CLOSE_EVERY_S, broker_clock, reader.close))
     run_worker(worker.app, settings, clock, watch=watch, tasks=tasks, drain=worker.drain)
 
 
