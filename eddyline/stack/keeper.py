@@ -99,10 +99,11 @@ class Keeper:
         overslept_s = 0.0
         while True:
             reason, stuck = await self.process.ready(), await _ask(self.process.alive)
-            if reason is None and not self._has_been_ready:
+            was_ready = self._has_been_ready
+            if reason is None and not was_ready:
                 child.yield_to_others()
             self._note(reason, time.monotonic() - self._began)
-            problem = stuck if self._has_been_ready else reason
+            problem = stuck if was_ready else reason  # its start does not count against what comes after
             if patience.turn(problem, child.used_s, overslept_s) > self._patience_s:
                 break
             bound_log(self.log, policy.log_max_bytes)
