@@ -1,9 +1,10 @@
 """Consumer groups of a real broker against a declared lineage."""
 
+import time
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from feature_store.lineage import USERS, Edge, Lineage, model, topic
 from feature_store.settings import Settings
@@ -11,6 +12,15 @@ from streams.feedback.lineage import undeclared_consumers
 from streams.feedback.lineage_broker import consumer_groups
 
 pytestmark = pytest.mark.integration
+
+NO_COORDINATOR_YET = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""What a fresh broker says of a group until the partition that keeps its offsets has been loaded."""
 
 
 def consumer(kafka: str, group: str) -> Consumer:
@@ -26,9 +36,21 @@ def consumer(kafka: str, group: str) -> Consumer:
 
 def commit(kafka: str, group: str, name: str) -> None:
     """Leave a committed offset and no member behind, as a job that ran does."""
-    job = consumer(kafka, group)
-    job.commit(offsets=[TopicPartition(name, 0, 0)], asynchronous=False)
+    job, deadline = consumer(kafka, group), time.monotonic() + 60
+    while not is_committed(job, name):
+        assert time.monotonic() < deadline
     job.close()
+
+
+def is_committed(job: Consumer, name: str) -> bool:
+    """Commit; False where nobody keeps offsets of the group yet."""
+    try:
+        job.commit(offsets=[TopicPartition(name, 0, 0)], asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() not in NO_COORDINATOR_YET:
+            raise
+        return False
+    return True
 
 
 def test_a_consumer_that_nobody_declared_is_found_whether_it_runs_or_has_run(
