@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from feature_store.settings import Settings
     from streams.deadletters import DeadLetter, Replayed
@@ -34,14 +35,10 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Count dead letters by reason and show the newest."""
-    from confluent_kafka import KafkaException
+    from streams.deadletters import read_dead_letters
 
-    from eddyline.clients.kafka import NoBroker, require_broker
-    from eddyline.commands._terminal import clear_errors
-
-    with clear_errors(KafkaException, NoBroker):
-        require_broker(_settings(kafka))
-        letters = _read(kafka, reason)
+    with _at_broker(kafka) as settings:
+        letters = list(read_dead_letters(settings, reason))
     counts = _counts(letters)
     newest = sorted(letters, key=lambda letter: letter.time_ms)[-limit:] if limit else []
     if as_json:
@@ -79,9 +76,9 @@ def replay(
     from streams.deadletters import KafkaPositions, read_dead_letters, replay_dead_letters
     from streams.ingest.gapless import GaplessProducer
 
-    settings = _settings(kafka)
-    letters, events = read_dead_letters(settings, reason), GaplessProducer(settings, waiting=lambda: None)
-    replayed = replay_dead_letters(letters, events, KafkaPositions(settings), again=again)
+    with _at_broker(kafka) as settings:
+        letters, events = read_dead_letters(settings, reason), GaplessProducer(settings, waiting=lambda: None)
+        replayed = replay_dead_letters(letters, events, KafkaPositions(settings), again=again)
     if as_json:
         _tell_json(replayed)
     else:
@@ -109,22 +106,25 @@ def _tell(replayed: Replayed) -> None:
             typer.echo(f"{count} left out: {reason}")
 
 
-def _settings(kafka: str | None) -> Settings:
-    """Of the broker named, else of the stack that runs in `EDDYLINE_HOME`, else of the environment."""
-    from eddyline.stack.state import read_state
+@contextmanager
+def _at_broker(kafka: str | None) -> Iterator[Settings]:
+    """Settings of the broker named, else of the stack that runs in `EDDYLINE_HOME`, else of the environment.
+
+    A broker that does not answer, then or later, ends in one message and exit status 1.
+    """
+    from confluent_kafka import KafkaException
+
+    from eddyline.clients.kafka import NoBroker, require_broker
+    from eddyline.clients.stack_settings import of_the_stack
+    from eddyline.commands._terminal import clear_errors
     from feature_store.settings import Settings
 
-    settings = Settings()
-    state = read_state(settings.home.resolve())
-    running = state.addresses.kafka if state is not None and state.supervised else None
-    bootstrap = kafka or running or settings.kafka_bootstrap
-    return settings.model_copy(update={"kafka_bootstrap": bootstrap})
-
-
-def _read(kafka: str | None, reason: str | None) -> list[DeadLetter]:
-    from streams.deadletters import read_dead_letters
-
-    return list(read_dead_letters(_settings(kafka), reason))
+    with clear_errors(KafkaException, NoBroker):
+        settings = of_the_stack(Settings())
+        if kafka is not None:
+            settings = settings.model_copy(update={"kafka_bootstrap": kafka})
+        require_broker(settings)
+        yield settings
 
 
 def _counts(letters: Sequence[DeadLetter]) -> dict[str, int]:

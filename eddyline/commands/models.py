@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -120,15 +119,12 @@ def prune(older_than_days: OlderThan = 30.0, keep: Keep = None, dry_run: DryRun 
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
-    from eddyline.stack.state import StateFolderError
+    from eddyline.commands import _terminal
     from ranker.registry.models import RegistryError
     from ranker.training.errors import TrainingError
 
-    try:
+    with _terminal.clear_errors(RegistryError, TrainingError):
         yield
-    except (RegistryError, StateFolderError, TrainingError) as error:
-        Console(stderr=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
 
 
 def _registry(*, recorded: bool) -> ModelRegistry:

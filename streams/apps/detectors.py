@@ -20,12 +20,13 @@ from streams.feedback.production.arms_watch import ArmsWatch
 from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.cross_watch import CrossWatch
 from streams.feedback.production.deploy_watch import DeployWatch
-from streams.feedback.production.epochs import TOPICS, FindingSink, LoopEpochs, take_over
+from streams.feedback.production.epochs import TOPICS, LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import ScoreWatch
 from streams.feedback.production.watches import Watches
 from streams.ingest.gapless import GaplessProducer
+from streams.ingest.outbound import Sink
 from streams.processors.start import CannotStart, LogBounds
 
 _CLOSE_EVERY_S = 0.25
@@ -46,7 +47,7 @@ class DetectorReader:
         settings: DetectorSettings,
         store: LoopStore,
         make_watches: Callable[[], Watches],
-        sink: FindingSink,
+        sink: Sink,
         clock: BrokerClock,
     ) -> None:
         self._settings = settings

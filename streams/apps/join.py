@@ -20,10 +20,11 @@ from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import run_worker
 from streams.apps.topic_identities import topic_identities
 from streams.ingest.gapless import GaplessProducer
+from streams.ingest.outbound import Sink
 from streams.processors.corrupt_batch import CorruptBatch
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_metrics import JoinMetrics
-from streams.processors.join_partition import ExposureSink, JoinPartition, JoinTakeover, write_decisions
+from streams.processors.join_partition import JoinPartition, JoinTakeover, write_decisions
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 TOPICS = (FEEDBACK, RANK_SERVED)
@@ -44,7 +45,7 @@ class JoinReader:
         self,
         settings: JoinSettings,
         takeover: JoinTakeover,
-        sink: ExposureSink,
+        sink: Sink,
         metrics: JoinMetrics,
         clock: BrokerClock,
     ) -> None:

@@ -7,22 +7,12 @@ from typing import Protocol
 
 from feature_store.schema.topics import EVENTS
 from streams.deadletters.letters import DeadLetter
-from streams.ingest.outbound import Outbound
+from streams.ingest.outbound import Outbound, Sink
 
 _SAVE_EVERY = 10_000
 """Letters between two savings of the positions: so many are sent twice where a replay is interrupted and
 repeated. A small part of the duplicate window, so that ingest still knows these events.
 """
-
-
-class EventSink(Protocol):
-    """Takes events and keeps them in order, or raises."""
-
-    def produce(self, message: Outbound) -> None:
-        """Hand over one message."""
-
-    def flush(self) -> None:
-        """Wait until everything handed over is safe."""
 
 
 class Positions(Protocol):
@@ -54,7 +44,7 @@ class Replayed:
 
 
 def replay_dead_letters(
-    letters: Iterable[DeadLetter], events: EventSink, positions: Positions, *, again: bool = False
+    letters: Iterable[DeadLetter], events: Sink, positions: Positions, *, again: bool = False
 ) -> Replayed:
     """Send the bytes of dead letters to `events` again, under the key they had.
 

@@ -1,6 +1,7 @@
-"""What ingest produces, before it is given to Kafka."""
+"""What is produced, before it is given to Kafka."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -14,3 +15,13 @@ class Outbound:
     key: bytes | None = None
     partition: int | None = None
     headers: Headers | None = None
+
+
+class Sink(Protocol):
+    """Takes messages and keeps them in order, or raises."""
+
+    def produce(self, message: Outbound) -> None:
+        """Hand over one message."""
+
+    def flush(self) -> None:
+        """Wait until everything handed over is safe."""

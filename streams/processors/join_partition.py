@@ -1,12 +1,11 @@
 """Owning the join of a partition: where it goes on, and in which order its decisions are written."""
 
 from collections.abc import Collection
-from typing import Protocol
 
 from feature_store.online.base import OnlineStore, RowKey
 from feature_store.schema.exposures import encode_exposures
 from feature_store.schema.topics import EXPOSURES, FEEDBACK, RANK_SERVED
-from streams.ingest.outbound import Outbound
+from streams.ingest.outbound import Outbound, Sink
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_checkpoint import (
     JoinCheckpoint,
@@ -26,16 +25,6 @@ VIEW = "exposure_join"
 _ROW = "checkpoint"
 
 
-class ExposureSink(Protocol):
-    """Takes exposures and keeps them in order, or raises."""
-
-    def produce(self, message: Outbound) -> None:
-        """Hand over one message."""
-
-    def flush(self) -> None:
-        """Wait until everything handed over is safe."""
-
-
 class JoinPartition:
     """The join of one partition during one epoch, with its place in the store."""
 
@@ -47,7 +36,7 @@ class JoinPartition:
         self._sequence = 0
         self._stored: bytes | None = None
 
-    def write_exposures(self, sink: ExposureSink) -> None:
+    def write_exposures(self, sink: Sink) -> None:
         """Decide what is due, and hand it to ``sink``."""
         for rows in self.joiner.decide():
             for payload in encode_exposures(rows):
@@ -69,7 +58,7 @@ class JoinPartition:
             self._stored = checkpoint
 
 
-def write_decisions(partitions: Collection[JoinPartition], sink: ExposureSink) -> None:
+def write_decisions(partitions: Collection[JoinPartition], sink: Sink) -> None:
     """Exposures first, then the flush, then the checkpoints: cut off anywhere, nothing is missing."""
     for partition in partitions:
         partition.write_exposures(sink)

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 if TYPE_CHECKING:
     from feature_store.schema.findings import FindingState
@@ -56,8 +54,7 @@ def clear_errors() -> Iterator[None]:
     """Print what may go wrong as one message, without a trace, and exit with 1."""
     from confluent_kafka import KafkaException
 
-    try:
+    from eddyline.commands import _terminal
+
+    with _terminal.clear_errors(KafkaException, LookupError, OSError):
         yield
-    except (KafkaException, LookupError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
-        raise typer.Exit(1) from None

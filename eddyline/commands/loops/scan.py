@@ -40,23 +40,15 @@ def scan(
 
 
 def _scan(log: Path, mapping: Path, against: Path | None, seed: int) -> ScanReport:
+    from eddyline.commands._terminal import clear_errors
     from streams.feedback.scan.log import LogError, read_log
     from streams.feedback.scan.mapping import MappingError, read_mapping
     from streams.feedback.scan.report import scan
 
-    try:
+    with clear_errors(LogError, MappingError, OSError):
         columns = read_mapping(mapping)
         logs: list[ExposureLog] = [read_log(path, columns) for path in (log, against) if path is not None]
         return scan(*logs, catalogue_size=columns.catalogue_size, timed=columns.time is not None, seed=seed)
-    except (LogError, MappingError, OSError) as error:
-        raise _failed(str(error)) from None
-    except UnicodeDecodeError as error:
-        raise _failed(f"{mapping} is no text: {error}") from None
-
-
-def _failed(message: str) -> typer.Exit:
-    Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(message)}", highlight=False)
-    return typer.Exit(1)
 
 
 def _show(console: Console, report: ScanReport) -> None:

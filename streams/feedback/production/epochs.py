@@ -1,7 +1,6 @@
 """Closes epochs when their time has come, writes what was found, then how far it went."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from feature_store.schema.findings import Record, encode_record
 from feature_store.schema.panel import late_after_ms
@@ -16,22 +15,12 @@ from streams.feedback.production.checkpoint import (
 )
 from streams.feedback.production.log_cut import LogCut, Place
 from streams.feedback.production.watches import Watches
-from streams.ingest.outbound import Outbound
+from streams.ingest.outbound import Outbound, Sink
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 TOPICS = (EXPOSURES, SCORE_PANEL, FINDINGS)
 _AT_ONCE = 100
 """Epochs closed before the state is written, when there are many."""
-
-
-class FindingSink(Protocol):
-    """Takes findings and keeps them in order, or raises."""
-
-    def produce(self, message: Outbound) -> None:
-        """Hand over one message."""
-
-    def flush(self) -> None:
-        """Wait until everything handed over is safe."""
 
 
 class LoopEpochs:
@@ -67,7 +56,7 @@ class LoopEpochs:
         self._epoch_ms = epoch_ms
         self._grace_ms = grace_ms
 
-    def close_due(self, sink: FindingSink) -> int:
+    def close_due(self, sink: Sink) -> int:
         """Close the epochs that are complete; how many.
 
         Findings first, then the flush, then the state: cut off anywhere, nothing is missing, and what is
@@ -82,7 +71,7 @@ class LoopEpochs:
             self._store.write(next_epoch, self._epoch_ms, positions, *self._watches.state())
         return closed
 
-    def _close_next(self, sink: FindingSink) -> bool:
+    def _close_next(self, sink: Sink) -> bool:
         epoch = self._first_epoch() if self._next_epoch is None else self._next_epoch
         if epoch is None:
             return False

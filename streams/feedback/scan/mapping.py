@@ -43,7 +43,7 @@ def read_mapping(path: Path) -> ColumnMapping:
     Raises
     ------
     MappingError
-        The file is no TOML, or a field is missing, unknown or of the wrong type.
+        The file is no text or no TOML, or a field is missing, unknown or of the wrong type.
     OSError
         The file cannot be read.
     """
@@ -51,3 +51,5 @@ def read_mapping(path: Path) -> ColumnMapping:
         return msgspec.toml.decode(path.read_bytes(), type=ColumnMapping)
     except msgspec.DecodeError as error:
         raise MappingError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{path} is no text: {error}") from error

@@ -18,6 +18,7 @@ DAMAGED = {
 }
 READS_KAFKA = [
     "deadletters list",
+    "deadletters replay --all",
     "features backfill",
     f"lineage --kafka {NOWHERE}",
     "datasets export exposures.csv",
