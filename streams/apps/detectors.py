@@ -143,7 +143,7 @@ def watches_of(settings: DetectorSettings, metrics: LoopMetrics) -> Watches:
         [
             *(ScoreWatch(epoch_ms, allowed, budget, metrics, model) for model in models or (None,)),
             *([CrossWatch(models, epoch_ms, allowed, budget, metrics)] if len(models) > 1 else []),
-            ExplorationWatch(settings.explore_positions, budget, metrics),
+            ExplorationWatch(settings.explore_positions, settings.detect_items, budget, metrics),
             ArmsWatch(settings.detect_items, budget, metrics),
             DeployWatch(settings.deploy_calendar, epoch_ms, budget, metrics),
         ],

@@ -1,4 +1,4 @@
-"""What D3 on presentation observes of exposures: rows of chance beside rows of choice that are alike.
+"""What D3 observes of exposures: rows of chance, and rows of choice; for presentation, those that are alike.
 
 Alike: of one cut, one model and one place, and as likely to be clicked by the model's own word, which knows
 item and user. A click rate of the item alone would not do: who ranks for each user shows items to those who
@@ -35,7 +35,7 @@ class PlacedRows:
 
     Attributes
     ----------
-    request, model : string
+    request, model, item : string
     position : 0-based
     slotted : of requests that drew a slot
     explored : at that slot
@@ -46,6 +46,7 @@ class PlacedRows:
 
     request: pa.Array
     model: pa.Array
+    item: pa.Array
     position: NDArray[np.int64]
     slotted: Mask
     explored: Mask
@@ -59,6 +60,7 @@ def joined(parts: Sequence[PlacedRows]) -> PlacedRows:
     return PlacedRows(
         request=pa.concat_arrays([part.request for part in parts]),
         model=pa.concat_arrays([part.model for part in parts]),
+        item=pa.concat_arrays([part.item for part in parts]),
         position=np.concatenate([part.position for part in parts]),
         slotted=np.concatenate([part.slotted for part in parts]),
         explored=np.concatenate([part.explored for part in parts]),
@@ -99,6 +101,7 @@ def placed_rows(rows: pa.Table, positions: int) -> tuple[PlacedRows, dict[str, i
     placed = PlacedRows(
         request=_texts(rows["request_id"]).filter(wanted),
         model=_texts(rows["model_version"]).filter(wanted),
+        item=_texts(rows["item_id"]).filter(wanted),
         position=position[kept].astype(np.int64),
         slotted=mask_of(len(rows), row[slots >= 0])[kept],
         explored=given_away[kept],

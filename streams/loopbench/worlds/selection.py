@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.feedback.exploration import ExplorationCells
+from streams.feedback.exploration_cells import ExplorationCells
 from streams.loopbench.noise import Float64, SeededNoise
 
 _RATE, _RATE_SD = 0.1, 0.5
@@ -25,6 +25,7 @@ class SelectionScale:
     Attributes
     ----------
     items, shown : of the catalogue, and how many of them production shows
+    places : that they stand at, the best ones first
     events : impressions in an epoch
     exploration : part of them that chance chooses
     optimism : what is believed of an item never shown, relative to the mean click rate
@@ -32,6 +33,7 @@ class SelectionScale:
 
     items: int = 500
     shown: int = 50
+    places: int = 10
     events: float = 25_000.0
     exploration: float = 0.02
     optimism: float = 1.05
@@ -48,10 +50,9 @@ class Learner:
         self._rows = self._rows + rows
         self._clicks = self._clicks + clicks
 
-    def best(self, shown: int, ties: Float64) -> NDArray[np.bool_]:
-        """The ``shown`` items with the highest rate; what is equal in the order of ``ties``."""
-        rate = (self._clicks + _PRIOR_ROWS * self._believed) / (self._rows + _PRIOR_ROWS) + 1e-9 * ties
-        return rate >= np.partition(rate, -shown, axis=-1)[..., -shown, None]
+    def rates(self) -> Float64:
+        """What is believed of each item."""
+        return (self._clicks + _PRIOR_ROWS * self._believed) / (self._rows + _PRIOR_ROWS)
 
 
 class SelectionWorld:
@@ -71,36 +72,47 @@ class SelectionWorld:
         self._ties = self._noise.uniform()
         rate = _RATE * np.exp(_RATE_SD * self._noise.normal() - _RATE_SD**2 / 2)
         self._rate = np.minimum(rate, _MOST)
-        believed = scale.optimism * _RATE
-        self._production, self._twin = Learner(shape, believed), Learner(shape, believed)
-        self._chosen = np.zeros(shape, np.bool_)
+        self._learner = Learner(shape, scale.optimism * _RATE)
+        self._place = np.full(shape, -1)
 
     def step(self) -> ExplorationCells:
-        """One epoch, then both learners learn; (runs, n) columns."""
-        scale = self._scale
-        self._chosen = self._production.best(scale.shown, self._ties)
-        twin_chosen = self._twin.best(scale.shown, self._ties)
+        """One epoch, then production learns; (runs, places, n) columns."""
+        scale, believed = self._scale, self._learner.rates()
+        self._place = self._placed(believed)
         by_choice = scale.events * (1 - scale.exploration)
-        exploit = self._shown(np.where(self._chosen, by_choice / scale.shown, 0.0))
-        explore = self._shown(self._everywhere(scale.events * scale.exploration))
-        learned = exploit if self._loop else self._shown(self._everywhere(by_choice))
-        for learner in (self._production, self._twin):
-            learner.learn(*learned)
-        self._twin.learn(*explore)
-        counts = [column[:, 0] for column in (*exploit, *explore)]
-        return ExplorationCells(self._chosen[:, 0], twin_chosen[:, 0], *counts)
+        exploit = self._shown(np.where(self._place >= 0, by_choice / scale.shown, 0.0))
+        explore = self._shown(np.full((len(believed), scale.places, scale.items), self._by_chance()))
+        everywhere = np.full_like(believed, by_choice / scale.items)
+        self._learner.learn(*(exploit if self._loop else self._shown(everywhere)))
+        chosen = self._place == np.arange(scale.places)[:, None]
+        return ExplorationCells(
+            item=np.arange(scale.items),
+            exploit_rows=exploit[0] * chosen,
+            exploit_clicks=exploit[1] * chosen,
+            exploit_believed=exploit[0] * believed * chosen,
+            explore_rows=explore[0],
+            explore_clicks=explore[1],
+            explore_believed=explore[0] * believed,
+        )
 
     def value_lost(self) -> Float64:
         """(runs,) part of the best items' clicks that the items shown last do not earn."""
         shown = self._scale.shown
         best = np.partition(self._rate, -shown, axis=-1)[..., -shown:].mean(axis=(-1, -2))
-        earned = np.where(self._chosen, self._rate, 0.0).sum(axis=(-1, -2)) / shown
+        earned = np.where(self._place >= 0, self._rate, 0.0).sum(axis=(-1, -2)) / shown
         lost: Float64 = 1.0 - earned / best
         return lost
 
-    def _everywhere(self, rows: float) -> Float64:
-        return np.full(self._noise.shape, rows / self._scale.items)
+    def _placed(self, believed: Float64) -> NDArray[np.int64]:
+        """(runs, 1, n) place of each item, −1 where it is not shown; what is equal in the order of `ties`."""
+        order = np.argsort(-(believed + 1e-9 * self._ties), axis=-1)
+        rank = np.argsort(order, axis=-1)
+        return np.where(rank < self._scale.shown, rank * self._scale.places // self._scale.shown, -1)
+
+    def _by_chance(self) -> float:
+        """Rows that an item gets at each place."""
+        return self._scale.events * self._scale.exploration / self._scale.items / self._scale.places
 
     def _shown(self, expected: Float64) -> tuple[Float64, Float64]:
         rows = self._noise.poisson(expected)
-        return rows, self._noise.binomial(rows, self._rate)
+        return rows, self._noise.binomial(rows, np.broadcast_to(self._rate, rows.shape))

@@ -18,6 +18,7 @@ class SlottedWorld:
     effect : by how much more, relatively, a row is clicked because it was chosen
     share : of requests that explore
     error : spread of the logarithm of predictions over click rates
+    underrated : how many times as often as is predicted the last item is clicked, which is shown by chance alone
     """
 
     effect: float = 0.0
@@ -26,6 +27,7 @@ class SlottedWorld:
     candidates: int = 12
     positions: int = 5
     error: float = 0.5
+    underrated: float = 1.0
     epochs: int = 6
     epoch_ms: int = 10_000
     first_epoch: int = 170_000_000
@@ -36,6 +38,8 @@ class SlottedWorld:
         """(epoch, exposures) of each epoch."""
         rng = np.random.default_rng(self.seed)
         quality = rng.normal(0, 0.4, self.candidates)
+        if self.underrated != 1.0:
+            quality[-1] = -5.0
         for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
             yield epoch, self._epoch(epoch, quality, rng)
 
@@ -49,6 +53,7 @@ class SlottedWorld:
         taste = rng.normal(0, 0.7, (n, self.candidates))
         rate = np.minimum(0.1 * np.exp(quality + taste), 0.6) * rng.choice([0.7, 1.3])
         predicted = np.clip(rate * np.exp(rng.normal(0, self.error, rate.shape)), 0.001, 0.99)
+        rate[:, -1] = np.minimum(rate[:, -1] * self.underrated, 0.9)
         order = np.argsort(-predicted, axis=1)
         shown = order[:, : self.positions].copy()
         slot = np.where(rng.random(n) < self.share, rng.integers(0, self.positions, n), -1)
