@@ -90,14 +90,18 @@ class ItemTwin:
     def forgotten(self) -> NDArray[np.int64]:
         """Slots of which nothing is known any more, in any run; what little is left of them goes."""
         rows = self.learned[_ROWS] + self.learned[_CHANCE_ROWS]
-        gone = (rows < _FORGOTTEN_ROWS).reshape(-1, rows.shape[-1]).all(axis=0)
+        gone = (rows < _FORGOTTEN_ROWS).all(axis=tuple(range(rows.ndim - 1)))
         self.learned[..., gone] = 0.0
         return np.flatnonzero(gone)
 
     def underrated(self, most: int = 5) -> list[int]:
-        """Slots of one run's items that are clicked clearly more by chance than predicted, the most first."""
+        """Slots of one run's items that production does not show, though by chance they are clicked clearly
+        more than predicted; the most first.
+        """
         clicks, predicted = self.learned[_CHANCE_CLICKS], self.learned[_CHANCE_PREDICTED]
-        excess = np.where(clicks - predicted > _CLEARLY * np.sqrt(predicted + 1.0), clicks - predicted, 0.0)
+        clearly = clicks - predicted > _CLEARLY * np.sqrt(predicted + 1.0)
+        unshown = self.learned[_ROWS] <= self.learned[_CHANCE_ROWS]
+        excess = np.where(clearly & unshown, clicks - predicted, 0.0)
         highest = np.argsort(-excess, kind="stable")[:most]
         return [int(slot) for slot in highest if excess[slot] > 0]
 

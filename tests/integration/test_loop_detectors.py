@@ -54,6 +54,7 @@ TOLD = {
 VERDICTS = {
     "board": "loop_detected",
     "cross_model": "loop_detected",
+    "D3": "loop_detected",
     "D3-presentation": "loop_detected",
     "D4": "warning",
     "D5": "loop_detected",
@@ -174,7 +175,7 @@ def next_epoch(stored: LoopStore) -> int:
 @pytest.fixture(scope="module")
 def found(settings: DetectorSettings, detectors: subprocess.Popen) -> dict[str, Finding]:
     """Detector -> its finding, once all that is there has been found."""
-    counts = {"loop_detected": 4, "warning": 1}
+    counts = {"loop_detected": 5, "warning": 1}
     open_ = [
         f'eddyline_loop_findings_open{{acknowledged="false",verdict="{verdict}"}} {count}.0'
         for verdict, count in counts.items()
@@ -209,6 +210,7 @@ def test_a_loop_of_each_kind_is_found(found):
     edges = {(edge["from"], edge["to"]) for edge in crossing.evidence["edges"]}
     assert edges == {MODELS, MODELS[::-1]}
     assert found["D3-presentation"].beta.upper < 0
+    assert found["D3"].evidence["items"] == ["i11"]
     assert found["D4"].evidence["gini_gap"] > 0
     assert found["D5"].evidence["not_followed"] == 0
 

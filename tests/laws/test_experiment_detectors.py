@@ -31,7 +31,8 @@ def arms() -> list[Any]:
 
 def _only_run(cells: Any) -> Any:
     values = {name: getattr(cells, name) for name in cells.__dataclass_fields__}
-    return type(cells)(**{name: v[0] if isinstance(v, np.ndarray) else v for name, v in values.items()})
+    of_runs = {name for name, v in values.items() if isinstance(v, np.ndarray) and v.ndim > 1}
+    return type(cells)(**{name: v[0] if name in of_runs else v for name, v in values.items()})
 
 
 CASES: dict[str, tuple[Callable[[], Any], Callable[[], list[Any]]]] = {

@@ -18,7 +18,7 @@ class SlottedWorld:
     effect : by how much more, relatively, a row is clicked because it was chosen
     share : of requests that explore
     error : spread of the logarithm of predictions over click rates
-    underrated : how many times as often as is predicted the last item is clicked, which is shown by chance alone
+    underrated : how many times as often as predicted the last item is clicked; chance alone shows it then
     """
 
     effect: float = 0.0

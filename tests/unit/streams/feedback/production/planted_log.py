@@ -1,7 +1,7 @@
 """A loop for each detector, all in the same logs, where none spoils the draws of another."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feature_store.deploy_calendar import DeployCalendar
 from tests.unit.streams.feedback.deployed_log import DeployedLog
@@ -13,6 +13,7 @@ from tests.unit.streams.feedback.slotted_log import SlottedWorld
 
 FOLLOWED = ("timeline_ranker", *MODELS)
 CALENDAR = DeployCalendar(8, 1_000)
+SLOTTED = SlottedWorld(effect=0.4, underrated=1000.0, requests=1000, epochs=18)
 _PERIODS = 24
 
 
@@ -36,7 +37,7 @@ class PlantedWorlds:
         worlds = (
             LoopWorld(gain=0.5, epochs=16, first_epoch=self.end_epoch - 16, **same),
             CrossWorld(answered=0.3, epochs=16, first_epoch=self.end_epoch - 16, **same),
-            SlottedWorld(effect=0.4, epochs=6, first_epoch=deploys.first_epoch - 6, **same),
+            replace(SLOTTED, first_epoch=deploys.first_epoch - SLOTTED.epochs, **same),
             ArmsLog(growth=0.2, out=300, epochs=50, first_epoch=self.end_epoch - 50, **same),
         )
         each = [message for world in worlds for message in world.messages()]

@@ -14,7 +14,6 @@ OF_WATCHES = [
     exploration_watch.NO_PREDICTION,
     exploration_watch.CONTRADICTED,
     exploration_watch.NOTHING_ALIKE,
-    exploration_watch.NO_TWIN,
     arms_watch.NO_HOLDOUT,
     arms_watch.SEVERAL_MODELS,
     arms_watch.FROZEN,

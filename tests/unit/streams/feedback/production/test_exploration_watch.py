@@ -7,23 +7,26 @@ import pytest
 
 from feature_store.schema.batches import write_record_batch
 from feature_store.schema.exposures import decode_exposures
-from feature_store.schema.topics import EXPOSURES
+from feature_store.schema.findings import Acknowledgement, encode_record
+from feature_store.schema.topics import EXPOSURES, FINDINGS
 from tests.unit.streams.feedback.production.detectors_in_memory import GRACE_MS, DeadlyStore, Detectors, Logs
 from tests.unit.streams.feedback.slotted_log import SlottedWorld
 
 WORLD = SlottedWorld(effect=0.4)
+UNDERRATING = SlottedWorld(underrated=1000.0, requests=1000, epochs=18)
+SELECTION = {"subject": EXPOSURES, "detector": "D3"}
 PRESENTATION = {"subject": EXPOSURES, "detector": "D3-presentation"}
 
 
-def detected(world, payload_of=lambda payload: payload, restart_every=None):
+def detected(world, payload_of=lambda payload: payload, restart_every=None, **told):
     logs, store = Logs(world.partitions), DeadlyStore()
     for topic, partition, stamp_ms, payload in world.messages():
         logs.append(topic, partition, stamp_ms, payload_of(payload))
-    detectors = Detectors(logs, store, world.epoch_ms)
+    detectors = Detectors(logs, store, world.epoch_ms, **told)
     step = restart_every or world.epochs
     for epoch in range(step, world.epochs + 1, step):
         if restart_every:
-            detectors = Detectors(logs, store, world.epoch_ms)
+            detectors = Detectors(logs, store, world.epoch_ms, **told)
         detectors.read((world.first_epoch + epoch - 1) * world.epoch_ms + GRACE_MS)
     return detectors, logs
 
@@ -57,17 +60,52 @@ def test_without_an_effect_nothing_is_found():
 
 
 def test_a_restart_in_any_epoch_changes_no_bit():
-    small = replace(WORLD, requests=200)
+    small = replace(WORLD, requests=200, underrated=1000.0)
     (whole, _), (pieces, _) = detected(small), detected(small, restart_every=1)
     expected, found = whole.watches.state(), pieces.watches.state()
     assert found[0] == expected[0]
     assert all(found[1][name].tobytes() == array.tobytes() for name, array in expected[1].items())
 
 
-def test_a_value_gap_is_not_claimed_without_a_twin():
-    detectors, _ = detected(replace(WORLD, epochs=1))
-    assert kind(detectors, subject=EXPOSURES, detector="D3", experiment="twin") == "blind"
-    assert ["nothing learns as production does" in reason for reason in reasons(detectors, "D3")] == [True]
+def test_value_left_lying_becomes_a_finding_that_names_the_item():
+    detectors, logs = detected(UNDERRATING)
+    found = [finding for finding in logs.findings if finding.detector == "D3"][-1]
+    assert (found.subject, found.verdict) == (EXPOSURES, "loop_detected")
+    assert found.evidence["items"] == ["i11"]
+    assert found.evidence["contested_click_rate"] > 2 * found.evidence["replaced_click_rate"]
+    assert kind(detectors, experiment="exploration", **SELECTION) == "loop_detected"
+
+
+def test_an_item_that_is_rightly_not_shown_is_none():
+    """As seldom predicted to be clicked, and clicked as seldom."""
+    _, logs = detected(replace(UNDERRATING, underrated=1.01))
+    assert [finding for finding in logs.findings if finding.detector == "D3"] == []
+
+
+def test_closing_the_finding_begins_anew():
+    detectors, logs = detected(UNDERRATING)
+    found = [finding for finding in logs.findings if finding.detector == "D3"][-1]
+    closed = Acknowledgement(
+        finding_id=found.finding_id,
+        subject=EXPOSURES,
+        by="ana",
+        note="learned from chance",
+        closes=True,
+        time_ms=logs.now_ms,
+    )
+    logs.append(FINDINGS, 0, logs.now_ms, encode_record(closed))
+    detectors.read((UNDERRATING.first_epoch + UNDERRATING.epochs) * UNDERRATING.epoch_ms + GRACE_MS)
+    assert kind(detectors, experiment="exploration", **SELECTION) == "warming_up"
+
+
+def test_items_beyond_those_followed_are_counted_and_left_out():
+    detectors, _ = detected(replace(WORLD, epochs=2, requests=50), detect_items=4)
+    counted = {
+        outcome: detectors.value("eddyline_loop_exposures_total", watch="selection", outcome=outcome)
+        for outcome in ("used", "unknown_item")
+    }
+    assert counted["used"] > 0 < counted["unknown_item"]
+    assert sum(counted.values()) == 2 * 50 * WORLD.positions
 
 
 @pytest.mark.parametrize(
@@ -83,6 +121,7 @@ def test_what_the_log_cannot_carry_makes_it_blind_with_its_reason(world, reason)
     assert kind(detectors, experiment="exploration", **PRESENTATION) == "blind"
     (said,) = reasons(detectors, "D3-presentation")
     assert reason in said
+    assert kind(detectors, experiment="exploration", **SELECTION) == "blind"
 
 
 def test_without_draws_it_says_so():
@@ -93,4 +132,5 @@ def test_without_draws_it_says_so():
         return write_record_batch(rows.set_column(place, field, pa.nulls(len(rows), field.type)))
 
     detectors, _ = detected(replace(WORLD, epochs=25, requests=20), undrawn)
-    assert reasons(detectors, "D3-presentation") == ["no request drew whether it explores"]
+    for detector in ("D3-presentation", "D3"):
+        assert reasons(detectors, detector) == ["no request drew whether it explores"]
