@@ -91,8 +91,7 @@ class ExplorationWatch:
     def settle(self, finding_id: str, epoch: int) -> None:
         """Begin anew where the finding is of one of these detectors."""
         self._presented.settle(finding_id, epoch)
-        self._selected.settle(finding_id, epoch)
-        if not self._selection.twin.learned.shape[-1]:
+        if self._selected.settle(finding_id, epoch):
             self._roster = Roster(self._most_items)
 
     def state(self) -> tuple[bytes, State]:
@@ -139,7 +138,7 @@ class ExplorationWatch:
         strangers = int((slots == NO_SLOT).sum())
         self._metrics.exposed(_WATCH_OF_ITEMS, {"used": len(slots) - strangers, "unknown_item": strangers})
         self._selection.update(exploration_cells(drawn, slots, self._positions))
-        verdict = self._selection.verdict(now_ms, self._roster.items().__getitem__)
+        verdict = self._selection.verdict(now_ms, lambda slot: self._roster.items()[slot])
         self._roster.release(self._selection.twin.forgotten())
         return verdict, reason
 

@@ -35,8 +35,10 @@ class Pursuit:
         self.case, findings = case.hear(verdict)
         return findings
 
-    def settle(self, finding_id: str, epoch: int) -> None:
-        """Begin anew in ``epoch`` where the finding is of this case."""
-        if self.case is not None and self.case.finding_id == finding_id:
-            self._detector.reset()
-            self.case = self.case.anew(epoch)
+    def settle(self, finding_id: str, epoch: int) -> bool:
+        """Begin anew in ``epoch`` where the finding is of this case; whether it is."""
+        if self.case is None or self.case.finding_id != finding_id:
+            return False
+        self._detector.reset()
+        self.case = self.case.anew(epoch)
+        return True
