@@ -225,7 +225,9 @@ def test_items_that_another_ingest_forwarded_are_loaded_before_anything_is_emitt
     assert dict(letter.headers() or [])["reason"] == b"creator_changed"
 
 
-def test_dead_letters_are_listed_and_each_is_replayed_once(ingest: Ingest) -> None:
+def test_dead_letters_are_listed_and_each_is_replayed_once(
+    ingest: Ingest, capfd: pytest.CaptureFixture[str]
+) -> None:
     cli, options = CliRunner(), ["--kafka", ingest.bootstrap, "--reason", "bad_action", "--json"]
     bad = event("interaction", "letter", user_id="u", item_id="i", action="NO")
 
@@ -253,7 +255,9 @@ def test_dead_letters_are_listed_and_each_is_replayed_once(ingest: Ingest) -> No
         assert worker.drain() == 0
     assert [message.value() for message in ingest.made(DEAD_LETTER)] == [bad] * 4
     assert replay() == (1, 3, 0)
+    capfd.readouterr()
     assert replay() == (0, 4, 0)
+    assert capfd.readouterr() == ("", "")  # what clients of Kafka print themselves would be here
     plain = cli.invoke(build(), ["deadletters", "list", "--kafka", ingest.bootstrap])
     assert plain.exit_code == 0 and "bad_action" in plain.stdout
     assert cli.invoke(build(), ["deadletters", "replay", "--kafka", ingest.bootstrap]).exit_code == 2
