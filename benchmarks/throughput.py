@@ -3,6 +3,8 @@
 Every job finds the same filled topic, the same broker and the same Redis, folds the same views, and
 nothing else runs. Its rate is counted from the first row it writes until it has folded everything, or
 for ``PEER_SECONDS`` where that takes too long. Then all workers of a stack do the same with all views.
+
+What a machine does differs by the day: beside ours is what it can read and decode in one process.
 """
 
 import json
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import msgspec
 import redis
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -25,6 +28,7 @@ from benchmarks.stack import RunningStack, running_stack
 from benchmarks.workload import Workload, produce
 from feature_store.catalog import load_catalog
 from feature_store.online.redis import RedisOnlineStore
+from feature_store.schema.events import Event
 from feature_store.schema.topics import EVENTS, batch_topic
 from feature_store.settings import Settings
 
@@ -32,6 +36,7 @@ VIEWS = ("user", "item", "user|creator")
 WORLD = Workload(events=1_500_000)
 NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")}
 PEER_SECONDS = 40.0
+ALONE = "one process that only reads and decodes"
 PEERS = {
     "plain per-event Faust agent": ("faust", 8.0),
     "Bytewax": ("bytewax", 1.5),
@@ -44,6 +49,7 @@ def measure() -> list[Figure]:
     name = "raw JSON events to rows of user, item and user|creator in Redis"
     with running_stack(**NO_WORKERS) as stack:
         settings = _fill(stack)
+        alone = _reading_rate(settings)
         rates = {peer: _peer_rate(kind, stack) for peer, (kind, _) in PEERS.items()}
         with _worker("features", VIEWS, stack), _worker("ingest", VIEWS, stack) as ingest:
             ours = _rate(ingest, lambda: covered_events(settings, VIEWS), sys.float_info.max)
@@ -53,6 +59,7 @@ def measure() -> list[Figure]:
             whole = _rate(ingest, lambda: covered_events(settings, views), sys.float_info.max)
     return [
         Figure(name, ours, "events/s", target=100_000.0),
+        Figure(f"{name}, beside {ALONE}", ours, "events/s", ALONE, alone),
         *(
             Figure(f"{name}, beside {peer}", ours, "events/s", peer, rates[peer], target, bound_ratio=True)
             for peer, (_, target) in PEERS.items()
@@ -67,6 +74,24 @@ def _fill(stack: RunningStack) -> Settings:
     produce(settings, WORLD.items_json(now_ms))
     produce(settings, WORLD.events_json(now_ms - 3_600_000))
     return settings
+
+
+def _reading_rate(settings: Settings) -> float:
+    """Events/s that one consumer reads and decodes, from the first until all or for ``PEER_SECONDS``."""
+    consumer = Consumer({"bootstrap.servers": settings.kafka_bootstrap, "group.id": "eddyline-bench"})
+    consumer.assign([TopicPartition(EVENTS, n, 0) for n in range(settings.events_partitions)])
+    decode, total = msgspec.json.Decoder(Event).decode, WORLD.events + WORLD.items
+    while not (messages := consumer.consume(8192, 0.004)):
+        pass
+    begun, read = time.perf_counter(), 0
+    while read < total and time.perf_counter() - begun < PEER_SECONDS:
+        for message in messages:
+            decode(message.value() or b"")
+        read += len(messages)
+        messages = consumer.consume(8192, 0.004)
+    took = time.perf_counter() - begun
+    consumer.close()
+    return read / took
 
 
 def _worker(

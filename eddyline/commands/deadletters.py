@@ -77,7 +77,8 @@ def replay(
     from streams.ingest.gapless import GaplessProducer
 
     with _at_broker(kafka) as settings:
-        letters, events = read_dead_letters(settings, reason), GaplessProducer(settings, waiting=lambda: None)
+        events = GaplessProducer(settings, waiting=lambda: None, log_level=3)
+        letters = read_dead_letters(settings, reason)
         replayed = replay_dead_letters(letters, events, KafkaPositions(settings), again=again)
     if as_json:
         _tell_json(replayed)

@@ -100,11 +100,14 @@ def rebuild(model: Model) -> None:
 
 @group.command()
 def prune(older_than_days: OlderThan = 30.0, keep: Keep = None, dry_run: DryRun = False) -> None:
-    """Remove versions that were set aside long ago, with the rows that only they learned from."""
+    """Remove versions that were set aside long ago, with the rows that only they learned from.
+
+    One that is damaged is named and stays; the exit status is 1 then.
+    """
     from feature_store.clock import SystemClock
     from ranker.registry.connect import open_training_data
     from ranker.registry.models import ModelId
-    from ranker.registry.retention import prunable
+    from ranker.registry.retention import damaged, prunable
     from ranker.registry.retention import prune as run
 
     before_ms = SystemClock().now_ms() - int(older_than_days * 86_400_000)
@@ -115,6 +118,11 @@ def prune(older_than_days: OlderThan = 30.0, keep: Keep = None, dry_run: DryRun 
             run(registry, open_training_data(_settings()), found)
         told = "could be removed" if dry_run else "removed"
         typer.echo(f"{len(found)} versions {told}" + "".join(f"\n  {model.id}" for model in found))
+        problems = damaged(registry)
+    for problem in problems:
+        typer.echo(f"left as it is: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import accumulate
 from operator import add
 from pathlib import Path
+from threading import TIMEOUT_MAX
 from typing import Any
 
 import hiredis
@@ -27,7 +29,6 @@ from feature_store.online.base import (
     Run,
     StaleOwner,
     TimeLeft,
-    asking_at_once,
     require_time,
     unhurried,
 )
@@ -39,6 +40,8 @@ _FENCE = Path(__file__).with_name("fence.lua").read_text()
 _STALE, _ROLLED_BACK = -1, -2
 _TIMEOUT_S = 5.0
 """redis-py's own, of a client that was given none."""
+_ASIDE = 16
+"""Questions to a cluster under way at a time."""
 _packed: Any = hiredis.pack_command  # its stub knows of one argument only
 
 
@@ -56,6 +59,7 @@ class RedisOnlineStore:
         self._timeout_s: float = client.get_connection_kwargs().get("socket_timeout") or _TIMEOUT_S
         self._prefixes: dict[tuple[str, int], str] = {}
         self._idle: list[Any] = []
+        self._aside = ThreadPoolExecutor(_ASIDE, "redis")
         self._sha = ""
 
     @classmethod
@@ -78,10 +82,9 @@ class RedisOnlineStore:
 
     @contextmanager
     def asking(self, left_ms: TimeLeft = unhurried) -> Iterator[Ask]:
-        """See `RowReader.asking`; of a cluster each node has the client's timeout once it is asked."""
+        """See `RowReader.asking`."""
         if self._clustered:
-            with asking_at_once(self.read, left_ms) as ask:
-                yield ask
+            yield lambda wanted: self._ask_aside(wanted, left_ms)
             return
         unanswered: list[Sequence[RowsOf]] = []
         with self._connection(left_ms) as connection:
@@ -101,6 +104,23 @@ class RedisOnlineStore:
             yield ask
             if unanswered:
                 connection.disconnect()
+
+    def _ask_aside(self, wanted: Sequence[RowsOf], left_ms: TimeLeft) -> Callable[[], RowsFound]:
+        """Ask a cluster on another thread, and leave it there where it takes longer than the caller has.
+
+        Its client asks node after node, and those that failed again, each for as long as a single server has.
+        """
+        require_time(left_ms)
+        asked = self._aside.submit(self.read, wanted)
+
+        def answer() -> RowsFound:
+            wait([asked], min(require_time(left_ms) / 1000, TIMEOUT_MAX))
+            if not asked.done():
+                asked.cancel()
+                raise TimeoutError("reading from a cluster took longer than was left")
+            return asked.result()
+
+        return answer
 
     def claim(self, view: str, partition: int) -> Claim:
         epoch = secrets.randbits(53)

@@ -18,7 +18,13 @@ MAX_LIMIT = 2_000
 MAX_CANDIDATES = 2_000
 """Default of how many candidates a request may name."""
 
-Surface = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}$", description="Where the timeline is shown.")]
+# Only published, as those of ids: in Python `$` would match before a newline at the end, too.
+_SURFACE_PATTERN = "^[a-z0-9_-]{1,64}$"
+
+Surface = Annotated[
+    str,
+    Meta(description="Where the timeline is shown.", extra_json_schema={"pattern": _SURFACE_PATTERN}),
+]
 Limit = Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="Items wanted at most.")]
 
 
@@ -151,8 +157,8 @@ def parse_request(
     Raises
     ------
     BadRequest
-        When it is not JSON, a field is missing, of another type or out of range, an id holds
-        ``|`` or a control character, there are more than ``max_candidates`` candidates, or
+        When it is not JSON, a field is missing, of another type or out of range, the surface is no
+        name, an id holds ``|`` or a control character, there are more than ``max_candidates`` candidates, or
         the moment is after ``latest_ms``.
     """
     try:
@@ -161,7 +167,12 @@ def parse_request(
         raise BadRequest(Problem("malformed", "nested too deeply")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(_explain(error), _request_id_of(payload)) from None
-    problem = _too_many(request, max_candidates) or _too_late(request, latest_ms) or _bad_id(payload, request)
+    problem = (
+        _too_many(request, max_candidates)
+        or _too_late(request, latest_ms)
+        or _bad_surface(request)
+        or _bad_id(payload, request)
+    )
     if problem:
         raise BadRequest(problem, request.request_id)
     return request
@@ -174,6 +185,7 @@ class _Identified(msgspec.Struct):
 _decode = msgspec.json.Decoder(RankRequest).decode
 _decode_identified = msgspec.json.Decoder(_Identified).decode
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f|]")
+_SURFACE = re.compile(r"[a-z0-9_-]{1,64}")
 _FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
 
 
@@ -190,6 +202,14 @@ def _too_late(request: RankRequest, latest_ms: int) -> Problem | None:
         return None
     message = f"event_time_ms is {time_ms - latest_ms} ms after {latest_ms}, the last moment ranked for now"
     return Problem("invalid", message, "event_time_ms")
+
+
+def _bad_surface(request: RankRequest) -> Problem | None:
+    if _SURFACE.fullmatch(request.surface):
+        return None
+    return Problem(
+        "invalid", f"surface {request.surface[:80]!r} is not of the form {_SURFACE.pattern}", "surface"
+    )
 
 
 def _bad_id(payload: bytes, request: RankRequest) -> Problem | None:

@@ -38,7 +38,7 @@ class SurfacePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Weights of the heads and the surfaces; surfaces not named behave as ``home``."""
 
-    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z")]
     version: Annotated[int, Meta(ge=1)]
     value: Annotated[dict[str, Worth], Meta(min_length=1)]
     surfaces: dict[str, SurfacePolicy]

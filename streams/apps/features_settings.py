@@ -1,10 +1,9 @@
 """Settings of the feature workers, beside those that every process shares."""
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from feature_store.settings import Settings
-from streams.apps.skips import check_skips, skipped
-from streams.processors.batch_reader import FEATURES_SKIP
+from streams.apps.skips import Skips, skipped
 
 
 class FeaturesSettings(Settings):
@@ -22,17 +21,11 @@ class FeaturesSettings(Settings):
     features_accept_incomplete: bool = Field(
         False, description="Let a view without a checkpoint begin where the log does, though not at 0."
     )
-    features_skip: str = Field(
+    features_skip: Skips = Field(
         "",
         description="Messages to leave out, topic:partition:offset, comma-separated; their events are lost.",
     )
 
-    @field_validator("features_skip")
-    @classmethod
-    def _parses(cls, value: str) -> str:
-        check_skips(FEATURES_SKIP, value)
-        return value
-
     def skipped(self, topic: str) -> frozenset[tuple[int, int]]:
         """(partition, offset) of messages that the operator decided to leave out."""
-        return skipped(FEATURES_SKIP, self.features_skip, topic)
+        return skipped(self.features_skip, topic)

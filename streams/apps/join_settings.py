@@ -1,9 +1,9 @@
 """Settings of the exposure join, beside those that every process shares."""
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from feature_store.settings import Settings
-from streams.apps.skips import check_skips, skipped
+from streams.apps.skips import Skips, skipped
 from streams.processors.join_window import JoinWindow
 
 JOIN_SKIP = "EDDYLINE_JOIN_SKIP"
@@ -37,16 +37,10 @@ class JoinSettings(Settings):
         False, description="Go on with what the logs hold where the checkpoint does not fit them."
     )
 
-    join_skip: str = Field(
+    join_skip: Skips = Field(
         "",
         description="Messages to leave out, topic:partition:offset, comma-separated; what they hold is lost.",
     )
-
-    @field_validator("join_skip")
-    @classmethod
-    def _parses(cls, value: str) -> str:
-        check_skips(JOIN_SKIP, value)
-        return value
 
     @model_validator(mode="after")
     def _late_covers_window(self) -> "JoinSettings":
@@ -59,7 +53,7 @@ class JoinSettings(Settings):
 
     def skipped(self, topic: str) -> frozenset[tuple[int, int]]:
         """(partition, offset) of messages that the operator decided to leave out."""
-        return skipped(JOIN_SKIP, self.join_skip, topic)
+        return skipped(self.join_skip, topic)
 
     @property
     def window(self) -> JoinWindow:

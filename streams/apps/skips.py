@@ -1,31 +1,32 @@
 """Messages that an operator decided to leave out, as settings name them."""
 
+from typing import Annotated
+
+from pydantic import AfterValidator, ValidationInfo
+
 from feature_store.settings import listed
 
 
-def check_skips(setting: str, text: str) -> None:
-    """Make sure that ``text`` names places, topic:partition:offset, comma-separated.
-
-    Raises
-    ------
-    ValueError
-        When it does not; names ``setting``.
-    """
-    _places(setting, text)
-
-
-def skipped(setting: str, text: str, topic: str) -> frozenset[tuple[int, int]]:
-    """(partition, offset) of the messages of ``topic``. Raises as :func:`check_skips`."""
-    return frozenset((part, at) for name, part, at in _places(setting, text) if name == topic)
+def _checked(text: str, info: ValidationInfo) -> str:
+    for word in listed(text):
+        try:
+            _place(word)
+        except ValueError:
+            setting = f"EDDYLINE_{info.field_name}".upper()
+            raise ValueError(f"{setting}: {word!r} is not topic:partition:offset") from None
+    return text
 
 
-def _places(setting: str, text: str) -> list[tuple[str, int, int]]:
-    return [_place(setting, word) for word in listed(text)]
+Skips = Annotated[str, AfterValidator(_checked)]
+"""A setting: topic:partition:offset, comma-separated."""
 
 
-def _place(setting: str, word: str) -> tuple[str, int, int]:
-    try:
-        topic, partition, offset = word.rsplit(":", 2)
-        return topic, int(partition), int(offset)
-    except ValueError:
-        raise ValueError(f"{setting}: {word!r} is not topic:partition:offset") from None
+def skipped(skips: Skips, topic: str) -> frozenset[tuple[int, int]]:
+    """(partition, offset) of the messages of ``topic``."""
+    places = map(_place, listed(skips))
+    return frozenset((partition, offset) for name, partition, offset in places if name == topic)
+
+
+def _place(word: str) -> tuple[str, int, int]:
+    topic, partition, offset = word.rsplit(":", 2)
+    return topic, int(partition), int(offset)

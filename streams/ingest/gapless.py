@@ -18,15 +18,17 @@ class GaplessProducer:
     ----------
     settings : where Kafka is
     waiting : called while the producer waits for the broker, so that a probe sees that it does
+    log_level : syslog's, of what librdkafka prints: 6 is its default; 3 errors, such as why somebody waits
     """
 
-    def __init__(self, settings: Settings, waiting: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, waiting: Callable[[], None], log_level: int = 6) -> None:
         self._failure: KafkaError | None = None
         self._waiting = waiting
         self._producer = Producer(
             {
                 **gapless_producer_config(settings),
                 "linger.ms": 0,
+                "log_level": log_level,
                 "error_cb": self._note_fatal,
             }
         )

@@ -20,13 +20,12 @@ _TIMEOUT_S = 30.0
 
 
 class EventsMadeAnew(RuntimeError):  # noqa: N818  (a state of the world, named for what is found)
-    """Batches were made of another topic `events` than the one that is there."""
+    """Rows count another topic `events` than the one that is there; ``evidence`` says how one knows."""
 
-    def __init__(self, before: str, now: str) -> None:
+    def __init__(self, evidence: str) -> None:
         super().__init__(
-            f"batches were made of {EVENTS} with topic id {before}, the broker has {now}: the topic was"
-            " deleted and made anew. Rows in Redis still count the old one: start a new deployment, or delete"
-            " the batch topics and the rows and begin again."
+            f"{evidence}: the topic was deleted and made anew. Rows in Redis still count the old one: start a"
+            " new deployment, or delete the batch topics, the group and the rows and begin again."
         )
 
 
@@ -46,7 +45,7 @@ def headers_of_events(settings: Settings, topics: Iterable[str]) -> Headers:
     """
     now, before = _topic_id(settings), _last_header(settings, topics)
     if before not in (None, now):
-        raise EventsMadeAnew(str(before), now)
+        raise EventsMadeAnew(f"batches were made of {EVENTS} with topic id {before}, the broker has {now}")
     return [(HEADER, now)]
 
 

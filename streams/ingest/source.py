@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from feature_store.schema.topics import EVENTS
 from feature_store.settings import kafka_client_config
+from streams.ingest.origin import EventsMadeAnew
 from streams.ingest.records import Run
 from streams.ingest.settings import IngestSettings
 
@@ -134,7 +135,8 @@ class EventSource:
         )
         emit_from = committed.offset if committed.offset >= 0 else low
         if emit_from > high:
-            raise OffsetBeyondEnd(committed.partition, emit_from, high)
+            place = f"{EVENTS}[{committed.partition}]"
+            raise EventsMadeAnew(f"{place} ends at {high}, but the group committed {emit_from}")
         if emit_from < low:
             log.error("events_lost", partition=committed.partition, first=emit_from, last=low - 1)
             self._on_lost(low - emit_from)
@@ -149,17 +151,6 @@ class EventSource:
         """Another worker owns the partitions already: nothing may be committed."""
         self._read_to = {}
         self._on_assigned({})
-
-
-class OffsetBeyondEnd(RuntimeError):  # noqa: N818  (a state of the world, named for what is found)
-    """The group has committed more than `events` holds: the topic was made anew under the group's feet."""
-
-    def __init__(self, partition: int, committed: int, end: int) -> None:
-        super().__init__(
-            f"events[{partition}] ends at {end}, but the group committed {committed}: the topic was deleted"
-            " and made anew. Rows in Redis still count the old one: start a new deployment, or delete the"
-            " group and the rows and begin again."
-        )
 
 
 def _run(partition: int, messages: list[Message]) -> Run:

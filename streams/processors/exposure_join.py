@@ -6,7 +6,7 @@ after it came. A decision is made once both logs have been read past the time at
 that neither the order in which they are read nor a restart changes what is decided.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from feature_store.schema.exposures import LATE, ON_TIME, ORPHAN
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.exposure_rows import Exposure, build_exposures
 from streams.processors.feedback_rows import new_rows, raise_high_water, split_feedback
-from streams.processors.impressions import Impression, ImpressionMessage, Impressions
+from streams.processors.impressions import ImpressionMessage, Impressions
 from streams.processors.join_checkpoint import JoinCheckpoint
 from streams.processors.join_keys import is_organic
 from streams.processors.join_metrics import JoinMetrics
@@ -63,7 +63,7 @@ class ExposureJoiner:
         self._impressions = Impressions(window, self._repeats)
         self._unclosed: deque[ImpressionMessage] = deque()
         self._waiting = WaitingOutcomes(window.close_ms)
-        self._late: deque[tuple[int, Impression]] = deque()
+        self._late: dict[ImpressionMessage, list[tuple[int, int]]] = {}  # (time, place), in log order
         self._outcomes = 0
         self._forget_oldest = {
             "outcome": self._waiting.forget_oldest,
@@ -170,7 +170,7 @@ class ExposureJoiner:
         message.outcomes.setdefault(place, []).append(outcome)
         self._outcomes += 1
         if outcome.time_ms > message.time_ms + self._window.close_ms:
-            self._late.append((outcome.time_ms, impression))
+            self._late.setdefault(message, []).append((outcome.time_ms, place))
 
     def _close(self, now_ms: int) -> Iterator[Exposure]:
         """The exposures whose impressions are old enough, with what was done until they closed."""
@@ -188,13 +188,16 @@ class ExposureJoiner:
 
     def _revise(self, now_ms: int) -> Iterator[Exposure]:
         """The exposures to which something was added after they had closed."""
-        revised: dict[ImpressionMessage, dict[int, None]] = defaultdict(dict)
-        while self._late and self._late[0][0] < now_ms:
-            time_ms, (message, place) = self._late.popleft()
-            if time_ms >= self._decided_to_ms:
-                revised[message][place] = None
-        for message, places in revised.items():
-            yield from self._exposures(message, list(places), now_ms - 1, LATE)
+        for message, late in list(self._late.items()):
+            if late[0][0] < now_ms:
+                yield from self._revisions_of(message, now_ms - 1)
+
+    def _revisions_of(self, message: ImpressionMessage, until_ms: int) -> list[Exposure]:
+        late = self._late.pop(message, [])
+        if waiting := [each for each in late if each[0] > until_ms]:
+            self._late[message] = waiting
+        places = {place: None for time_ms, place in late if self._decided_to_ms <= time_ms <= until_ms}
+        return self._exposures(message, list(places), until_ms, LATE)
 
     def _exposures(
         self, message: ImpressionMessage, places: Sequence[int], until_ms: int, status: str
@@ -225,7 +228,7 @@ class ExposureJoiner:
             self._outcomes -= message.outcome_count
 
     def _shed(self) -> Iterator[Exposure]:
-        """Forget the oldest part of a window that has become too large; what was not closed yet is."""
+        """Forget the oldest part of a window that has become too large; what was not written yet is."""
         while self.held_bytes > self._held_bytes_max:
             oldest_ms = self._oldest_ms()
             kind = min(oldest_ms, key=oldest_ms.__getitem__)
@@ -241,6 +244,7 @@ class ExposureJoiner:
         if self._unclosed and self._unclosed[0] is message:
             self._unclosed.popleft()
             yield from self._exposures_of(message)
+        yield from self._revisions_of(message, self._logs[FEEDBACK].time_ms)
 
     def _oldest_ms(self) -> dict[str, float]:
         """Kind -> log time of the oldest held of it, as far as it may have to go.

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from feature_store.schema.batches import SourceRanges, decode_entity_batch
 from feature_store.schema.topics import EVENTS, batch_topic
 from streams.ingest.settings import IngestSettings
+from tests.integration.producers import ordered_producer
 
 TIMEOUT_S = 60.0
 
@@ -26,7 +27,7 @@ TIMEOUT_S = 60.0
 def produce(bootstrap: str, records: list[tuple[int, bytes]], **config: Any) -> list[int]:
     """Write (partition, value) records to `events`, in order; their offsets."""
     offsets: dict[int, int] = {}
-    producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 12_000_000, **config})
+    producer = ordered_producer(bootstrap, **{"message.max.bytes": 12_000_000, **config})
     for i, (partition, value) in enumerate(records):
 
         def note(error: object, message: Message, i: int = i) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from feature_store.exposure_log import read_exposures
@@ -23,6 +22,7 @@ from feature_store.schema.ids import partition_of
 from feature_store.schema.served import encode_served
 from feature_store.schema.topics import EXPOSURES, FEEDBACK, RANK_SERVED
 from feature_store.settings import Settings
+from tests.integration.producers import ordered_producer
 from tests.oracles.exposures import Answer, Event, Feedback
 from tests.unit.streams.processors.join_messages import feedback_rows, served_request
 
@@ -86,7 +86,7 @@ class Traffic:
     def __init__(self, kafka: str, seed: int, source: int) -> None:
         """``source`` is the partition of `events` that the feedback says to come from."""
         self._source = source
-        self._producer = Producer({"bootstrap.servers": kafka, "linger.ms": 0})
+        self._producer = ordered_producer(kafka, **{"linger.ms": 0})
         self._random = random.Random(seed)
         self._offsets = [0] * PARTITIONS
         self.outcomes: dict[tuple[str, str], dict[str, float]] = {}
@@ -213,7 +213,7 @@ def test_a_quiet_partition_does_not_hold_an_exposure_open_and_sigterm_ends_the_j
 def test_a_message_that_is_no_batch_ends_the_join_until_an_operator_decides(
     kafka: str, start: Callable[..., subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    traffic, producer = Traffic(kafka, seed=7, source=3), Producer({"bootstrap.servers": kafka})
+    traffic, producer = Traffic(kafka, seed=7, source=3), ordered_producer(kafka)
     traffic.request(0)
     traffic.flush()
     producer.produce(FEEDBACK, b"not Arrow", partition=0)

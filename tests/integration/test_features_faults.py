@@ -6,8 +6,8 @@ import signal
 import zlib
 
 import pytest
-from confluent_kafka import Producer
 
+from tests.integration.producers import ordered_producer
 from tests.simulation.kill_campaign import run_campaign
 from tests.simulation.load import Load
 from tests.simulation.pipeline import Pipeline, pipeline, wait_until
@@ -83,7 +83,7 @@ def test_a_corrupt_batch_stops_the_worker_until_an_operator_decides(flow, load):
             load.produce_items()
             load.produce(1_000)
             flow.wait_settled()
-            producer = Producer({"bootstrap.servers": flow.settings.kafka_bootstrap})
+            producer = ordered_producer(flow.settings.kafka_bootstrap)
             producer.produce("batches.user", b"not Arrow", partition=1)
             assert producer.flush(30) == 0
             load.produce(1_000)

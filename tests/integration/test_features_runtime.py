@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+
+from tests.integration.producers import ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -18,7 +19,7 @@ MESSAGES = 30
 @pytest.fixture
 def topic(kafka: str, make_topics: Callable[..., list[str]]) -> str:
     [name] = make_topics("journal", partitions=2)
-    producer = Producer({"bootstrap.servers": kafka, "compression.type": "lz4"})
+    producer = ordered_producer(kafka, **{"compression.type": "lz4"})
     for number in range(MESSAGES):
         for partition in range(2):
             producer.produce(name, str(number).encode(), partition=partition)

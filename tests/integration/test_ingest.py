@@ -4,10 +4,12 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from threading import Event
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -30,8 +32,9 @@ from eddyline.stack.settings import StackSettings
 from feature_store.catalog import load_folded
 from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.topics import DEAD_LETTER, EVENTS, FEEDBACK, ITEMS, batch_topic, topic_specs
+from streams.ingest.source import EventSource, Starts
 from streams.topics_admin import TopicMismatch, check, create, ensure_topics
-from tests.integration.ingest_stack import Ingest, await_group_coordinator, ends, produce, settings
+from tests.integration.ingest_stack import TIMEOUT_S, Ingest, await_group_coordinator, ends, produce, settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -225,7 +228,55 @@ def test_items_that_another_ingest_forwarded_are_loaded_before_anything_is_emitt
     assert dict(letter.headers() or [])["reason"] == b"creator_changed"
 
 
-def test_dead_letters_are_listed_and_each_is_replayed_once(ingest: Ingest) -> None:
+def test_partitions_that_change_hands_within_a_poll_are_read_again_from_the_commit(ingest: Ingest) -> None:
+    """The second worker comes between a first record and the rest of them; the first partition stays."""
+    ours, started = [], []
+
+    def source(instance: int, on_assigned: Callable[[Starts], None]) -> EventSource:
+        told = {"ingest_group": ingest.group, "instance": instance}
+        few = {"ingest_duplicate_window": 1, "ingest_poll_events": 11}
+        made = EventSource(
+            settings(ingest.bootstrap).model_copy(update=told | few),
+            on_assigned=on_assigned,
+            on_revoked=lambda: None,
+            on_lost=lambda count: None,
+        )
+        made.subscribe()
+        return made
+
+    def to_the_first(n: int) -> None:
+        produce(ingest.bootstrap, [(0, impression(f"hands-{i}", "u", "i")) for i in range(n)])
+
+    def come() -> float:
+        if not started:
+            started.append(pool.submit(lambda: [second.poll(lambda: 0.0) for _ in iter(over.is_set, True)]))
+        return TIMEOUT_S
+
+    over = Event()
+    first = source(0, ours.append)
+    while not ours or not all(first.at_end(n) for n in range(PARTITIONS)):
+        first.poll(lambda: 0.0)
+    to_the_first(1)
+    with ThreadPoolExecutor() as pool:
+        second = source(1, lambda starts: to_the_first(20))
+        try:
+            while not (runs := first.poll(come)):
+                pass
+        finally:
+            over.set()
+    assert len(ours) == 2
+    assert [run.offsets for run in runs if run.partition == 0] != []
+    for run in runs:
+        begin, _ = ours[-1][run.partition]
+        assert run.offsets == list(range(begin, begin + len(run.offsets)))
+    first.close()
+    started[0].result()
+    second.close()
+
+
+def test_dead_letters_are_listed_and_each_is_replayed_once(
+    ingest: Ingest, capfd: pytest.CaptureFixture[str]
+) -> None:
     cli, options = CliRunner(), ["--kafka", ingest.bootstrap, "--reason", "bad_action", "--json"]
     bad = event("interaction", "letter", user_id="u", item_id="i", action="NO")
 
@@ -253,7 +304,9 @@ def test_dead_letters_are_listed_and_each_is_replayed_once(ingest: Ingest) -> No
         assert worker.drain() == 0
     assert [message.value() for message in ingest.made(DEAD_LETTER)] == [bad] * 4
     assert replay() == (1, 3, 0)
+    capfd.readouterr()
     assert replay() == (0, 4, 0)
+    assert capfd.readouterr() == ("", "")  # what clients of Kafka print themselves would be here
     plain = cli.invoke(build(), ["deadletters", "list", "--kafka", ingest.bootstrap])
     assert plain.exit_code == 0 and "bad_action" in plain.stdout
     assert cli.invoke(build(), ["deadletters", "replay", "--kafka", ingest.bootstrap]).exit_code == 2

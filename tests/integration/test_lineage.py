@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from feature_store.lineage import USERS, Edge, Lineage, model, topic
 from feature_store.settings import Settings
 from streams.feedback.lineage import undeclared_consumers
 from streams.feedback.lineage_broker import consumer_groups
+from tests.integration.producers import ordered_producer
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +62,7 @@ def test_a_consumer_that_nobody_declared_is_found_whether_it_runs_or_has_run(
     job, member, declared, elsewhere = (f"{name}-{suffix}" for name in ("job", "member", "declared", "else"))
     for group, name in ((job, answers), (declared, answers), (elsewhere, events)):
         commit(kafka, group, name)
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = ordered_producer(kafka)
     producer.produce(answers, b"{}")
     assert producer.flush(30) == 0
     running = consumer(kafka, member)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 import psutil
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer
 
 from eddyline.clients.stack_settings import of_the_stack
 from feature_store.clock import SystemClock
@@ -34,6 +34,7 @@ from ranker.training.settings import UPDATE_GATE
 from ranker.training.synthetic import synthetic_exposures
 from ranker.triton.connect import open_inference
 from tests.integration.patience import PATIENT_RANKER
+from tests.integration.producers import ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -142,7 +143,7 @@ def _oracle(events: list[dict]) -> dict[tuple[str, str], Counter]:
 
 
 def _produce(bootstrap: str, events: list[dict], key: str) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "partitioner": "murmur2_random"})
+    producer = ordered_producer(bootstrap, partitioner="murmur2_random")
     for event in events:
         producer.produce("events", json.dumps(event).encode(), event[key].encode())
         producer.poll(0)
@@ -228,7 +229,7 @@ def test_a_request_is_ranked_over_both_front_doors_and_becomes_an_exposure(stack
     assert answer["degraded"] == []
 
     _produce(status["kafka"], [], "user_id")
-    producer = Producer({"bootstrap.servers": status["kafka"], "partitioner": "murmur2_random"})
+    producer = ordered_producer(status["kafka"], partitioner="murmur2_random")
     producer.produce("rank.requests", json.dumps({**request, "request_id": "by-topic"}).encode(), b"u1")
     shown = [
         {
@@ -277,7 +278,7 @@ def test_bad_bytes_become_dead_letters_with_a_reason(stack: Stack) -> None:
         b'{"type":"impression"}',
         b'{"type":"nothing","event_id":"x","event_time_ms":1}',
     ]
-    producer = Producer({"bootstrap.servers": status["kafka"]})
+    producer = ordered_producer(status["kafka"])
     for payload in bad:
         producer.produce("events", payload, b"bad")
     assert producer.flush(30) == 0
@@ -367,7 +368,7 @@ class _Visits:
 
     def __init__(self, client: httpx.Client, bootstrap: str) -> None:
         self._client = client
-        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+        self._producer = ordered_producer(bootstrap, partitioner="murmur2_random")
         self._numbers = count()
         self.failed: list[str] = []
 

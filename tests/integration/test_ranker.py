@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
@@ -37,6 +37,7 @@ from ranker.registry.models import ModelId
 from ranker.registry.signature import default_signature
 from streams.topics_admin import ensure_topics
 from tests.integration.patience import PATIENT_RANKER
+from tests.integration.producers import ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -188,12 +189,8 @@ def reading(bootstrap: str, topic: str) -> Iterator[Callable[[], list]]:
 
 def produce(bootstrap: str, topic: str, *messages: tuple[str, bytes, list]) -> None:
     """Write (key, value, headers) messages."""
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "partitioner": "murmur2_random",
-            "message.max.bytes": MAX_MESSAGE_BYTES,
-        }
+    producer = ordered_producer(
+        bootstrap, **{"partitioner": "murmur2_random", "message.max.bytes": MAX_MESSAGE_BYTES}
     )
     for key, value, headers in messages:
         producer.produce(topic, value, key, headers=headers)

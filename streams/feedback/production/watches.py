@@ -23,6 +23,11 @@ from streams.feedback.production.log_cut import LogMessage
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watch import Watch, below, under
 
+REMEMBERED = 256
+"""Closed findings that are known still, the latest: what was written before the closing was read must not
+open them again. A number, and no time: detectors that were away for long read it late.
+"""
+
 
 class _Header(msgspec.Struct, frozen=True):
     """What is kept beside the arrays.
@@ -48,7 +53,6 @@ class Watches:
     def __init__(self, watches: Sequence[Watch], metrics: LoopMetrics) -> None:
         self._watches = {watch.name: watch for watch in watches}
         self._metrics = metrics
-        # The closed ones, too: what was written before the closing was read must not open them again.
         self._known: dict[str, FindingState] = {}
         metrics.opened(())
 
@@ -128,10 +132,20 @@ class Watches:
                 watch.settle(record.finding_id, epoch)
 
     def _note(self, record: Record) -> None:
-        state = fold(self._known.get(record.finding_id), record)
+        known = self._known.get(record.finding_id)
+        state = fold(known, record)
         if state is not None:
             self._known[record.finding_id] = state
+            if not state.open and known is not None and known.open:
+                self._close(record.finding_id)
         self._show()
+
+    def _close(self, finding_id: str) -> None:
+        """Move it behind those that were closed before, and forget the first of them when they are many."""
+        self._known[finding_id] = self._known.pop(finding_id)
+        closed = [each for each, state in self._known.items() if not state.open]
+        for each in closed[:-REMEMBERED]:
+            del self._known[each]
 
     def _show(self) -> None:
         self._metrics.opened(state for state in self._known.values() if state.open)

@@ -75,6 +75,20 @@ class TestRedisCluster(OnlineStoreLaws):
         yield RedisOnlineStore(client)
         client.close()
 
+    def test_a_caller_in_a_hurry_waits_no_longer_than_it_can(
+        self, store: OnlineStore, redis_cluster_url: str
+    ) -> None:
+        epoch = store.claim(VIEW, PARTITION).epoch
+        store.put_rows(VIEW, PARTITION, epoch, 1, [("u", b"1")])
+        wanted = [RowsOf(VIEW, ["u"], PARTITION)]
+        with Redis.from_url(redis_cluster_url) as client:
+            client.client_pause(3_000)
+            with pytest.raises(TimeoutError, match="cluster"), store.asking(lambda: 10.0) as ask:
+                ask(wanted)()
+            client.ping()  # answered once the pause is over
+        with store.asking() as ask:
+            assert ask(wanted)() == [[b"1"]]
+
 
 HALVES = ((0, 8_191), (8_192, 16_383))
 """The slots of each node of a cluster of two."""

@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import SecretStr
 
@@ -20,6 +19,7 @@ from ranker.panel.panel import Panel, watched_columns
 from ranker.panel.scoring import PanelScorer
 from ranker.panel.settings import PanelSettings
 from ranker.panel.users import PanelUsers, users_served
+from tests.integration.producers import ordered_producer
 from tests.unit.ranker.panel.sliced_world import DE, NL, OTHER, PROFILE, partition, profile, served
 from tests.unit.ranker.panel.test_panel import EPOCH, EPOCH_MS, VALUE
 from tests.unit.ranker.world import MODEL, PARTITIONS, SERVICE, World
@@ -85,7 +85,7 @@ def test_users_are_told_apart_by_what_redis_keeps_and_each_slice_is_scored_by_it
     settings: PanelSettings,
 ) -> None:
     world = World(store=RedisOnlineStore.connect(settings))
-    items, producer = world.announce(12), Producer({"bootstrap.servers": settings.kafka_bootstrap})
+    items, producer = world.announce(12), ordered_producer(settings.kafka_bootstrap)
     for user, country in COUNTRIES.items():
         if country is not None:
             world.put(PROFILE, user, profile(country=country))

@@ -40,6 +40,7 @@ filters = []
     ("there", "instead", "named"),
     [
         ('name = "x"', "name = 7", "name"),
+        ('name = "x"', 'name = "x\\n"', "name"),
         ("click = 1.0", "click = 'much'", "value"),
         ("filters = []", "filters = ['nonsense']", "filters"),
         ("filters = []", "most_per_creator = 3\nwindow = 2", "window"),

@@ -61,6 +61,7 @@ def test_no_candidates_and_an_empty_list_are_different_things() -> None:
         ({"event_time_ms": -1}, "event_time_ms"),
         ({"event_time_ms": "now"}, "event_time_ms"),
         ({"surface": "Home Page"}, "surface"),
+        ({"surface": "home\n"}, "surface"),
         ({"client_id": "x" * 257}, "client_id"),
     ],
 )

@@ -11,7 +11,7 @@ from ranker.registry.aliases import MemoryAliases
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import Environment, Lineage, ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
-from ranker.registry.retention import prunable, prune
+from ranker.registry.retention import damaged, prunable, prune
 from ranker.registry.training_data import TrainingData
 
 DAY_MS = 86_400_000
@@ -113,3 +113,18 @@ def test_no_number_is_given_twice(world: World) -> None:
     world.add()
     assert world.pruned(100) == ["timeline_ranker/1"]
     assert world.add() == "timeline_ranker/3"
+
+
+@pytest.mark.parametrize(
+    ("where", "others"),
+    [("models/timeline_ranker/4", ["1", "2", "3"]), ("retired-models/timeline_ranker/2", ["1", "3"])],
+)
+def test_a_damaged_version_is_named_and_stays_and_the_others_go(
+    world: World, tmp_path: Path, where: str, others: list[str]
+) -> None:
+    for served in (False, False, False, True, False):
+        world.add(served=served)
+    (tmp_path / where / "metadata.json").write_text("{")
+    assert world.pruned(4) == [f"timeline_ranker/{version}" for version in others]
+    (problem,) = damaged(world.registry)
+    assert f"{where}/metadata.json" in str(problem)

@@ -1,5 +1,6 @@
 """What the join does with each kind of message, one at a time."""
 
+import gc
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from feature_store.clock import ManualClock
 from feature_store.schema.served import decode_served, encode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.exposure_join import ExposureJoiner
+from streams.processors.impressions import ImpressionMessage
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_window import JoinWindow
 from streams.processors.start import CannotStart
@@ -53,6 +55,11 @@ class Logs:
 
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"eddyline_join_{name}_total", labels) or 0.0
+
+
+def messages_in_memory() -> int:
+    gc.collect()
+    return sum(isinstance(each, ImpressionMessage) for each in gc.get_objects())
 
 
 @pytest.fixture
@@ -216,6 +223,21 @@ def test_a_window_that_takes_too_much_closes_its_oldest_part_early_and_counts_it
     exposures = early + logs.exposures(200)
     assert sorted(row["impression_time_ms"] for row in exposures) == list(range(100))
     assert {row["status"] for row in exposures} == {"on_time"}
+
+
+def test_what_was_closed_early_is_not_held_by_outcomes_whose_time_has_not_come() -> None:
+    others, logs = messages_in_memory(), Logs(held_bytes_max=150_000)
+    for number in range(100):
+        logs.serve(replace(ANSWER, request=f"r{number}"))
+        logs.happen(100, replace(SEEN, request=f"r{number}"))
+    for number in range(100):  # late, and ahead of the other log
+        logs.happen(101 + CLOSE_MS, replace(CLICK, request=f"r{number}"))
+    early = [row for batch in logs.joiner.decide() for row in batch.to_pylist()]
+    forgotten = int(logs.count("forgotten", kind="impression"))
+    assert messages_in_memory() - others == 100 - forgotten < 100
+    assert len(early) == 2 * forgotten
+    told = {(row["request_id"], row["revision"], row["status"]) for row in early + logs.exposures(200)}
+    assert told == {(f"r{n}", *how) for n in range(100) for how in ((0, "on_time"), (1, "late"))}
 
 
 def test_a_flood_of_organic_clicks_is_dropped_before_what_gives_exposures() -> None:

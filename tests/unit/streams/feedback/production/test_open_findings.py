@@ -1,7 +1,12 @@
 """What is open: who has it, when it is written again, and that what is over stays over."""
 
-from feature_store.schema.findings import Acknowledgement, decode_record, encode_record, fold_all
+from prometheus_client import CollectorRegistry
+
+from feature_store.schema.findings import Acknowledgement, Finding, decode_record, encode_record, fold_all
 from feature_store.schema.topics import FINDINGS, FINDINGS_AGAIN_MS
+from streams.feedback.production.log_cut import LogMessage
+from streams.feedback.production.metrics import LoopMetrics
+from streams.feedback.production.watches import REMEMBERED, Watches
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     GRACE_MS,
     DeadlyStore,
@@ -107,3 +112,41 @@ def test_what_was_closed_before_it_was_written_again_stays_closed():
     detectors.read(after_ms(OVERNIGHT, MORNING + 1))
     assert shown(detectors, "loop_detected") == (0, 0)
     assert not told(logs)[found.finding_id].open
+
+
+def found(number):
+    """A finding, as somebody may have written it."""
+    return Finding(
+        finding_id=f"f{number}",
+        detector="d",
+        subject="m",
+        verdict="loop_detected",
+        statistic=9.0,
+        threshold=7.0,
+        opened_time_ms=number,
+        updated_time_ms=number,
+        runbook="docs/runbooks/loop-detected.md",
+    )
+
+
+def heard(records, watches=None):
+    """Watches that have heard ``records``, each in an epoch of its own."""
+    watches = watches or Watches([], LoopMetrics(CollectorRegistry()))
+    for epoch, record in enumerate(records):
+        watches.fold(epoch, [LogMessage(epoch, FINDINGS, 0, epoch, encode_record(record))], epoch)
+    return watches
+
+
+def test_of_what_is_over_the_latest_is_remembered_and_what_is_open_for_good():
+    each_closed = [
+        record for n in range(2, REMEMBERED + 2) for record in (found(n), said(found(n), closes=True))
+    ]
+    records = [found(0), found(1), *each_closed, said(found(1), closes=True)]
+    watches = heard(records)
+    header, _ = watches.state()
+    assert header.count(b'"finding_id":"f') == 1 + 2 * REMEMBERED  # each closed one with what was said of it
+    assert watches.still_open() == [found(0)]
+    assert heard([found(1), found(3), found(REMEMBERED + 1)], watches).still_open() == [found(0)]
+    again = Watches([], LoopMetrics(CollectorRegistry()))
+    again.restore(*heard(records[:100]).state())
+    assert heard(records[100:], again).state() == heard(records).state()
