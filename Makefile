@@ -1,6 +1,10 @@
 # Every target works from a clean clone: `setup` brings what is missing.
 PYTHON_ENV := .venv/bin
 
+# A stack is some ten processes: where none may keep what it compiled, each compiles all that it imports, for longer
+# than the rest of its start takes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup test campaign check format demo bench clean
 
 setup:
