@@ -17,6 +17,8 @@ from eddyline.stack.ports import Ports
 from eddyline.stack.redis import redis as redis_process
 from eddyline.stack.settings import StackSettings
 from eddyline.stack.triton import triton as triton_process
+from feature_store.settings import Settings
+from tests.simulation.topics import declared_topics
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,13 @@ def make_topics(kafka: str) -> Callable[..., list[str]]:
         return [topic.topic for topic in topics]
 
     return make
+
+
+@pytest.fixture(scope="module")
+def topics(kafka: str) -> Iterator[None]:
+    """Every topic as declared, on the session's broker; other modules make them in their own way."""
+    with declared_topics(Settings(kafka_bootstrap=kafka)):
+        yield
 
 
 @pytest.fixture(scope="session")
