@@ -1,6 +1,7 @@
 """The real parts, started once per test session, lazily, by the same pieces as the local stack."""
 
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -143,4 +144,4 @@ def triton(parts: Parts, ports: Ports, stack_home: Path) -> Iterator[Triton]:
 def _wait_for_cluster(client: "Redis") -> None:
     """A node takes part in its cluster at the next turn of its own timer; ask until it says so."""
     while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
-        pass
+        time.sleep(0.02)
