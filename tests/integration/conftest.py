@@ -95,6 +95,9 @@ def make_topics(kafka: str) -> Callable[..., list[str]]:
         topics = [NewTopic(f"{name}-{suffix}", partitions, 1, config=config or {}) for name in names]
         for future in admin.create_topics(topics).values():
             future.result()
+        made = {topic.topic for topic in topics}
+        while made - admin.list_topics(timeout=30).topics.keys():  # its metadata may come after its answer
+            time.sleep(0.02)
         return [topic.topic for topic in topics]
 
     return make
