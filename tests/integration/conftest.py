@@ -1,6 +1,7 @@
 """The real parts, started once per test session, lazily, by the same pieces as the local stack."""
 
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,29 @@ from eddyline.stack.ports import Ports
 from eddyline.stack.redis import redis as redis_process
 from eddyline.stack.settings import StackSettings
 from eddyline.stack.triton import triton as triton_process
+from feature_store.settings import Settings
+from tests.simulation.topics import declared_topics
+
+HERE = Path(__file__).parent
+LONGEST_FIRST = (
+    "test_main_job.py",
+    "test_replay.py",
+    "test_features_faults.py",
+    "test_ranker.py",
+    "test_ingest.py",
+    "eddyline/test_stack.py",
+    "test_backfill.py",
+    "test_exposure_join.py",
+    "test_loop_detectors.py",
+    "test_features_runtime.py",
+)
+"""Files that take long begin first: one that began last would run alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first, for `--dist loadfile --no-loadscope-reorder`."""
+    places = {HERE / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @dataclass(frozen=True)
@@ -71,9 +95,19 @@ def make_topics(kafka: str) -> Callable[..., list[str]]:
         topics = [NewTopic(f"{name}-{suffix}", partitions, 1, config=config or {}) for name in names]
         for future in admin.create_topics(topics).values():
             future.result()
+        made = {topic.topic for topic in topics}
+        while made - admin.list_topics(timeout=30).topics.keys():  # its metadata may come after its answer
+            time.sleep(0.02)
         return [topic.topic for topic in topics]
 
     return make
+
+
+@pytest.fixture(scope="module")
+def topics(kafka: str) -> Iterator[None]:
+    """Every topic as declared, on the session's broker; other modules make them in their own way."""
+    with declared_topics(Settings(kafka_bootstrap=kafka)):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -113,4 +147,4 @@ def triton(parts: Parts, ports: Ports, stack_home: Path) -> Iterator[Triton]:
 def _wait_for_cluster(client: "Redis") -> None:
     """A node takes part in its cluster at the next turn of its own timer; ask until it says so."""
     while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
-        pass
+        time.sleep(0.02)

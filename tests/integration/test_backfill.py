@@ -17,7 +17,7 @@ from feature_store.schema.ids import partition_of
 from feature_store.views import FeatureView, Float64
 from tests.simulation.event_load import ITEMS
 from tests.simulation.load import Load
-from tests.simulation.pipeline import Pipeline, Workers, pipeline, wait_until
+from tests.simulation.pipeline import Pipeline, Workers, pipeline_on, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -74,10 +74,12 @@ def item_rows(flow: Pipeline, view: FeatureView) -> Float64:
     return decode_rows(view, stored)
 
 
-def test_a_changed_view_is_filled_taken_over_and_the_old_one_goes(tmp_path: Path, changed: Path) -> None:
+def test_a_changed_view_is_filled_taken_over_and_the_old_one_goes(
+    kafka: str, tmp_path: Path, changed: Path
+) -> None:
     old, new = (read_catalog(folder).view("item") for folder in (SHIPPED, changed))
     assert old.fingerprint != new.fingerprint
-    with pipeline(tmp_path / "home") as flow:
+    with pipeline_on(kafka, tmp_path / "home") as flow:
         load, commands = Load(flow, random.Random(8)), Commands(flow, changed)
         with flow.workers(ingest=1, features=1):
             load.produce_items()

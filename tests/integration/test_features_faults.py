@@ -10,14 +10,14 @@ import pytest
 from tests.integration.producers import ordered_producer
 from tests.simulation.kill_campaign import run_campaign
 from tests.simulation.load import Load
-from tests.simulation.pipeline import Pipeline, pipeline, wait_until
+from tests.simulation.pipeline import Pipeline, pipeline_on, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def flow(tmp_path):
-    with pipeline(tmp_path) as running:
+def flow(kafka, tmp_path):
+    with pipeline_on(kafka, tmp_path) as running:
         yield running
 
 

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
@@ -24,11 +24,6 @@ from confluent_kafka.admin import (
 from typer.testing import CliRunner
 
 from eddyline.cli import build
-from eddyline.stack.background import running
-from eddyline.stack.kafka import kafka as kafka_processes
-from eddyline.stack.parts import Parts
-from eddyline.stack.ports import Ports
-from eddyline.stack.settings import StackSettings
 from feature_store.catalog import load_folded
 from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.topics import DEAD_LETTER, EVENTS, FEEDBACK, ITEMS, batch_topic, topic_specs
@@ -43,19 +38,10 @@ CODECS = ("gzip", "snappy", "lz4", "zstd", "none")
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> Iterator[str]:
-    """A broker of this module's own, with every topic as declared."""
-    home = tmp_path_factory.mktemp("ingest")
-    ports = Ports(home / "ports.json", {}, random.Random())
-    port = ports["kafka"]
-    processes = kafka_processes(
-        StackSettings(home=home), parts, home / "kafka", port, ports["kafka_controller"]
-    )
-    with running(processes, home / "logs"):
-        bootstrap = f"127.0.0.1:{port}"
-        ensure_topics(settings(bootstrap))
-        await_group_coordinator(bootstrap)
-        yield bootstrap
+def broker(kafka: str, topics: None) -> str:
+    """The session's broker, with every topic as declared."""
+    await_group_coordinator(kafka)
+    return kafka
 
 
 @pytest.fixture

@@ -40,7 +40,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 USERS, ITEMS, CREATORS = 40, 60, 7
-_BETWEEN_VISITS_S = 0.02
+_BETWEEN_VISITS_S = 0.1
+"""Users must not take the processor from the trainer, who yields it to them."""
 _BETWEEN_LOOKS_S = 0.5
 """A look is a process or many requests: without a pause it takes the processor from what is waited for."""
 

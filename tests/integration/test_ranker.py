@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from eddyline.stack.background import running
@@ -35,7 +34,6 @@ from ranker.registry.connect import open_registry
 from ranker.registry.folders import ModelFolders
 from ranker.registry.models import ModelId
 from ranker.registry.signature import default_signature
-from streams.topics_admin import ensure_topics
 from tests.integration.patience import PATIENT_RANKER
 from tests.integration.producers import ordered_producer
 
@@ -105,16 +103,6 @@ class Ranker:
             return self.client.get("/readyz").status_code == 200
         except httpx.TransportError:
             return False
-
-
-@pytest.fixture(scope="module")
-def topics(kafka: str) -> Iterator[None]:
-    """Every topic as declared, on the session's broker; other modules make them in their own way."""
-    made = ensure_topics(Settings(kafka_bootstrap=kafka))
-    yield
-    admin = AdminClient({"bootstrap.servers": kafka})
-    for gone in admin.delete_topics(made).values():
-        gone.result()
 
 
 @pytest.fixture(scope="module")

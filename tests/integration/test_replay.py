@@ -205,6 +205,7 @@ def _wait_for_ann(http: str) -> None:
         assert time.monotonic() < deadline, counts
         features = httpx.get(f"{http}/v1/features/user/ann", timeout=30).json()["features"]
         counts = (features["impression_count_total"], features["click_count_total"])
+        time.sleep(0.1)
 
 
 TASTES = ("drama", "comedy", "horror", "western")
@@ -282,6 +283,7 @@ def _wait_for_exposures(kafka: str, fingerprint: str, rows: int) -> None:
         assert time.monotonic() < deadline, found
         exposures = read_exposures(Settings(kafka_bootstrap=kafka)).exposures
         found = exposures["fingerprint"].to_pylist().count(fingerprint)
+        time.sleep(0.5)
 
 
 def _wait_for_model(http: str, name: str) -> None:
@@ -289,3 +291,4 @@ def _wait_for_model(http: str, name: str) -> None:
     request = {"request_id": "walk-through", "user_id": "somebody", "candidates": ["film-1"]}
     while (model := httpx.post(f"{http}/v1/rank", json=request, timeout=30).json()["model"])["name"] != name:
         assert time.monotonic() < deadline, model
+        time.sleep(0.1)

@@ -22,12 +22,13 @@ from eddyline.stack.process import Policy, Status
 from eddyline.stack.redis import redis as redis_process
 from eddyline.stack.settings import StackSettings
 from eddyline.stack.supervisor import Supervisor
-from eddyline.stack.workers import KINDS, task, worker
+from eddyline.stack.workers import KINDS, worker
 from feature_store.catalog import load_catalog
 from feature_store.online import RedisOnlineStore, online_store
 from feature_store.schema.topics import EVENTS, batch_topic
 from feature_store.settings import Settings
 from streams.ingest.settings import IngestSettings
+from tests.simulation.topics import declared_topics
 
 
 class RedisServer:
@@ -160,17 +161,23 @@ class Pipeline:
 def pipeline(home: Path) -> Iterator[Pipeline]:
     """Run a broker and a Redis below ``home`` while the block runs; entered when the topics are there."""
     stack = StackSettings(home=home)
+    parts, ports = Parts(stack.parts), Ports(home / "broker-ports.json", {}, random.Random())
+    processes = kafka(stack, parts, home / "kafka", ports["kafka"], ports["kafka_controller"])
+    with running(processes, home / "logs"), pipeline_on(f"127.0.0.1:{ports['kafka']}", home) as flow:
+        yield flow
+
+
+@contextlib.contextmanager
+def pipeline_on(bootstrap: str, home: Path) -> Iterator[Pipeline]:
+    """Run a Redis below ``home`` while the block runs, beside a broker that has the topics as long."""
+    stack = StackSettings(home=home)
     parts, ports = Parts(stack.parts), Ports(home / "ports.json", {}, random.Random())
-    bootstrap, redis_url = f"127.0.0.1:{ports['kafka']}", f"redis://127.0.0.1:{ports['redis']}/0"
+    redis_url = f"redis://127.0.0.1:{ports['redis']}/0"
     addresses = {"HOME": str(home), "KAFKA_BOOTSTRAP": bootstrap, "REDIS_URL": redis_url}
     environment = {**os.environ, **{f"EDDYLINE_{name}": value for name, value in addresses.items()}}
-    processes = [
-        *kafka(stack, parts, home / "kafka", ports["kafka"], ports["kafka_controller"]),
-        task("topics", "streams.topics_admin", environment, ("kafka",)),
-    ]
     settings = Settings(home=home, kafka_bootstrap=bootstrap, redis_url=redis_url)
     redis = RedisServer(stack, parts, home / "redis", ports["redis"])
-    with running(processes, home / "logs"):
+    with declared_topics(settings):
         redis.start()
         try:
             yield Pipeline(settings, redis, environment, ports)

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.retry import Retry
 
 from ranker.registry.aliases import Aliases, RedisAliases
 from ranker.registry.models import RegistryUnavailable
@@ -30,7 +32,7 @@ class TestRedisClusterAliases(AliasLaws):
 
 
 def test_aliases_out_of_reach_are_an_error_that_says_so() -> None:
-    gone = RedisAliases(Redis(port=1, socket_connect_timeout=0.5))
+    gone = RedisAliases(Redis(port=1, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)))
     with pytest.raises(RegistryUnavailable, match="cannot be read"):
         gone.get("champion")
     with pytest.raises(RegistryUnavailable, match="cannot be read"):

@@ -75,6 +75,17 @@ def test_a_broker_that_was_formatted_is_not_formatted_again(tmp_path, parts):
     assert "kafka-format" not in names(stack(home, parts))
 
 
+def test_a_broker_loads_its_classes_from_their_archive_where_there_is_one(tmp_path, parts):
+    def broker(home: Path) -> list[str]:
+        return next(list(each.argv()) for each in stack(home, parts).processes if each.name == "kafka")
+
+    assert not [argument for argument in broker(tmp_path / "without") if "SharedArchiveFile" in argument]
+    archive = parts / "kafka-classes" / "broker.jsa"
+    archive.parent.mkdir()
+    archive.touch()
+    assert f"-XX:SharedArchiveFile={archive}" in broker(tmp_path / "with")
+
+
 def test_a_worker_learns_by_its_environment_where_everything_is(tmp_path, parts):
     home = tmp_path / "home"
     made = stack(home, parts, ranker_workers=2)

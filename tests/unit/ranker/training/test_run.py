@@ -143,7 +143,7 @@ def test_a_champion_that_moved_meanwhile_is_not_replaced(
 def test_versions_older_than_the_last_two_are_set_aside_unless_an_alias_names_them(
     train: Train, publisher: Publisher, exposures: pa.Table
 ) -> None:
-    plan = Plan(PLAN.parameters, promote=False)
+    plan = Plan(Parameters(epochs=1), promote=False)
     retired = [train(exposures, publisher, plan, quiet, NOW_MS).retired for _ in range(4)]
     assert retired == [(), (), (ModelId("timeline_ranker", "1"),), (ModelId("timeline_ranker", "2"),)]
     assert publisher.registry.folders.versions("timeline_ranker") == ("3", "4")
@@ -174,7 +174,7 @@ def test_exposures_of_other_features_touch_nothing(
 def test_a_loaded_model_that_answers_otherwise_is_noticed(
     train: Train, publisher: Publisher, exposures: pa.Table
 ) -> None:
-    trained = train(exposures, publisher, Plan(PLAN.parameters, promote=False), quiet, NOW_MS)
+    trained = train(exposures, publisher, Plan(Parameters(epochs=1), promote=False), quiet, NOW_MS)
     sample = rows_of(exposures, publisher.signature).between(0, 1)
     wrong = {"click": np.full(len(sample), 2.0, np.float32)}
     with pytest.raises(TrainingError, match=r"serves click .* away"):

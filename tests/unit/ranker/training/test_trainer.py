@@ -1,5 +1,8 @@
 """The trainer teaches the champion what is new, and what goes wrong costs nobody an answer."""
 
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +46,7 @@ class World:
     """A registry with a learned champion, and a trainer that follows it."""
 
     def __init__(self, home: Path, signature: Signature, gate_file: Path, every_s: float = 0) -> None:
-        self.gate_file = gate_file
+        self.home, self.gate_file = home, gate_file
         bootstrap(folders := ModelFolders(home / "models"), signature, ManualClock())
         self.aliases, self.clock = MemoryAliases(), ManualClock(NOW_MS)
         registry = ModelRegistry(folders, self.aliases, self.clock)
@@ -69,6 +72,14 @@ class World:
         trained = train(exposures, self.publisher, plan, quiet, NOW_MS, gate=gate, offsets=offsets)
         assert trained.promoted, trained.reason
 
+    def adopt(self, other: "World") -> None:
+        """Have the champion that another world learned."""
+        shutil.copytree(other.home, self.home, dirs_exist_ok=True)
+        for change in reversed(other.aliases.history()):
+            self.aliases.compare_and_set(change)
+        champion = ModelId.parse(self.champion())
+        self.publisher.inference.prepare(champion.name, champion.version)
+
     def learned_from(self, model: ModelMetadata) -> pa.Table:
         assert model.lineage is not None
         return self.publisher.training_data.get(model.lineage.training_data)
@@ -90,6 +101,24 @@ def world(tmp_path: Path, signature: Signature, update_gate_file: Path) -> World
 @pytest.fixture(scope="module")
 def before(signature: Signature) -> pa.Table:
     return synthetic_exposures(signature, requests=150, seed=1)
+
+
+Taught = Callable[[int], World]
+
+
+@pytest.fixture(scope="module")
+def taught(
+    tmp_path_factory: pytest.TempPathFactory, signature: Signature, update_gate_file: Path, before: pa.Table
+) -> Taught:
+    """A world whose champion has learned from what lies before an offset of the log; never changed."""
+
+    @cache
+    def world_until(end: int) -> World:
+        made = World(tmp_path_factory.mktemp("champion"), signature, update_gate_file)
+        made.learn_champion(before, end)
+        return made
+
+    return world_until
 
 
 def read_of(signature: Signature, requests: int, seed: int, first: int = 0) -> ExposureRead:
@@ -137,9 +166,9 @@ def at(exposures: pa.Table, seed: int) -> pa.ChunkedArray:
 
 
 def test_an_update_goes_on_from_the_champion_and_replaces_it(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     updated = world.trainer.take(read_of(signature, 80, seed=2))
     assert updated is not None and updated.lineage is not None
     assert world.champion() == str(updated.id) == "timeline_ranker/2"
@@ -150,10 +179,8 @@ def test_an_update_goes_on_from_the_champion_and_replaces_it(
     assert 0.0 < (world.value("eddyline_trainer_log_loss") or 0.0) < 1.0
 
 
-def test_an_update_can_be_made_again_bit_for_bit(
-    world: World, before: pa.Table, signature: Signature
-) -> None:
-    world.learn_champion(before)
+def test_an_update_can_be_made_again_bit_for_bit(world: World, taught: Taught, signature: Signature) -> None:
+    world.adopt(taught(0))
     world.trainer.take(read_of(signature, 80, seed=2))
     second = world.trainer.take(read_of(signature, 80, seed=3, first=80))
     assert second is not None
@@ -165,8 +192,8 @@ def test_an_update_can_be_made_again_bit_for_bit(
     ]
 
 
-def test_too_little_that_is_new_waits_for_more(world: World, before: pa.Table, signature: Signature) -> None:
-    world.learn_champion(before)
+def test_too_little_that_is_new_waits_for_more(world: World, taught: Taught, signature: Signature) -> None:
+    world.adopt(taught(0))
     assert world.trainer.take(read_of(signature, 40, seed=2)) is None
     assert world.champion() == "timeline_ranker/1"
     assert world.trainer.take(read_of(signature, 40, seed=3, first=40)) is not None
@@ -193,9 +220,9 @@ def test_what_others_taught_the_champion_meanwhile_is_not_new(
 
 
 def test_the_age_of_the_champion_grows_until_the_next_one(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     world.clock.advance(50_000)
     world.trainer.take(read_of(signature, 80, seed=2))
     world.clock.advance(7_000)
@@ -203,9 +230,9 @@ def test_the_age_of_the_champion_grows_until_the_next_one(
 
 
 def test_a_registry_that_is_down_stops_updates_and_nothing_else(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     world.aliases.failure = RegistryUnavailable("gone")
     assert world.trainer.take(read_of(signature, 80, seed=2)) is None
     assert world.value("eddyline_trainer_updates_total", outcome="failed") == 1
@@ -229,10 +256,10 @@ def test_replay_keeps_the_newest_rankings_and_draws_whole_ones(signature: Signat
 
 
 def test_versions_are_no_closer_together_than_asked(
-    tmp_path: Path, before: pa.Table, signature: Signature, update_gate_file: Path
+    tmp_path: Path, taught: Taught, signature: Signature, update_gate_file: Path
 ) -> None:
     world = World(tmp_path, signature, update_gate_file, every_s=10)
-    world.learn_champion(before)
+    world.adopt(taught(0))
     assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
     world.clock.advance(9_000)
     assert world.trainer.take(read_of(signature, 80, seed=3, first=80)) is None
@@ -241,9 +268,9 @@ def test_versions_are_no_closer_together_than_asked(
 
 
 def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
-    world: World, before: pa.Table, signature: Signature
+    world: World, before: pa.Table, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     world.held = "held by the open finding loop-1"
     assert world.trainer.take(read_of(signature, 80, seed=2)) is None
     assert world.value("eddyline_trainer_updates_total", outcome="held") == 1
@@ -256,9 +283,9 @@ def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
 
 
 def test_what_the_champion_learned_from_is_no_test_and_nothing_new(
-    world: World, before: pa.Table, signature: Signature
+    world: World, before: pa.Table, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before, end=150)
+    world.adopt(taught(150))
     assert world.trainer.take(read_at(before, 0)) is None
     assert world.value("eddyline_trainer_ndcg_at_10") == 0.0
     assert world.value("eddyline_trainer_not_new_total", reason="known") == len(before)
@@ -267,9 +294,9 @@ def test_what_the_champion_learned_from_is_no_test_and_nothing_new(
 
 
 def test_what_examined_an_update_is_learned_by_the_next_one(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     first = world.trainer.take(read_of(signature, 80, seed=2))
     second = world.trainer.take(read_of(signature, 80, seed=3, first=80))
     assert first is not None and second is not None
@@ -277,8 +304,8 @@ def test_what_examined_an_update_is_learned_by_the_next_one(
     assert second.data["train"]["requests"] == 64 + int(0.8 * (16 + 80))
 
 
-def test_after_a_rollback_it_waits_for_people(world: World, before: pa.Table, signature: Signature) -> None:
-    world.learn_champion(before)
+def test_after_a_rollback_it_waits_for_people(world: World, taught: Taught, signature: Signature) -> None:
+    world.adopt(taught(0))
     world.clock.advance(1_000)
     assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
     registry = world.publisher.registry
@@ -293,9 +320,9 @@ def test_after_a_rollback_it_waits_for_people(world: World, before: pa.Table, si
 
 
 def test_the_champion_grows_old_also_where_nothing_is_new(
-    world: World, before: pa.Table, signature: Signature
+    world: World, before: pa.Table, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     world.clock.advance(90_000)
     world.trainer.take(ExposureRead(before.slice(0, 0), {0: (0, 0)}))
     assert world.value("eddyline_trainer_model_age_seconds") == 90.0
@@ -309,9 +336,9 @@ def clicks_of(exposures: pa.Table) -> dict[tuple[str, str], bool]:
 
 
 def test_a_late_outcome_of_a_ranking_that_waits_replaces_what_was_read_before(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     first = read_of(signature, 40, seed=2)
     late = late_clicks(first, 10, first=40)
     assert world.trainer.take(first) is None
@@ -322,9 +349,9 @@ def test_a_late_outcome_of_a_ranking_that_waits_replaces_what_was_read_before(
 
 
 def test_late_outcomes_of_taught_rankings_are_no_new_ones_and_are_learned_with_them(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     first = read_of(signature, 100, seed=2)
     assert world.trainer.take(first) is not None
     measured = world.value("eddyline_trainer_ndcg_at_10")
@@ -350,16 +377,16 @@ def test_a_ranking_asked_for_ahead_of_time_hides_none_that_come_after(
 
 
 def test_in_a_log_that_was_made_anew_nothing_is_known(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before, end=150)
+    world.adopt(taught(150))
     assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
 
 
 def test_findings_that_cannot_be_read_lose_no_ranking_and_leave_no_version(
-    world: World, before: pa.Table, signature: Signature
+    world: World, taught: Taught, signature: Signature
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     world.unreadable_findings = [False, True]
     with pytest.raises(KafkaException):
         world.trainer.take(read_of(signature, 80, seed=2))
@@ -370,9 +397,9 @@ def test_findings_that_cannot_be_read_lose_no_ranking_and_leave_no_version(
 
 
 def test_a_champion_that_does_not_load_is_not_measured_and_can_be_gone_on_from(
-    world: World, before: pa.Table, signature: Signature, tmp_path: Path
+    world: World, taught: Taught, signature: Signature, tmp_path: Path
 ) -> None:
-    world.learn_champion(before)
+    world.adopt(taught(0))
     spoiled = tmp_path / "models/timeline_ranker/1/model.pt"
     spoiled.write_bytes(spoiled.read_bytes()[:1000])
     assert world.trainer.take(read_of(signature, 80, seed=2)) is not None
