@@ -93,7 +93,7 @@ class DetectorReader:
             for message in messages:
                 place = (tp.topic, tp.partition)
                 self._epochs.cut.take(place, message.offset, message.stamp_ms, message.payload)
-            self._clock.saw(messages[-1].stamp_ms)
+            self._clock.saw(tp, messages[-1].stamp_ms)
 
     def let_go(self) -> None:
         """See `Reader.let_go`."""

@@ -92,7 +92,7 @@ class JoinReader:
             with self._metrics.stage("join"):
                 for message in messages:
                     take_message(partition.joiner, tp, message, self._skipped[tp.topic])
-            self._clock.saw(messages[-1].stamp_ms)
+            self._clock.saw(tp, messages[-1].stamp_ms)
             self._metrics.read(tp.topic, len(messages))
 
     def let_go(self) -> None:
