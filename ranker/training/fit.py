@@ -26,6 +26,9 @@ from triton_models.timeline_ranker import Normalise, Shape, TimelineRanker
 MAX_POSITION = 63
 """Later positions share one bias."""
 
+_PART = 4_096
+"""Rows that are normalised at once: their values stay in the processor's cache."""
+
 Weights = Mapping[str, torch.Tensor]
 """A net's `state_dict`."""
 
@@ -121,7 +124,9 @@ class _Fit:
         self._net = net_of(rows, parameters)
         if start is not None:
             self._net.load_state_dict(start)
-        self._dense, self._ids = self._net.normalise(torch.from_numpy(rows.dense)), torch.from_numpy(rows.ids)
+        parts = torch.from_numpy(rows.dense).split(_PART)
+        self._dense = torch.cat([self._net.normalise(part) for part in parts])
+        self._ids = torch.from_numpy(rows.ids).T.contiguous()
         self._bias = _position_bias(self._position, len(rows.labels))
         self._passes = Passes(self._net, parameters.shape, parameters.seed)
         weights = [*self._net.parameters(), *self._bias.parameters()]
@@ -145,7 +150,10 @@ class _Fit:
     def _epoch(self, epoch: int) -> None:
         for rows, request in _batches(self._rows, self._parameters, epoch):
             position = self._position[rows]
-            logits = self._passes.forward(self._dense[rows].T, self._ids[rows].T) + self._bias(position).T
+            logits = (
+                self._passes.forward(self._dense.index_select(0, rows).T, self._ids.index_select(1, rows))
+                + self._bias(position).T
+            )
             labels, weights = self._labels.index_select(1, rows), self._weights[rows]
             gradient = loss_gradient(logits, labels, request, weights, self._parameters.listwise)
             self._passes.backward(gradient)
@@ -177,8 +185,11 @@ def net_of(rows: Rows, parameters: Parameters) -> TimelineRanker:
     """A net that has learned nothing but how the columns of ``rows`` are spread."""
     dense = torch.from_numpy(rows.dense).nan_to_num()
     logarithmic = dense.abs().amax(dim=0) > parameters.skewed_above
-    seen = torch.where(logarithmic, torch.sign(dense) * torch.log1p(dense.abs()), dense)
-    normalise = Normalise(logarithmic, seen.mean(dim=0), seen.std(dim=0).clamp_min(1e-6))
+    skewed = dense[:, logarithmic]
+    dense[:, logarithmic] = torch.sign(skewed) * torch.log1p(skewed.abs())
+    mean = dense.mean(dim=0)
+    variance = (dense - mean).square_().sum(dim=0) / (len(dense) - 1)  # torch's own takes six times as long
+    normalise = Normalise(logarithmic, mean, variance.sqrt().clamp_min(1e-6))
     return TimelineRanker(normalise, dense.shape[1], rows.ids.shape[1], len(rows.labels), parameters.shape)
 
 

@@ -25,20 +25,17 @@ class Passes:
 
     def __init__(self, net: TimelineRanker, shape: Shape, seed: int) -> None:
         masks, dense = Masks(seed), len(net.normalise.mean)
+
+        def dropped(layer: Layer) -> _Product:
+            return _Product(layer, 0, _Dropout(masks, shape.dropout))
+
         self._members, self._embedded = net.members, len(net.ids.offsets) * shape.embedding
         self._ids = _Ids(net.ids, masks, shape.id_dropout)
-        self._crosses = [
-            _Cross(cross, dense, 0 if number else dense)
-            for number, cross in enumerate(net.crosses)
-            if isinstance(cross, Cross)
-        ]
-        self._drop_crossed = _Dropout(masks, shape.dropout)
+        crosses = [cross for cross in net.crosses if isinstance(cross, Cross)]
+        self._crosses = [_Cross(cross, dense, 0 if at else dense) for at, cross in enumerate(crosses)]
         layers = [layer for layer in net.deep if isinstance(layer, Layer)]
-        self._deep = [
-            _Hidden(layer, 0 if number else dense, masks, shape.dropout)
-            for number, layer in enumerate(layers)
-        ]
-        self._linear, self._heads = _Product(net.linear, dense), _Product(net.heads)
+        self._deep = [_Hidden(_Product(layers[0], dense)), *(_Hidden(dropped(layer)) for layer in layers[1:])]
+        self._linear, self._heads = _Product(net.linear, dense), dropped(net.heads)
         self._found = (dense + self._embedded, shape.hidden[-1])
 
     @torch.no_grad()
@@ -50,7 +47,7 @@ class Passes:
             crossed = cross.forward(first, crossed)
         for hidden in self._deep:
             deep = hidden.forward(deep)
-        found = torch.cat((self._drop_crossed.forward(crossed), deep), dim=1)
+        found = torch.cat((crossed, deep), dim=1)
         return self._heads.forward(found).add_(self._linear.forward(first))
 
     @torch.no_grad()
@@ -61,7 +58,6 @@ class Passes:
         for hidden in reversed(self._deep):
             deep = hidden.backward(deep)
         embedded += deep
-        crossed = self._drop_crossed.backward(crossed)
         for cross in reversed(self._crosses):
             crossed, first = cross.backward(crossed)
             embedded += first
@@ -70,19 +66,23 @@ class Passes:
 
 
 class _Product:
-    """A layer of each member: (k, inputs, n) -> (k, outputs, n). Inputs before ``start`` get no gradient."""
+    """A layer of each member, (k, inputs, n) -> (k, outputs, n), after dropout of its inputs, in place.
 
-    def __init__(self, layer: Layer, start: int = 0) -> None:
-        self._layer, self._start = layer, start
+    Inputs before ``start`` get no gradient.
+    """
+
+    def __init__(self, layer: Layer, start: int = 0, dropout: "_Dropout | None" = None) -> None:
+        self._layer, self._start, self._dropout = layer, start, dropout
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self._inputs = inputs
-        return torch.baddbmm(self._layer.bias.mT, self._layer.weight.mT, inputs)
+        self._inputs = inputs if self._dropout is None else self._dropout.forward(inputs)
+        return torch.baddbmm(self._layer.bias.mT, self._layer.weight.mT, self._inputs)
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
         self._layer.weight.grad = torch.bmm(self._inputs, gradient.mT)
         self._layer.bias.grad = gradient.sum(dim=2).unsqueeze(1)
-        return torch.bmm(self._layer.weight[:, self._start :], gradient)
+        of_inputs = torch.bmm(self._layer.weight[:, self._start :], gradient)
+        return of_inputs if self._dropout is None else self._dropout.backward(of_inputs)
 
 
 class _Cross:
@@ -103,18 +103,17 @@ class _Cross:
 
 
 class _Hidden:
-    """A layer, its negative outputs cut off, then dropout."""
+    """A product, its negative outputs cut off. Where dropout clears one later, no gradient comes back."""
 
-    def __init__(self, layer: Layer, start: int, masks: Masks, rate: float) -> None:
-        self._product, self._dropout = _Product(layer, start), _Dropout(masks, rate)
+    def __init__(self, product: _Product) -> None:
+        self._product = product
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self._outputs = self._dropout.forward(self._product.forward(inputs).relu_())
+        self._outputs = self._product.forward(inputs).relu_()
         return self._outputs
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
-        passed = aten.threshold_backward(self._dropout.backward(gradient), self._outputs, 0)
-        return self._product.backward(passed)
+        return self._product.backward(aten.threshold_backward(gradient, self._outputs, 0))
 
 
 class _Dropout:

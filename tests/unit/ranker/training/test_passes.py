@@ -25,7 +25,8 @@ def net_with(rows: Rows, shape: Shape) -> TimelineRanker:
 
 
 def inputs(net: TimelineRanker, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-    return net.normalise(torch.from_numpy(rows.dense)), torch.from_numpy(rows.ids)
+    few = rows.between(0, 10)
+    return net.normalise(torch.from_numpy(few.dense)), torch.from_numpy(few.ids).clone()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
