@@ -124,7 +124,7 @@ class _Fit:
         self._net = net_of(rows, parameters)
         if start is not None:
             self._net.load_state_dict(start)
-        parts = torch.from_numpy(rows.dense).split(_PART)
+        parts = torch.split(torch.from_numpy(rows.dense), _PART)
         self._dense = torch.cat([self._net.normalise(part) for part in parts])
         self._ids = torch.from_numpy(rows.ids).T.contiguous()
         self._bias = _position_bias(self._position, len(rows.labels))
@@ -178,7 +178,7 @@ def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[t
     chosen = torch.from_numpy(np.arange(len(rows)) + np.repeat(rows.starts[order] - (ends - sizes), sizes))
     request = torch.from_numpy(np.repeat(np.arange(rows.requests) % size, sizes))
     in_batch = np.diff(ends[[*range(size - 1, rows.requests - 1, size), -1]], prepend=0).tolist()
-    yield from zip(chosen.split(in_batch), request.split(in_batch), strict=True)
+    yield from zip(torch.split(chosen, in_batch), torch.split(request, in_batch), strict=True)
 
 
 def net_of(rows: Rows, parameters: Parameters) -> TimelineRanker:

@@ -8,7 +8,6 @@ The net that serves says what is computed; a test holds these gradients to those
 """
 
 import torch
-from torch.ops import aten
 
 from ranker.training.masks import Masks
 from triton_models.timeline_ranker import Cross, HashedIds, Layer, Shape, TimelineRanker
@@ -36,7 +35,7 @@ class Passes:
         layers = [layer for layer in net.deep if isinstance(layer, Layer)]
         self._deep = [_Hidden(_Product(layers[0], dense)), *(_Hidden(dropped(layer)) for layer in layers[1:])]
         self._linear, self._heads = _Product(net.linear, dense), dropped(net.heads)
-        self._found = (dense + self._embedded, shape.hidden[-1])
+        self._found = [dense + self._embedded, shape.hidden[-1]]
 
     @torch.no_grad()
     def forward(self, dense: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
@@ -53,7 +52,7 @@ class Passes:
     @torch.no_grad()
     def backward(self, gradient: torch.Tensor) -> None:
         """From the gradient of the last forward's logits, (k, heads, n), to those of the parameters."""
-        crossed, deep = self._heads.backward(gradient).split(self._found, dim=1)
+        crossed, deep = torch.split(self._heads.backward(gradient), self._found, dim=1)
         embedded = self._linear.backward(gradient)
         for hidden in reversed(self._deep):
             deep = hidden.backward(deep)
@@ -113,7 +112,7 @@ class _Hidden:
         return self._outputs
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
-        return self._product.backward(aten.threshold_backward(gradient, self._outputs, 0))
+        return self._product.backward(torch.ops.aten.threshold_backward(gradient, self._outputs, 0))
 
 
 class _Dropout:

@@ -67,10 +67,10 @@ def test_with_dropout_a_step_along_the_gradients_gains_what_they_say(rows: Rows)
         assert weight.grad is not None
         before, moved = total(), step * weight.grad
         with torch.no_grad():
-            weight += moved
+            weight.add_(moved)
         gained = (total() - before).item()
         with torch.no_grad():
-            weight -= moved
+            weight.sub_(moved)
         assert gained == pytest.approx(step * weight.grad.square().sum().item(), rel=1e-2)
 
 
