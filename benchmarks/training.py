@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.report import Figure
 from ranker.registry.signature import default_signature
-from ranker.training.fit import Parameters, fit, listwise_loss, net_of
+from ranker.training.fit import Parameters, fit, net_of
+from ranker.training.loss import listwise_loss
 from ranker.training.rows import rows_of
 from ranker.training.synthetic import synthetic_exposures
 from triton_models.timeline_ranker import TimelineRanker

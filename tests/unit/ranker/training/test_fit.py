@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ranker.training.evaluation import simple_scorers
-from ranker.training.fit import Parameters, fit, listwise_loss
+from ranker.training.fit import Parameters, fit
+from ranker.training.loss import listwise_loss
 from ranker.training.metrics import ndcg
 from ranker.training.predict import predict
 from ranker.training.rows import Rows
