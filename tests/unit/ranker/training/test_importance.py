@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranker.training.fit import Parameters, fit, listwise_loss
+from ranker.training.fit import Parameters, fit
 from ranker.training.importance import effective_rows, importance_weights
+from ranker.training.loss import listwise_loss
 from ranker.training.predict import predict
 from ranker.training.rows import Float32, Rows, kept_columns, rows_of
 from triton_models.signature import Signature
