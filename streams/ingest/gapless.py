@@ -18,10 +18,10 @@ class GaplessProducer:
     ----------
     settings : where Kafka is
     waiting : called while the producer waits for the broker, so that a probe sees that it does
-    log_level : syslog's, of what librdkafka prints: 6 is its default; 3 errors, such as why somebody waits
+    log_level : syslog's, of what librdkafka prints: 5 notices and worse, 3 errors, such as why somebody waits
     """
 
-    def __init__(self, settings: Settings, waiting: Callable[[], None], log_level: int = 6) -> None:
+    def __init__(self, settings: Settings, waiting: Callable[[], None], log_level: int = 5) -> None:
         self._failure: KafkaError | None = None
         self._waiting = waiting
         self._producer = Producer(

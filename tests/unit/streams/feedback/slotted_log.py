@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,10 @@ class SlottedWorld:
 
     def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         """(epoch, exposures) of each epoch."""
+        yield from _drawn(self)
+
+    def draw(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The same, anew."""
         rng = np.random.default_rng(self.seed)
         quality = rng.normal(0, 0.4, self.candidates)
         if self.underrated != 1.0:
@@ -83,3 +88,9 @@ class SlottedWorld:
             served_time_ms=np.full(n * k, epoch * self.epoch_ms + 50),
             outcomes=[[("click", 1.0)] if hit else [] for hit in (rng.random((n, k)) < rate).reshape(-1)],
         )
+
+
+@cache
+def _drawn(world: SlottedWorld) -> list[tuple[int, pa.RecordBatch]]:
+    """Several tests read the same world, and drawing takes longer than reading."""
+    return list(world.draw())
