@@ -1,8 +1,9 @@
 """`exposures` and `score.panel` through the detectors' worker: real broker, Faust, all detectors, Redis.
 
-The logs are those of a million exposures of 1000 items with all the columns that a served row has; the panel
-has a contribution of every shipped candidate feature. Everything is there before the worker starts, and the
-rate is counted from the first epoch that it has taken in until the state after the last one is stored.
+The logs are those of a million exposures of 1000 items with all the columns that a served row has, and draws
+for every experiment; the panel has a contribution of every shipped candidate feature. Everything is there
+before the worker starts, and the rate is counted from the first epoch that it has taken in until the state
+after the last one is stored.
 """
 
 import os
@@ -32,6 +33,7 @@ from pydantic import SecretStr
 from benchmarks.report import Figure
 from benchmarks.stack import RunningStack, running_stack
 from feature_store.catalog import load_catalog
+from feature_store.deploy_calendar import DeployCalendar
 from feature_store.online.redis import RedisOnlineStore
 from feature_store.schema.exposures import EXPOSURE_FIELDS, ON_TIME, encode_exposures
 from feature_store.schema.panel import PanelHeader, PanelRows, encode_panel
@@ -41,6 +43,7 @@ from streams.feedback.production.checkpoint import LoopStore
 
 ITEMS, EPOCHS, EXPOSURES_AN_EPOCH = 1_000, 40, 25_000
 EPOCH_S, GRACE_S, DELTA = 10, 15, 0.1
+ANSWER, EXPLORE, HELD_OUT, SLOTS = 20, 0.05, 0.05, 8
 MODEL = "timeline_ranker:1"
 TARGET = 100_000.0
 _NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")}
@@ -109,6 +112,9 @@ def _worker(stack: RunningStack) -> Iterator[_Worker]:
         "METRICS_PORT": str(port),
         "NUDGE_EPOCH_S": str(EPOCH_S),
         "DETECT_GRACE_S": str(GRACE_S),
+        "EXPLORE_POSITIONS": str(ANSWER),
+        "DEPLOY_SLOTS": str(SLOTS),
+        "DEPLOY_STEP_S": str(EPOCH_S),
     }
     environment = {**os.environ, **{f"EDDYLINE_{name}": value for name, value in own.items()}}
     with (stack.home / "bench-detectors.log").open("wb") as sink:
@@ -174,7 +180,8 @@ def _messages(first_epoch: int, partitions: int) -> Iterator[tuple[str, int, int
         panel = PanelRows(header, pa.array([f"i{n}" for n in range(ITEMS)]), raw, contributions, nudge)
         chance = np.exp(raw + nudge)
         shown = rng.choice(ITEMS, EXPOSURES_AN_EPOCH, p=chance / chance.sum())
-        rows = _exposures(shown, raw, nudge, begins_ms, unchanging)
+        drawn = {**unchanging, "assignments": _drawn(epoch, rng)}
+        rows = _exposures(shown, raw, nudge, begins_ms, drawn)
         for partition, part in enumerate(parts):
             yield SCORE_PANEL, partition, begins_ms + 100, encode_panel(panel.take(part))
             for payload in encode_exposures(rows.filter(pa.array(shown % partitions == partition))):
@@ -188,8 +195,10 @@ def _unchanging_columns(rng: np.random.Generator) -> dict[str, pa.Array]:
     values = pa.array(rng.random(n * width, np.float32))
     clicks: list[list[tuple[str, float]]] = [[("click", 1.0)] if one else [] for one in rng.random(n) < 0.1]
     return {
-        "request_id": pa.array([f"r{k // 20}" for k in range(n)]),
-        "user_id": pa.array([f"u{k // 20}" for k in range(n)]),
+        "request_id": pa.array([f"r{k // ANSWER}" for k in range(n)]),
+        "user_id": pa.array([f"u{k // ANSWER}" for k in range(n)]),
+        "position": pa.array(np.arange(n, dtype=np.int32) % ANSWER),
+        "heads": pa.StructArray.from_arrays([pa.array(rng.uniform(0.05, 0.15, n), pa.float32())], ["click"]),
         "propensity": pa.array(np.ones(n)),
         "model_version": pa.array([MODEL] * n).dictionary_encode(),
         "features": pa.FixedSizeListArray.from_arrays(values, width),
@@ -197,6 +206,29 @@ def _unchanging_columns(rng: np.random.Generator) -> dict[str, pa.Array]:
         "status": pa.array([ON_TIME] * n).dictionary_encode(),
         "revision": pa.array([len(click) for click in clicks], pa.int32()),
     }
+
+
+def _drawn(epoch: int, rng: np.random.Generator) -> pa.Array:
+    """What every request drew, at each of its rows: one in 20 held out, all others in every experiment."""
+    requests, period = EXPOSURES_AN_EPOCH // ANSWER, DeployCalendar(SLOTS, EPOCH_S * 1000)
+    slots = np.where(rng.random(requests) < EXPLORE, rng.integers(0, ANSWER, requests), -1).tolist()
+    explored = {-1: ("none", 1 - EXPLORE), **{n: (f"slot_{n}", EXPLORE / ANSWER) for n in range(ANSWER)}}
+    others = [
+        _assignment("holdout", "treatment", 1 - HELD_OUT),
+        _assignment("deploys", f"salt/{period.period(epoch * EPOCH_S * 1000)}/3", 1 / SLOTS),
+        _assignment("nudges", f"salt/{epoch}", 1.0),
+    ]
+    held = [_assignment("holdout", "holdout", HELD_OUT)]
+    drawn = [
+        held if out else [*others, _assignment("exploration", *explored[slot])]
+        for slot, out in zip(slots, (rng.random(requests) < HELD_OUT).tolist(), strict=True)
+    ]
+    (kind,) = (column.type for column in EXPOSURE_FIELDS if column.name == "assignments")
+    return pa.array(drawn, kind).take(pa.array(np.repeat(np.arange(requests), ANSWER)))
+
+
+def _assignment(experiment: str, variant: str, propensity: float) -> dict[str, str | float]:
+    return {"experiment": experiment, "variant": variant, "propensity": propensity}
 
 
 def _exposures(

@@ -75,6 +75,10 @@ class DeployRows:
         )
 
 
+_READ = ("served_time_ms", "assignments", "position", "outcomes", "model_version")
+"""Not the features that the model read, which are most of a row's bytes."""
+
+
 def deploy_rows(rows: pa.Table, calendar: DeployCalendar) -> tuple[DeployRows, dict[str, int]]:
     """The rows, and why the others are left out: `not_ranked`, `revision` (a later one), `not_drawn`."""
     kept, dropped = sifted(
@@ -85,7 +89,7 @@ def deploy_rows(rows: pa.Table, calendar: DeployCalendar) -> tuple[DeployRows, d
             ("not_drawn", mask_of(len(rows), assigned(rows, EXPLORATION)[1])),
         ),
     )
-    chosen = rows.filter(pa.array(kept))
+    chosen = rows.select(_READ).filter(pa.array(kept))
     served_ms = chosen["served_time_ms"].to_numpy().astype(np.int64)
     period = served_ms // calendar.period_ms
     found = DeployRows(

@@ -146,8 +146,11 @@ def compared(rows: PlacedRows, positions: int) -> ExplorationRows:
 def _strata(rows: PlacedRows) -> NDArray[np.intp]:
     """(m,) number of the rows alike that each belongs to."""
     odds = np.floor(np.log(rows.predicted / (1.0 - rows.predicted)) / _BIN).astype(np.int64)
-    keys = np.stack([_codes(rows.model), rows.position, odds], axis=1)
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.intp)
+    odds -= odds.min(initial=0)
+    places, likelihoods = rows.position.max(initial=0) + 1, odds.max(initial=0) + 1
+    keys = (_codes(rows.model) * places + rows.position) * likelihoods + odds
+    strata: NDArray[np.intp] = np.unique(keys, return_inverse=True)[1].astype(np.intp)
+    return strata
 
 
 def _codes(texts: pa.Array) -> NDArray[np.intp]:

@@ -15,6 +15,8 @@ from streams.feedback.experiment_rows import NUDGES, assigned, numbered
 from streams.feedback.sifting import sifted
 
 _CLICK = "click"
+_READ = ("item_id", "served_time_ms", "nudge", "assignments", "outcomes")
+"""Not the features that the model read, which are most of a row's bytes."""
 _MOST_DIGITS = 19
 
 Dropped = dict[str, int]
@@ -47,7 +49,7 @@ def exposure_columns(
         ),
     )
     subject = model if user_slice is None else user_slice
-    chosen = rows.filter(pa.array(kept))
+    chosen = rows.select(_READ).filter(pa.array(kept))
     served_ms = chosen.column("served_time_ms").to_numpy(zero_copy_only=False).astype(np.int64)
     columns = ExposureColumns(
         item_id=chosen.column("item_id"),
