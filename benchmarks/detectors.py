@@ -39,6 +39,7 @@ from feature_store.schema.exposures import EXPOSURE_FIELDS, ON_TIME, encode_expo
 from feature_store.schema.panel import PanelHeader, PanelRows, encode_panel
 from feature_store.schema.topics import EXPOSURES, SCORE_PANEL
 from feature_store.settings import Settings, gapless_producer_config, kafka_client_config
+from streams.feedback.experiment_rows import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES, SLOT
 from streams.feedback.production.checkpoint import LoopStore
 
 ITEMS, EPOCHS, EXPOSURES_AN_EPOCH = 1_000, 40, 25_000
@@ -212,15 +213,15 @@ def _drawn(epoch: int, rng: np.random.Generator) -> pa.Array:
     """What every request drew, at each of its rows: one in 20 held out, all others in every experiment."""
     requests, period = EXPOSURES_AN_EPOCH // ANSWER, DeployCalendar(SLOTS, EPOCH_S * 1000)
     slots = np.where(rng.random(requests) < EXPLORE, rng.integers(0, ANSWER, requests), -1).tolist()
-    explored = {-1: ("none", 1 - EXPLORE), **{n: (f"slot_{n}", EXPLORE / ANSWER) for n in range(ANSWER)}}
+    explored = {-1: ("none", 1 - EXPLORE), **{n: (f"{SLOT}{n}", EXPLORE / ANSWER) for n in range(ANSWER)}}
     others = [
-        _assignment("holdout", "treatment", 1 - HELD_OUT),
-        _assignment("deploys", f"salt/{period.period(epoch * EPOCH_S * 1000)}/3", 1 / SLOTS),
-        _assignment("nudges", f"salt/{epoch}", 1.0),
+        _assignment(HOLDOUT, "treatment", 1 - HELD_OUT),
+        _assignment(DEPLOYS, f"salt/{period.period(epoch * EPOCH_S * 1000)}/3", 1 / SLOTS),
+        _assignment(NUDGES, f"salt/{epoch}", 1.0),
     ]
-    held = [_assignment("holdout", "holdout", HELD_OUT)]
+    held = [_assignment(HOLDOUT, "holdout", HELD_OUT)]
     drawn = [
-        held if out else [*others, _assignment("exploration", *explored[slot])]
+        held if out else [*others, _assignment(EXPLORATION, *explored[slot])]
         for slot, out in zip(slots, (rng.random(requests) < HELD_OUT).tolist(), strict=True)
     ]
     (kind,) = (column.type for column in EXPOSURE_FIELDS if column.name == "assignments")

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import torch
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.report import Figure
 from ranker.registry.signature import default_signature
 from ranker.training.fit import Parameters, fit, net_of
-from ranker.training.loss import listwise_loss
+from ranker.training.loss import loss
 from ranker.training.rows import rows_of
 from ranker.training.synthetic import synthetic_exposures
 from triton_models.timeline_ranker import TimelineRanker
@@ -109,15 +108,10 @@ def _plain_s(path: Path) -> float:
     for dense, ids, labels, request in loader:
         optimizer.zero_grad()
         logits = net.logits(dense[:, :user], dense[:, user:], ids)
-        _loss(logits, labels, request).backward()  # type: ignore[no-untyped-call]
+        each = torch.ones(len(labels))
+        loss(logits.mT, labels.T, request, each, PARAMETERS.listwise).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return time.perf_counter() - start
-
-
-def _loss(logits: torch.Tensor, labels: torch.Tensor, request: torch.Tensor) -> torch.Tensor:
-    pointwise = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits))
-    each = torch.ones(len(labels))
-    return pointwise + PARAMETERS.listwise * listwise_loss(logits[..., 0], labels[:, 0], request, each)
 
 
 def _fresh_net(path: Path) -> TimelineRanker:

@@ -115,7 +115,7 @@ def listed(words: str) -> tuple[str, ...]:
     return tuple(name for word in words.split(",") if (name := word.strip()))
 
 
-_NOTICE = 5
+NOTICE = 5
 """Of syslog's levels: 6, the client's own default, tells people at a terminal how its queues were emptied."""
 
 
@@ -134,7 +134,7 @@ def kafka_client_config(settings: Settings) -> dict[str, str | int | bool]:
         "ssl.key.location": str(settings.kafka_ssl_key) if settings.kafka_ssl_key else None,
     }
     return {
-        "log_level": _NOTICE,
+        "log_level": NOTICE,
         "bootstrap.servers": settings.kafka_bootstrap,
         "security.protocol": settings.kafka_security_protocol,
         **{name: value for name, value in optional.items() if value is not None},

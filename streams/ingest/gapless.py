@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from feature_store.settings import Settings, gapless_producer_config
+from feature_store.settings import NOTICE, Settings, gapless_producer_config
 from streams.ingest.outbound import Outbound
 
 _WAIT_S = 0.1
@@ -21,7 +21,7 @@ class GaplessProducer:
     log_level : syslog's, of what librdkafka prints: 5 notices and worse, 3 errors, such as why somebody waits
     """
 
-    def __init__(self, settings: Settings, waiting: Callable[[], None], log_level: int = 5) -> None:
+    def __init__(self, settings: Settings, waiting: Callable[[], None], log_level: int = NOTICE) -> None:
         self._failure: KafkaError | None = None
         self._waiting = waiting
         self._producer = Producer(
