@@ -7,8 +7,7 @@ import numpy as np
 from confluent_kafka import Producer
 
 from benchmarks.report import Figure
-from benchmarks.stack import running_stack
-from benchmarks.throughput import NO_WORKERS
+from benchmarks.stack import NO_WORKERS, running_stack
 from feature_store.catalog import load_catalog
 from feature_store.online import online_store
 from feature_store.schema.batches import EntityBatch, encode_entity_batch

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import Producer
@@ -12,23 +12,43 @@ from feature_store.schema.topics import EVENTS
 from feature_store.settings import Settings, kafka_client_config
 
 _TICK_S = 0.005
+_START_S = 120.0
+_START_EVENTS = 2_000
+"""So many are produced before the rate is said to flow: connections are made by then."""
 
 
 @contextmanager
-def paced_producer(settings: Settings, workload: Workload, rate: int) -> Iterator[None]:
-    """Produce ``workload`` over and over, with fresh ids and present times, at ``rate`` events/s."""
+def paced_producer(settings: Settings, workload: Workload, rate: int) -> Iterator[Callable[[], int]]:
+    """Produce ``workload`` over and over, with fresh ids and present times, at ``rate`` events/s.
+
+    The body runs once events flow, and is told, when it asks, how many there have been.
+
+    Raises
+    ------
+    RuntimeError
+        They do not flow within two minutes.
+    """
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    process = context.Process(target=_produce_paced, args=(settings, workload, rate, stop), daemon=True)
+    stop, sent = context.Event(), context.Value("q", 0)
+    process = context.Process(target=_produce_paced, args=(settings, workload, rate, stop, sent), daemon=True)
     process.start()
     try:
-        yield
+        _wait_until_flowing(lambda: sent.value)
+        yield lambda: sent.value
     finally:
         stop.set()
         process.join(30)
 
 
-def _produce_paced(settings: Settings, workload: Workload, rate: int, stop) -> None:  # type: ignore[no-untyped-def]
+def _wait_until_flowing(sent: Callable[[], int]) -> None:
+    give_up = time.monotonic() + _START_S
+    while sent() < _START_EVENTS:
+        if time.monotonic() > give_up:
+            raise RuntimeError(f"only {sent()} events after {_START_S:.0f} s")
+        time.sleep(_TICK_S)
+
+
+def _produce_paced(settings: Settings, workload: Workload, rate: int, stop, sent) -> None:  # type: ignore[no-untyped-def]
     producer = Producer(
         {
             **kafka_client_config(settings),
@@ -38,23 +58,23 @@ def _produce_paced(settings: Settings, workload: Workload, rate: int, stop) -> N
             "queue.buffering.max.messages": 1_000_000,
         }
     )
-    messages = list(workload.events_json(0))
-    begun, sent = time.monotonic(), 0
+    events = [(key, *_around_stamp(value)) for key, value in workload.events_json(0)]
+    begun, made = time.monotonic(), 0
     while not stop.is_set():
         due = int((time.monotonic() - begun) * rate)
         now = str(time.time_ns() // 1_000_000).encode()
-        for n in range(sent, due):
-            key, value = messages[n % len(messages)]
-            producer.produce(EVENTS, restamp(value, n, now), key)
-        sent = due
+        for n in range(made, due):
+            key, head, tail = events[n % len(events)]
+            value = b'%s"event_id":"paced-%d-%d","event_time_ms":%s%s' % (head, rate, n, now, tail)
+            producer.produce(EVENTS, value, key)
+        sent.value = made = due
         producer.poll(0)
         time.sleep(_TICK_S)
     producer.flush()
 
 
-def restamp(value: bytes, n: int, now_ms: bytes) -> bytes:
-    """The same event as a new one: another ``event_id`` and the time ``now_ms``."""
+def _around_stamp(value: bytes) -> tuple[bytes, bytes]:
+    """What stands before an event's ``event_id`` and after its ``event_time_ms``, which come together."""
     head, _, rest = value.partition(b'"event_id":"')
     _, _, rest = rest.partition(b'"event_time_ms":')
-    tail = rest[rest.index(b",") :]
-    return b'%s"event_id":"paced-%d","event_time_ms":%s%s' % (head, n, now_ms, tail)
+    return head, rest[rest.index(b",") :]

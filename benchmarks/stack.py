@@ -6,12 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")}
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
 
 
@@ -58,6 +59,34 @@ def running_stack(**settings: str) -> Iterator[RunningStack]:
             yield RunningStack(Path(folder), status, time.perf_counter() - begun)
         finally:
             _command(environment, "down")
+
+
+def worker(
+    kind: str, views: Sequence[str], stack: RunningStack
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run one of our workers over ``views`` alone; killed at the end."""
+    environment = {
+        **os.environ,
+        "EDDYLINE_HOME": str(stack.home),
+        "EDDYLINE_KAFKA_BOOTSTRAP": stack.kafka,
+        "EDDYLINE_REDIS_URL": stack.redis,
+    }
+    argv = [sys.executable, "-m", "benchmarks.workers", kind, *views]
+    return running_process(argv, environment, stack.home / f"bench-{kind}.log")
+
+
+@contextmanager
+def running_process(
+    argv: list[str], environment: dict[str, str], log: Path, folder: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``argv`` in ``folder``, with its output in ``log``; killed at the end."""
+    with log.open("wb") as sink:
+        process = subprocess.Popen(argv, env=environment, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _command(environment: dict[str, str], *words: str) -> str:

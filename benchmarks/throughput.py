@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,7 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from benchmarks.peers.environments import python_of
 from benchmarks.peers.spec import write_spec
 from benchmarks.report import Figure
-from benchmarks.stack import RunningStack, running_stack
+from benchmarks.stack import NO_WORKERS, RunningStack, running_process, running_stack, worker
 from benchmarks.workload import Workload, produce
 from feature_store.catalog import load_catalog
 from feature_store.online.redis import RedisOnlineStore
@@ -34,7 +33,6 @@ from feature_store.settings import Settings
 
 VIEWS = ("user", "item", "user|creator")
 WORLD = Workload(events=1_500_000)
-NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")}
 PEER_SECONDS = 40.0
 ALONE = "one process that only reads and decodes"
 PEERS = {
@@ -51,11 +49,11 @@ def measure() -> list[Figure]:
         settings = _fill(stack)
         alone = _reading_rate(settings)
         rates = {peer: _peer_rate(kind, stack) for peer, (kind, _) in PEERS.items()}
-        with _worker("features", VIEWS, stack), _worker("ingest", VIEWS, stack) as ingest:
+        with worker("features", VIEWS, stack), worker("ingest", VIEWS, stack) as ingest:
             ours = _rate(ingest, lambda: covered_events(settings, VIEWS), sys.float_info.max)
     with running_stack(EDDYLINE_INGEST_WORKERS="0") as stack:
         settings, views = _fill(stack), tuple(view.name for view in load_catalog().views)
-        with _worker("ingest", views, stack) as ingest:
+        with worker("ingest", views, stack) as ingest:
             whole = _rate(ingest, lambda: covered_events(settings, views), sys.float_info.max)
     return [
         Figure(name, ours, "events/s", target=100_000.0),
@@ -94,26 +92,13 @@ def _reading_rate(settings: Settings) -> float:
     return read / took
 
 
-def _worker(
-    kind: str, views: Sequence[str], stack: RunningStack
-) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    environment = {
-        **os.environ,
-        "EDDYLINE_HOME": str(stack.home),
-        "EDDYLINE_KAFKA_BOOTSTRAP": stack.kafka,
-        "EDDYLINE_REDIS_URL": stack.redis,
-    }
-    argv = [sys.executable, "-m", "benchmarks.workers", kind, *views]
-    return _process(argv, environment, stack.home / f"bench-{kind}.log")
-
-
 def _peer_rate(kind: str, stack: RunningStack) -> float:
     folder = Path(__file__).with_name("peers")
     server = redis.Redis.from_url(stack.redis)
     with tempfile.TemporaryDirectory() as scratch:
         spec = write_spec(Path(scratch) / "spec.json", load_catalog(), VIEWS, stack.kafka, stack.redis)
         argv = [python_of(kind), str(folder / f"{kind}_job.py"), str(spec)]
-        with _process(argv, dict(os.environ), stack.home / f"bench-{kind}.log", scratch) as process:
+        with running_process(argv, dict(os.environ), stack.home / f"bench-{kind}.log", scratch) as process:
             rate = _rate(process, lambda: sum(int(n) for n in server.hvals("peer:progress")), PEER_SECONDS)
     _forget(server)
     return rate
@@ -141,10 +126,10 @@ def covered_events(settings: Settings, views: Sequence[str]) -> int:
     return ingested if ingested < end or _batches_behind(settings, views) == 0 else ingested - 1
 
 
-def wait_until_covered(settings: Settings) -> None:
-    """Return when every event on `events` is in the rows of every view."""
+def wait_until_covered(settings: Settings, views: Sequence[str] | None = None) -> None:
+    """Return when every event on `events` is in the rows of ``views``; None: of all."""
     _, end = _ingested(settings)
-    views = [view.name for view in load_catalog().views]
+    views = [view.name for view in load_catalog().views] if views is None else views
     while covered_events(settings, views) < end:
         time.sleep(0.2)
 
@@ -182,19 +167,6 @@ def _batches_behind(settings: Settings, views: Sequence[str]) -> int:
             behind += end - (checkpoint.next_offset if checkpoint else 0)
     consumer.close()
     return behind
-
-
-@contextmanager
-def _process(
-    argv: list[str], environment: dict[str, str], log: Path, folder: str | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as sink:
-        process = subprocess.Popen(argv, env=environment, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
 
 def _alive(process: subprocess.Popen[bytes]) -> None:
