@@ -13,7 +13,7 @@ class IngestSettings(Settings):
     ingest_group: str = Field("eddyline-ingest", description="Consumer group of all ingest workers.")
     ingest_poll_events: int = Field(8_192, ge=1, description="Most events taken in one poll.")
     ingest_gather_ms_max: int = Field(
-        30,
+        100,
         ge=0,
         description="Longest time to gather events for a step, ms; else thrice as long as the last one took.",
     )
