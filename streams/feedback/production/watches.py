@@ -6,8 +6,8 @@ A pure function of the messages of each epoch: no clock, no randomness, no order
 from collections.abc import Iterable, Sequence
 
 import msgspec
+import pyarrow as pa
 
-from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import (
     Acknowledgement,
     Finding,
@@ -17,8 +17,9 @@ from feature_store.schema.findings import (
     fold,
 )
 from feature_store.schema.panel import PanelRows, decode_panel
-from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from feature_store.schema.topics import FINDINGS, SCORE_PANEL
 from streams.feedback.base import State
+from streams.feedback.production.gathered import gathered
 from streams.feedback.production.log_cut import LogMessage
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watch import Watch, below, under
@@ -65,11 +66,10 @@ class Watches:
         now_ms : log time of the cut
         """
         panel: list[PanelRows] = []
-        for message in messages:
-            if message.topic == EXPOSURES:
-                rows = decode_exposures(message.payload)
+        for message in gathered(messages):
+            if isinstance(message, pa.RecordBatch):
                 for watch in self._watches.values():
-                    watch.expose(rows)
+                    watch.expose(message)
             elif message.topic == FINDINGS:
                 self._hear(message.payload, epoch)
             elif message.topic == SCORE_PANEL:
