@@ -7,8 +7,9 @@ from feature_store.settings import Settings, listed
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.production.score_watch import Allowed
 
-_OF_EXPOSURES = 3
-"""Detectors with evidence of their own that look at no model in particular: D3 on presentation, D4, D5."""
+_OF_EXPOSURES = 4
+"""Detectors with evidence of their own that look at no model in particular: D3 on presentation and on
+selection, D4, D5."""
 
 
 class DetectorSettings(Settings):

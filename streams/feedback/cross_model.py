@@ -107,6 +107,10 @@ class CrossModel(NudgeDetector):
     def _bet(self, answers: Answers, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
         answers.update_across(response, counts, nudges)
 
+    def _staked(self, nudges: NudgeRecord) -> Mask:
+        """Of each model: the items that another one nudged."""
+        return np.asarray((nudges.staked()[..., None, :, :] & self._between[..., None]).any(axis=-2))
+
     def _evidence(self, location: Location, beta: Interval) -> dict[str, object]:
         models, standing = self.watched.subjects, self._known().standing
         edges = [

@@ -112,7 +112,8 @@ class NudgeDetector:
         self._bet(memory.answers, response, counts, memory.course.nudges)
         if memory.gain is not None:
             memory.gain.update(memory.course.history, memory.course.nudges)
-        memory.standing.note(code, np.any(counts, axis=(-1, -2)), self.log_evidence())
+        bet = counts & self._staked(memory.course.nudges)[..., None, :]
+        memory.standing.note(code, np.any(bet, axis=(-1, -2)), self.log_evidence())
 
     def log_evidence(self) -> Float64:
         """(*runs,) logarithm of W now, averaged over subjects, values and lags.
@@ -188,6 +189,10 @@ class NudgeDetector:
 
     def _bet(self, answers: Answers, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
         answers.update(response, counts, nudges)
+
+    def _staked(self, nudges: NudgeRecord) -> Mask:
+        """(*runs, k, n) items on whose answers something is staked."""
+        return nudges.staked()
 
     def _say(self, kind: VerdictKind, now_ms: int, statistic: float = 0.0, **said: Any) -> Verdict:
         budget = self.budget

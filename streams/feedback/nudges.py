@@ -41,6 +41,10 @@ class NudgeRecord:
         self.doses[0] = (np.abs(np.nan_to_num(cells.nudge)) * cells.present).sum(axis=-1) / nudged
         self.exposures = np.where(cells.present, cells.exposures, 0.0)
 
+    def staked(self) -> Mask:
+        """(*shape,) items whose nudge of the epoch before is worth a bet: none where nothing was exposed."""
+        return np.asarray(self.stakes[1] != 0.0)
+
     def withdraw(self, refused: Mask) -> None:
         """Never bet on this epoch's nudges in the (*streams,) ``refused`` streams."""
         self.stakes[0][refused] = 0.0

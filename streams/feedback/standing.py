@@ -13,6 +13,8 @@ from streams.feedback.evidence.betting import Float64
 
 BLIND_AFTER_EPOCHS = 3
 WARM_AFTER_EPOCHS = 3
+NOTHING_STAKED = "no exposures of it could be counted, or epochs do not follow one another"
+"""What can be the matter where no epoch was refused: items weigh by their exposures, unseen ones nothing."""
 
 
 class Standing:
@@ -64,7 +66,7 @@ class Standing:
         if kind is not VerdictKind.BLIND:
             return ""
         named = [EXPLAINED[REASONS[code]] for code in dict.fromkeys(self.code.tolist()) if code]
-        return "; ".join(named) or "epochs do not follow one another"
+        return "; ".join(named) or NOTHING_STAKED
 
     def refusals(self, subjects: Sequence[str]) -> dict[str, dict[str, int]]:
         """Epochs refused so far, by subject and reason, where there were any."""

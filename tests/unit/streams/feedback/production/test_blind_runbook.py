@@ -6,10 +6,12 @@ import pytest
 
 from streams.feedback.controls import EXPLAINED
 from streams.feedback.production import arms_watch, deploy_watch, exploration_watch
+from streams.feedback.standing import NOTHING_STAKED
 
 RUNBOOK = Path(__file__).parents[5] / "docs/runbooks/loop-detector-blind.md"
 OF_D1 = [reason for name, reason in EXPLAINED.items() if name not in ("", "signs_shared")]
 OF_WATCHES = [
+    NOTHING_STAKED,
     exploration_watch.NO_DRAWS,
     exploration_watch.NO_PREDICTION,
     exploration_watch.CONTRADICTED,

@@ -1,16 +1,21 @@
 """The detectors over topics: they find what is there, and no death changes a bit of their evidence."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from feature_store.schema.batches import write_record_batch
+from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
+from streams.apps.detectors_settings import DetectorSettings
 from streams.feedback.production.checkpoint import LoopStore
 from streams.processors.start import CannotStart
 from tests.unit.streams.feedback.exposure_log import scored
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     GRACE_MS,
+    SETTINGS,
     Deadly,
     DeadlyStore,
     Detectors,
@@ -61,6 +66,57 @@ def test_without_nudges_the_detectors_say_that_they_are_blind():
     assert logs.findings == []
     labels = {"subject": "timeline_ranker", "verdict": "blind"}
     assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
+
+
+def never_exposed(rows):
+    return None
+
+
+def nulled(name):
+    def changed(rows):
+        at = rows.schema.get_field_index(name)
+        return rows.set_column(at, rows.schema.field(at), pa.nulls(len(rows), rows.schema.field(at).type))
+
+    return changed
+
+
+def an_hour_ahead(rows):
+    at = rows.schema.get_field_index("served_time_ms")
+    return rows.set_column(at, "served_time_ms", pc.add(rows.column(at), 3_600_000))
+
+
+@pytest.mark.parametrize(
+    "changed", [never_exposed, nulled("propensity"), nulled("model_version"), an_hour_ahead]
+)
+def test_where_no_exposure_can_be_counted_the_detectors_are_blind_and_not_quiet(changed):
+    detectors, logs = detected(LOOPED, rewritten(LOOPED, changed))
+    assert logs.findings == []
+    labels = {"subject": "timeline_ranker", "verdict": "blind"}
+    assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
+
+
+def test_the_budget_is_shared_by_as_many_detectors_as_there_are():
+    detectors, _ = detected(SHORT)
+    judged = {
+        sample.labels["detector"]
+        for metric in detectors.registry.collect()
+        if metric.name == "eddyline_loop_verdict"
+        for sample in metric.samples
+    }
+    assert len(judged) == DetectorSettings(**SETTINGS).budget.streams
+
+
+def rewritten(world, changed):
+    """The logs of a world with its exposures ``changed``; None: there are none."""
+    logs = Logs(world.partitions)
+    for topic, partition, stamp_ms, payload in world.messages():
+        if topic == EXPOSURES:
+            rows = changed(decode_exposures(payload))
+            if rows is None:
+                continue
+            payload = write_record_batch(rows)
+        logs.append(topic, partition, stamp_ms, payload)
+    return logs
 
 
 def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():

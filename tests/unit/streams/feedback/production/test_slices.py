@@ -5,11 +5,13 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from prometheus_client import CollectorRegistry
 
-from feature_store.schema.exposures import encode_exposures
+from feature_store.schema.exposures import decode_exposures, encode_exposures
 from feature_store.schema.panel import PanelHeader, PanelRows, decode_panel
+from feature_store.schema.served import USER_SLICE
 from feature_store.schema.topics import EXPOSURES, SCORE_PANEL
 from feature_store.slices import MOST_SLICES
 from streams.feedback.evidence.alarm_budget import AlarmBudget
@@ -45,6 +47,30 @@ def test_a_loop_in_one_slice_is_found_and_only_that_slice_is_named():
         assert finding.evidence["value"] == ONE.feature
     assert found[-1].evidence["betas"] == {DE: pytest.approx(0.4, rel=0.2)}
     assert found[-1].beta.value == found[-1].evidence["betas"][DE]
+
+
+def test_no_epoch_counts_of_a_slice_whose_users_are_not_told():
+    known, unknown = detected(ONE)[0], detected(ONE, logs_of_unknown(DE))[0]
+    assert used(known, DE) > 10
+    assert (used(unknown, DE), used(unknown, NL)) == (0, used(known, NL))
+
+
+def logs_of_unknown(name):
+    """Those of ONE, exposures of a slice without it."""
+    logs = logs_of(ONE, lambda topic, *_: topic != EXPOSURES)
+    for topic, partition, stamp_ms, payload in ONE.messages():
+        if topic == EXPOSURES:
+            rows = decode_exposures(payload)
+            told = pc.replace_with_mask(
+                rows.column(USER_SLICE).cast(pa.string()),
+                pc.equal(rows.column(USER_SLICE).cast(pa.string()), name),
+                pa.scalar(None, pa.string()),
+            )
+            at = rows.schema.get_field_index(USER_SLICE)
+            kind = rows.schema.field(at).type
+            payload = next(encode_exposures(rows.set_column(at, rows.schema.field(at), told.cast(kind))))
+        logs.append(topic, partition, stamp_ms, payload)
+    return logs
 
 
 def test_a_loop_in_all_slices_names_all_of_them_the_strongest_first():
