@@ -31,7 +31,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from benchmarks.report import Figure
-from benchmarks.stack import NO_WORKERS, RunningStack, running_stack
+from benchmarks.stack import NO_WORKERS, RunningStack, running_process, running_stack
 from feature_store.catalog import load_catalog
 from feature_store.deploy_calendar import DeployCalendar
 from feature_store.online.redis import RedisOnlineStore
@@ -119,14 +119,9 @@ def _worker(stack: RunningStack) -> Iterator[_Worker]:
         "DEPLOY_STEP_S": str(EPOCH_S),
     }
     environment = {**os.environ, **{f"EDDYLINE_{name}": value for name, value in own.items()}}
-    with (stack.home / "bench-detectors.log").open("wb") as sink:
-        argv = [sys.executable, "-m", "streams.apps.detectors"]
-        process = subprocess.Popen(argv, env=environment, stdout=sink, stderr=subprocess.STDOUT)
-        try:
-            yield _Worker(process, port)
-        finally:
-            process.kill()
-            process.wait()
+    argv = [sys.executable, "-m", "streams.apps.detectors"]
+    with running_process(argv, environment, stack.home / "bench-detectors.log") as process:
+        yield _Worker(process, port)
 
 
 def _wait(worker: _Worker, reached: Callable[[], bool]) -> _Moment:

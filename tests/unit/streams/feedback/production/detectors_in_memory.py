@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from feature_store.online.memory import MemoryOnlineStore
+from feature_store.schema.batches import write_record_batch
+from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import Finding, decode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.apps.detectors import watches_of
@@ -152,6 +154,19 @@ def logs_of(world, keep=lambda topic, partition, stamp_ms, payload: True) -> Log
     for message in world.messages():
         if keep(*message):
             logs.append(*message)
+    return logs
+
+
+def rewritten(world, changed):
+    """The logs of a world with its exposures ``changed``; None: there are none."""
+    logs = Logs(world.partitions)
+    for topic, partition, stamp_ms, payload in world.messages():
+        if topic == EXPOSURES:
+            rows = changed(decode_exposures(payload))
+            if rows is None:
+                continue
+            payload = write_record_batch(rows)
+        logs.append(topic, partition, stamp_ms, payload)
     return logs
 
 

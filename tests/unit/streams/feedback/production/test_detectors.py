@@ -6,7 +6,6 @@ import pyarrow.compute as pc
 import pytest
 
 from feature_store.schema.batches import write_record_batch
-from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.apps.detectors_settings import DetectorSettings
@@ -25,6 +24,7 @@ from tests.unit.streams.feedback.production.detectors_in_memory import (
     end_ms,
     lives,
     logs_of,
+    rewritten,
 )
 from tests.unit.streams.feedback.production.loop_log import LoopWorld
 
@@ -104,19 +104,6 @@ def test_the_budget_is_shared_by_as_many_detectors_as_there_are():
         for sample in metric.samples
     }
     assert len(judged) == DetectorSettings(**SETTINGS).budget.streams
-
-
-def rewritten(world, changed):
-    """The logs of a world with its exposures ``changed``; None: there are none."""
-    logs = Logs(world.partitions)
-    for topic, partition, stamp_ms, payload in world.messages():
-        if topic == EXPOSURES:
-            rows = changed(decode_exposures(payload))
-            if rows is None:
-                continue
-            payload = write_record_batch(rows)
-        logs.append(topic, partition, stamp_ms, payload)
-    return logs
 
 
 def test_killed_anywhere_and_started_again_the_evidence_is_the_same_bit_for_bit():
