@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from eddyline.clients.metrics_settings import MetricsSettings
+from eddyline.lineage.settings import LineageSettings
 from eddyline.parity.settings import ParitySettings
 from eddyline.stack.parts import ROOT
 from eddyline.stack.settings import StackSettings
@@ -33,6 +34,7 @@ READERS: dict[str, type[Settings]] = {
     "streams.apps.detectors": DetectorSettings,
     "ranker.training": TrainerSettings,
     "eddyline.parity": ParitySettings,
+    "eddyline.lineage": LineageSettings,
     "eddyline up": StackSettings,
     "eddyline loops": MetricsSettings,
 }

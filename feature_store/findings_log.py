@@ -1,4 +1,4 @@
-"""Reads all findings from their topic, and adds what people say of them."""
+"""Reads all findings from their topic, and adds to them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -8,7 +8,6 @@ import structlog
 from confluent_kafka import KafkaException, Producer
 
 from feature_store.schema.findings import (
-    Acknowledgement,
     FindingState,
     Record,
     decode_record,
@@ -53,8 +52,8 @@ def records(payloads: Iterable[tuple[int, bytes]], refuse: Refuse) -> Iterator[R
             refuse(offset, str(error))
 
 
-def write_acknowledgement(settings: Settings, said: Acknowledgement) -> None:
-    """Add one; returns once the broker has it.
+def write_record(settings: Settings, record: Record) -> None:
+    """Add a finding, or what somebody says of one; returns once the broker has it.
 
     Raises
     ------
@@ -65,8 +64,8 @@ def write_acknowledgement(settings: Settings, said: Acknowledgement) -> None:
     failures: list[KafkaException] = []
     producer.produce(
         FINDINGS,
-        encode_record(said),
-        said.subject.encode(),
+        encode_record(record),
+        record.subject.encode(),
         on_delivery=lambda error, _: failures.append(KafkaException(error)) if error else None,
     )
     if producer.flush(_WITHIN_S):

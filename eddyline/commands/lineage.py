@@ -34,7 +34,12 @@ class _Observed:
 def lineage(
     outside: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="TOML of what systems outside read and write."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            envvar="EDDYLINE_LINEAGE_OUTSIDE",
+            help="TOML of what systems outside read and write.",
+        ),
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw it into this file.")] = None,
     kafka: Annotated[
@@ -49,7 +54,7 @@ def lineage(
     from confluent_kafka import KafkaException
 
     from eddyline.commands._terminal import clear_errors
-    from eddyline.lineage import declared_lineage
+    from eddyline.lineage.declared import declared_lineage
     from feature_store.catalog import InvalidDefinition
     from feature_store.lineage import LineageError
     from ranker.policies.config import PolicyError

@@ -11,15 +11,12 @@ from eddyline.clients.events import EventPublisher
 from eddyline.commands.loops._explanation import explanation
 from eddyline.demo import screens
 from eddyline.demo.detectors import DetectorWatch
-from eddyline.demo.partner import GROUP, PopularityJob
+from eddyline.demo.partner import PopularityJob
 from eddyline.demo.stage import Stage
 from eddyline.demo.traffic import Traffic
-from eddyline.lineage import declared_lineage
 from feature_store.findings_log import read_findings
 from feature_store.online.switches import Switch, open_switches
 from ranker.experiments.draw import NUDGES
-from streams.feedback.lineage import undeclared_consumers
-from streams.feedback.lineage_broker import consumer_groups
 from streams.simulator import World
 
 EPOCH_S, DELTA = 3, 0.2
@@ -33,6 +30,7 @@ SETTINGS: Mapping[str, str] = {
     "EDDYLINE_PANEL_ITEMS": "150",
     "EDDYLINE_PANEL_LEAD_S": "0.5",
     "EDDYLINE_JOIN_WINDOW_S": "3",
+    "EDDYLINE_LINEAGE_EVERY_S": "3",
     "EDDYLINE_PROMETHEUS_SCRAPE_INTERVAL_S": "2",
 }
 """Of the stack: strong nudges, short epochs, as there are minutes, not days. Thresholds stay as they are."""
@@ -95,11 +93,7 @@ class LoopShow:
                 stage.say(escape(line))
         for alert in self._alerts:
             stage.say(f"alert {alert.name} ({alert.severity}): {escape(alert.summary)}; {alert.runbook}")
-        observed = consumer_groups(stage.stack.settings)
-        for consumer in undeclared_consumers(declared_lineage(None), observed):
-            if consumer.group == GROUP:
-                stage.say(f"undeclared: group {consumer.group} reads {consumer.topic}, a model's output")
-        if not findings:
+        if not self._alerts:
             stage.say(f"not found within {_FOUND_WITHIN_S:.0f} s: {self._detectors.counts()}")
             return
         stage.say(

@@ -34,6 +34,7 @@ class StackSettings(Settings):
     join_workers: int = Field(1, ge=0, description="Processes of streams.apps.join.")
     ranker_workers: int = Field(1, ge=0, description="Processes of ranker.service.")
     parity_workers: int = Field(1, ge=0, le=1, description="Processes of eddyline.parity.")
+    lineage_workers: int = Field(1, ge=0, le=1, description="Processes of eddyline.lineage.")
 
     trainer_workers: int = Field(
         0, ge=0, le=1, description="Processes of ranker.training, which keeps the champion fresh."

@@ -34,6 +34,7 @@ KINDS = (
     WorkerKind("panel", "ranker.panel", ("topics", "redis", "models", "triton")),
     WorkerKind("detectors", "streams.apps.detectors", ("topics", "redis")),
     WorkerKind("parity", "eddyline.parity", ("topics",), 15),
+    WorkerKind("lineage", "eddyline.lineage", ("topics",), 15),
     WorkerKind("trainer", "ranker.training", ("topics", "redis", "models", "triton"), 5),
 )
 

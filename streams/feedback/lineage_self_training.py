@@ -1,12 +1,16 @@
 """How much of what a model learns from it has shown by its own choice."""
 
+from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streams.feedback.experiment_rows import explored, held_out
+from streams.feedback.experiment_rows import EXPLORATION, HOLDOUT, explored, held_out
+
+READ = ("request_id", "position", "position_seen", "model_version", "assignments")
+"""Columns of `feature_store.schema.exposures` that tell who put a row where it was seen."""
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,21 @@ def self_training(exposures: pa.Table, model: str) -> SelfTraining:
 
     Parameters
     ----------
-    exposures : latest revision of each exposure, columns of `feature_store.schema.exposures`
+    exposures : latest revision of each exposure, at least the columns :data:`READ`
     model : its name; ``model_version`` is ``<name>:<version>``
     """
-    seen = exposures.filter(
-        pc.and_(pc.is_valid(exposures["request_id"]), pc.is_valid(exposures["position_seen"]))
-    )
-    own = pc.fill_null(pc.starts_with(seen["model_version"].cast(pa.string()), f"{model}:"), False)
-    caused = own.to_numpy(zero_copy_only=False) & ~explored(seen) & ~held_out(seen)
-    return SelfTraining(len(seen), int(np.count_nonzero(caused)))
+    causes = label_causes(exposures)
+    return SelfTraining(sum(causes.values()), causes.get(model, 0))
+
+
+def label_causes(exposures: pa.Table) -> dict[str, int]:
+    """Who put labels where they were seen -> how many: a model's name, `exploration`, or `holdout`."""
+    rows = exposures.select(READ)
+    seen = rows.filter(pc.and_(pc.is_valid(rows["request_id"]), pc.is_valid(rows["position_seen"])))
+    by_chance, frozen = explored(seen), held_out(seen)
+    chosen = seen["model_version"].filter(pa.array(~by_chance & ~frozen)).cast(pa.string())
+    causes = Counter({EXPLORATION: int(by_chance.sum()), HOLDOUT: int((frozen & ~by_chance).sum())})
+    for version in pc.value_counts(chosen).to_pylist():
+        name = (version["values"] or UNKNOWN).partition(":")[0]
+        causes[name] += version["counts"]
+    return dict(+causes)

@@ -49,7 +49,7 @@ def test_the_demo_trains_swaps_without_a_failed_request_finds_a_loop_and_leaves_
     for shown in (
         "timeline_ranker, open",
         "alert EddylineLoopDetected (page)",
-        "undeclared: group partner-popularity reads rank.served",
+        "partner-popularity reads rank.served, open",
     ):
         assert shown in done.stdout, done.stdout[-4000:]
     looks = re.findall(r"│ [+-]\d+ +│ (control|planted) │ (\w+) ", done.stdout)

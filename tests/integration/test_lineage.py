@@ -1,13 +1,22 @@
 """Consumer groups of a real broker against a declared lineage."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from prometheus_client import CollectorRegistry
 
+from eddyline.lineage.__main__ import make_watch
+from eddyline.lineage.settings import LineageSettings
+from feature_store.findings_log import read_findings
 from feature_store.lineage import USERS, Edge, Lineage, model, topic
+from feature_store.schema.findings import Record, decode_record
+from feature_store.schema.topics import FINDINGS
 from feature_store.settings import Settings
+from feature_store.topic_log import log_bounds, log_reader, read_log
 from streams.feedback.lineage import undeclared_consumers
 from streams.feedback.lineage_broker import consumer_groups
 from tests.integration.producers import ordered_producer
@@ -82,3 +91,47 @@ def test_a_consumer_that_nobody_declared_is_found_whether_it_runs_or_has_run(
     )
     found = undeclared_consumers(lineage, observed)
     assert {each.group for each in found} == {job, member}
+
+
+@pytest.fixture
+def findings_topic(kafka: str) -> Iterator[None]:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(FINDINGS, 1, 1)])[FINDINGS].result()
+    yield
+    admin.delete_topics([FINDINGS])[FINDINGS].result()
+
+
+def test_a_watch_writes_of_a_stranger_once_and_another_process_goes_on(
+    kafka: str, make_topics: Callable[..., list[str]], findings_topic: None, tmp_path: Path
+) -> None:
+    settings = LineageSettings(kafka_bootstrap=kafka, lineage_outside=tmp_path / "outside.toml")
+    (answers,) = make_topics("answers")
+    stranger = f"stranger-{answers}"
+    edges = f'[[edge]]\nsource = "model:m"\ntarget = "topic:{answers}"\n'
+    settings.lineage_outside.write_text(edges)
+    commit(kafka, stranger, answers)
+
+    make_watch(settings, CollectorRegistry()).look()
+    make_watch(settings, CollectorRegistry()).look()
+    (found,) = (state for state in read_findings(settings).values() if stranger in state.finding.subject)
+    assert found.open
+    assert found.finding.evidence["closes_loop"] is None
+    assert len(list(written(settings, found.finding.finding_id))) == 1
+
+    said = f'[[edge]]\nsource = "topic:{answers}"\ntarget = "system:mail"\ngroup = "{stranger}"\n'
+    settings.lineage_outside.write_text(edges + said)
+    registry = CollectorRegistry()
+    make_watch(settings, registry).look()
+    labels = {"subject": "consumer groups", "detector": "D0", "experiment": "", "verdict": "quiet"}
+    assert registry.get_sample_value("eddyline_loop_verdict", labels) == 1
+
+
+def written(settings: Settings, finding_id: str) -> Iterator[Record]:
+    """All that was ever written under an id."""
+    reader = log_reader(settings, "test")
+    try:
+        for message in read_log(reader, FINDINGS, log_bounds(reader, FINDINGS)):
+            if (record := decode_record(message.value() or b"")).finding_id == finding_id:
+                yield record
+    finally:
+        reader.close()

@@ -23,7 +23,7 @@ from eddyline.clients.loops import judgements
 from eddyline.clients.measurements import measurements
 from eddyline.stack.background import running
 from eddyline.stack.prometheus import alertmanager, prometheus
-from feature_store.findings_log import read_findings, write_acknowledgement
+from feature_store.findings_log import read_findings, write_record
 from feature_store.online import RedisOnlineStore
 from feature_store.schema.findings import Acknowledgement, Finding
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
@@ -274,7 +274,7 @@ def acknowledge(settings: DetectorSettings, finding_id: str, subject: str) -> No
         closes=False,
         time_ms=int(time.time() * 1000),
     )
-    write_acknowledgement(settings, said)
+    write_record(settings, said)
 
 
 def _receivers(url: str) -> dict:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from math import e, log10
 from typing import TYPE_CHECKING, Any
 
+from streams.feedback.lineage_verdicts import NAME as LINEAGE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,12 +19,34 @@ def explanation(state: FindingState) -> tuple[str, ...]:
     found, said = state.finding, state.acknowledgement
     return (
         f"{found.finding_id}: {found.verdict} on {found.subject}, {state_of(state)}",
-        f"  evidence   10^{found.statistic * log10(e):.1f}, needed 10^{found.threshold * log10(e):.1f}:"
-        " without a loop it ever gets there once in so many lives of a detector",
-        *(_of_scores(found) if "found_by" in found.evidence else _of_an_experiment(found)),
+        *_what_was_seen(found),
         f"  opened     {_time(found.opened_time_ms)}, last {_time(found.updated_time_ms)}",
         f"  runbook    {found.runbook}",
         *(() if said is None else (f"  said       {said.by}, {_time(said.time_ms)}: {said.note}",)),
+    )
+
+
+def _what_was_seen(found: Finding) -> tuple[str, ...]:
+    if found.detector == LINEAGE:
+        return _of_lineage(found.evidence)
+    return (
+        f"  evidence   10^{found.statistic * log10(e):.1f}, needed 10^{found.threshold * log10(e):.1f}:"
+        " without a loop it ever gets there once in so many lives of a detector",
+        *(_of_scores(found) if "found_by" in found.evidence else _of_an_experiment(found)),
+    )
+
+
+def _of_lineage(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who reads undeclared, or which declared loops nobody allowed: no chance is in it."""
+    if "loops" in evidence:
+        first, *others = evidence["loops"]
+        return (f"  where      {first}", *(f"             {loop}" for loop in others))
+    writes = ", ".join(evidence["writes"]) or "nobody declared"
+    return (
+        f"  evidence   certain: the broker lists group {evidence['group']}, and no declaration lets it read"
+        f" {evidence['topic']}",
+        f"  where      {evidence['topic']} carries what {', '.join(evidence['models'])} decided; what the"
+        f" group writes: {writes}",
     )
 
 

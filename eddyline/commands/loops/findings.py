@@ -77,7 +77,7 @@ def acknowledge(
 ) -> None:
     """Say that somebody is at it: the page stops; with --close the matter is over."""
     from feature_store.clock import SystemClock
-    from feature_store.findings_log import write_acknowledgement
+    from feature_store.findings_log import write_record
     from feature_store.schema.findings import Acknowledgement
 
     with clear_errors():
@@ -92,7 +92,7 @@ def acknowledge(
             verdict=found.verdict,
             time_ms=SystemClock().now_ms(),
         )
-        write_acknowledgement(settings, said)
+        write_record(settings, said)
     typer.echo(f"{found.finding_id} is {'closed' if close else 'acknowledged'}")
 
 

@@ -15,6 +15,7 @@ READ = frozenset(
         "request_id",
         "item_id",
         "position",
+        "position_seen",
         "served_time_ms",
         "model_version",
         "heads",

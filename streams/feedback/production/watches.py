@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.findings import (
     Acknowledgement,
     Finding,
@@ -19,6 +21,7 @@ from feature_store.schema.findings import (
 from feature_store.schema.panel import PanelRows, decode_panel
 from feature_store.schema.topics import FINDINGS, SCORE_PANEL
 from streams.feedback.base import State
+from streams.feedback.lineage_self_training import READ, label_causes
 from streams.feedback.production.gathered import gathered
 from streams.feedback.production.log_cut import LogMessage
 from streams.feedback.production.metrics import LoopMetrics
@@ -68,6 +71,7 @@ class Watches:
         panel: list[PanelRows] = []
         for message in gathered(messages):
             if isinstance(message, pa.RecordBatch):
+                self._metrics.caused(label_causes(_first_revisions(message)))
                 for watch in self._watches.values():
                     watch.expose(message)
             elif message.topic == FINDINGS:
@@ -149,3 +153,9 @@ class Watches:
 
     def _show(self) -> None:
         self._metrics.opened(state for state in self._known.values() if state.open)
+
+
+def _first_revisions(rows: pa.RecordBatch) -> pa.Table:
+    """Each exposure once, of it what tells who caused it."""
+    first = pc.equal(rows["status"].cast(pa.string()), ON_TIME)
+    return pa.Table.from_batches([rows.select(READ)]).filter(first)

@@ -80,3 +80,21 @@ def test_without_slices_nothing_is_said_of_them() -> None:
     evidence = {name: value for name, value in OF_SLICES.evidence.items() if name != "betas"}
     lines = explanation(FindingState(structs.replace(OF_SLICES, evidence=evidence), None))
     assert not [line for line in lines if "slices" in line]
+
+
+def of_lineage(**evidence: object) -> tuple[str, ...]:
+    found = structs.replace(ECHO, detector="D0", verdict="warning", beta=None, evidence=evidence)
+    return explanation(FindingState(found, None))
+
+
+def test_an_undeclared_consumer_is_told_without_odds() -> None:
+    lines = of_lineage(group="mailer", topic="rank.responses", models=["a", "b"], writes=[], closes_loop=None)
+    assert lines[1:3] == (
+        "  evidence   certain: the broker lists group mailer, and no declaration lets it read rank.responses",
+        "  where      rank.responses carries what a, b decided; what the group writes: nobody declared",
+    )
+    assert not any("lives of a detector" in line for line in lines)
+
+
+def test_declared_loops_that_nobody_allowed_are_told_one_by_one() -> None:
+    assert of_lineage(loops=["a -> b", "c -> d"])[1:3] == ("  where      a -> b", "             c -> d")

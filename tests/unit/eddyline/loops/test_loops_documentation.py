@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eddyline.cli import build
-from eddyline.lineage import read_outside
+from eddyline.lineage.declared import read_outside
 from streams.feedback.scan.mapping import ColumnMapping, read_mapping
 
 ROOT = Path(__file__).parents[4]

@@ -39,7 +39,7 @@ TASKS = {"topics", "models"}
 
 
 def test_by_default_there_is_one_worker_of_each_kind(tmp_path, parts):
-    workers = {"ingest-0", "features-0", "join-0", "ranker-0", "parity-0"}
+    workers = {"ingest-0", "features-0", "join-0", "ranker-0", "parity-0", "lineage-0"}
     assert names(stack(tmp_path / "home", parts)) == PARTS | TASKS | workers
 
 
@@ -52,6 +52,7 @@ def test_the_settings_say_how_many_workers_there_are(tmp_path, parts):
         "features-2",
         "ranker-0",
         "parity-0",
+        "lineage-0",
     }
 
 
@@ -115,7 +116,7 @@ def test_prometheus_reads_every_worker_triton_and_the_supervisor(tmp_path, parts
         for static in job["static_configs"]
     }
     assert read == made.addresses.metrics
-    workers = {"ingest-0", "ingest-1", "features-0", "join-0", "ranker-0", "parity-0"}
+    workers = {"ingest-0", "ingest-1", "features-0", "join-0", "ranker-0", "parity-0", "lineage-0"}
     assert set(read) == {*workers, "triton", "supervisor"}
 
 

@@ -1,7 +1,7 @@
 """D0: loops of a declared graph, undeclared consumers, the share of labels that a model caused."""
 
-import math
 from itertools import permutations
+from math import log
 
 import pyarrow as pa
 import pytest
@@ -12,8 +12,8 @@ from feature_store.lineage import USERS, Edge, Kind, Lineage, Node, feature, mod
 from feature_store.schema.exposures import EXPOSURE_FIELDS
 from streams.feedback.base import VerdictKind
 from streams.feedback.lineage import Loop, by_view, loops, model_outputs, undeclared_consumers
-from streams.feedback.lineage_detector import LineageDetector
-from streams.feedback.lineage_self_training import self_training
+from streams.feedback.lineage_self_training import label_causes, self_training
+from streams.feedback.lineage_verdicts import DECLARED_LOOPS, fused, suspects
 
 SERVICE = Node(Kind.SERVICE, "s")
 LINEAGE = Lineage.of(
@@ -103,20 +103,26 @@ def test_a_known_group_that_reads_answers_besides_closes_a_loop() -> None:
     ("groups", "kind"),
     [
         ({"keeper": ["answers"]}, VerdictKind.QUIET),
+        ({"warehouse": ["answers"]}, VerdictKind.QUIET),
         ({"mailer": ["answers"]}, VerdictKind.WARNING),
         ({"features": ["answers"]}, VerdictKind.LOOP_DETECTED),
+        ({"features": ["answers"], "mailer": ["answers"]}, VerdictKind.LOOP_DETECTED),
     ],
 )
-def test_the_detector_says_so_and_says_the_same_after_a_restart(
-    groups: dict[str, list[str]], kind: VerdictKind
-) -> None:
-    detector, successor = LineageDetector(LINEAGE), LineageDetector(LINEAGE)
-    assert detector.verdict(0).kind is VerdictKind.WARMING_UP
-    detector.update(groups)
-    successor.restore(detector.state())
-    assert detector.verdict(1) == successor.verdict(1)
-    assert detector.verdict(1).kind is kind
-    assert (detector.verdict(1).statistic == math.inf) == (kind is VerdictKind.LOOP_DETECTED)
+def test_the_verdict_on_all_is_the_worst_of_any(groups: dict[str, list[str]], kind: VerdictKind) -> None:
+    found = suspects(LINEAGE, groups, 5)
+    assert fused(found, 5).kind is kind
+    assert set(found) == {f"{name} reads answers" for name in groups if name not in {"keeper", "warehouse"}}
+    assert all(verdict.statistic >= log(verdict.page) for verdict in found.values())
+
+
+def test_a_declared_loop_that_nobody_allowed_is_a_warning_of_its_own() -> None:
+    more = [Edge(topic("answers"), topic("echo"), by="x"), Edge(topic("echo"), model("m"), by="x")]
+    found = suspects(Lineage.of(LINEAGE.edges, more), {}, 5)
+    assert {subject: verdict.kind for subject, verdict in found.items()} == {
+        DECLARED_LOOPS: VerdictKind.WARNING
+    }
+    assert found[DECLARED_LOOPS].evidence["loops"] == ["model:m -> topic:answers -> topic:echo"]
 
 
 def test_views_keep_what_their_strictest_feature_allows() -> None:
@@ -144,21 +150,20 @@ def exposures(*rows: tuple[str | None, int | None, str | None, list[tuple[str, s
 
 
 def test_labels_that_the_model_did_not_cause_are_of_others_of_chance_or_organic() -> None:
-    found = self_training(
-        exposures(
-            ("r1", 0, "m:3", []),
-            ("r1", 1, "m:3", [("exploration", "slot_1"), ("nudges", "s/1")]),
-            ("r1", 2, "m:3", [("nudges", "s/1"), ("exploration", "slot_1")]),
-            ("r1", 3, "m:2", [("holdout", "holdout")]),
-            ("r1", 4, "m:3", [("holdout", "treatment"), ("exploration", "none")]),
-            ("r2", 0, "m2:1", []),
-            ("r2", 1, None, None),
-            ("r3", None, "m:3", []),
-            (None, 4, None, None),
-        ),
-        "m",
+    labels = exposures(
+        ("r1", 0, "m:3", []),
+        ("r1", 1, "m:3", [("exploration", "slot_1"), ("nudges", "s/1")]),
+        ("r1", 2, "m:3", [("nudges", "s/1"), ("exploration", "slot_1")]),
+        ("r1", 3, "m:2", [("holdout", "holdout")]),
+        ("r1", 4, "m:3", [("holdout", "treatment"), ("exploration", "none")]),
+        ("r2", 0, "m2:1", []),
+        ("r2", 1, None, None),
+        ("r3", None, "m:3", []),
+        (None, 4, None, None),
     )
+    found = self_training(labels, "m")
     assert (found.labels, found.caused) == (7, 3)
+    assert label_causes(labels) == {"m": 3, "exploration": 1, "holdout": 1, "m2": 1, "unknown": 1}
 
 
 def test_no_labels_have_no_share() -> None:

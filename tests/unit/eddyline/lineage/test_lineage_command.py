@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eddyline.cli import build
-from eddyline.lineage import declared_lineage, read_outside
+from eddyline.lineage.declared import declared_lineage, read_outside
 from feature_store.catalog import load_catalog
 from feature_store.lineage import LineageError, model
 from feature_store.schema.topics import topic_specs
