@@ -9,7 +9,15 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from feature_store.clock import Clock
 from feature_store.online.switches import open_switches
 from ranker.experiments.budget import CostBudget
-from ranker.experiments.draw import DEPLOYS, EXPERIMENTS, EXPLORATION, NUDGES, Experiments, no_deploys
+from ranker.experiments.draw import (
+    DEPLOYS,
+    EXPERIMENTS,
+    EXPLORATION,
+    HOLDOUT,
+    NUDGES,
+    Experiments,
+    no_deploys,
+)
 from ranker.experiments.nudge import Nudges
 from ranker.experiments.settings import ExperimentSettings
 from ranker.experiments.switches import SwitchWatcher
@@ -18,8 +26,8 @@ from ranker.policies.config import DEFAULT_SURFACE
 from ranker.registry.models import ServedModel
 from ranker.service.ranking import DrawArms, no_experiments
 from ranker.service.releases import DrawnReleases
-from ranker.side_effects.deploy_cost import Ask, DeployCost
 from ranker.side_effects.experiment_cost import ExperimentCost
+from ranker.side_effects.forgone_cost import Ask, Forgone, ForgoneCost
 from ranker.side_effects.worker import SideEffect
 
 _SWITCH_TIMEOUT_MS = 200
@@ -99,6 +107,7 @@ def open_instruments(
     clock: Clock,
     stack: ExitStack,
     releases: DrawnReleases | None,
+    served: Callable[[], ServedModel | None],
     ask: Ask,
 ) -> Instruments:
     """Follow the switches, if the settings ask for any experiment at all.
@@ -106,7 +115,8 @@ def open_instruments(
     Parameters
     ----------
     releases : where deploy times are drawn
-    ask : for what a version that waits would have answered
+    served : the version that answers where nobody is held out
+    ask : for what another version would have answered
     """
     wanted = asked_for(settings)
     if not wanted:
@@ -128,13 +138,17 @@ def open_instruments(
         of_requests = ExperimentCost(
             selectors, default.selector, budget.spent, nudges=NUDGES, exploration=EXPLORATION
         )
+
+        def forgone(experiment: str, model: Forgone, told_after_ms: int = 0) -> ForgoneCost:
+            return ForgoneCost(
+                experiment, model, ask, surfaces, default, budget.spent, told_after_ms=told_after_ms
+            )
+
+        of_users = forgone(HOLDOUT, lambda answer: served() if answer.query.arms.holdout else None)
         if releases is None:
-            return (of_requests,)
-        period_ms = settings.deploy_calendar.period_ms
-        of_deploys = DeployCost(
-            releases.waiting, ask, surfaces, default, budget.spent, period_ms=period_ms, experiment=DEPLOYS
-        )
-        return of_requests, of_deploys
+            return of_requests, of_users
+        of_deploys = forgone(DEPLOYS, lambda _answer: releases.waiting(), settings.deploy_calendar.period_ms)
+        return of_requests, of_users, of_deploys
 
     nudges = Nudges(settings.nudge_salt.get_secret_value().encode(), settings.nudge_delta)
     drawn = releases.drawn if releases is not None else no_deploys

@@ -41,7 +41,7 @@ from ranker.service.wiring import (
     until_well,
 )
 from ranker.side_effects.answer import Answer
-from ranker.side_effects.deploy_cost import Ask
+from ranker.side_effects.forgone_cost import Ask
 from ranker.side_effects.worker import SideEffects
 from ranker.sources.shelf import Shelf
 from ranker.triton.base import InferenceClient
@@ -171,7 +171,9 @@ def _open_engine(
     follow = partial(open_watcher, settings, client, fingerprint, clock, stack)
     watcher = follow(pinned=settings.model, releases=releases)
     frozen = follow(pinned=settings.holdout_model) if settings.holdout_share else None
-    instruments = open_instruments(settings, clock, stack, releases, _asking(client, settings))
+    instruments = open_instruments(
+        settings, clock, stack, releases, lambda: watcher.current, _asking(client, settings)
+    )
     stages = make_surfaces(policy, knowledge, shelves)
     publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
     stack.callback(_close_publisher, publisher, settings.drain_s)

@@ -391,6 +391,23 @@ def test_requests_that_waited_too_long_in_the_topic_are_shed_with_an_answer(rank
     assert {answers[each]["request_id"] for each in requests} == set(requests)
 
 
+def test_users_who_are_held_out_are_answered_by_the_frozen_model_and_what_that_costs_is_measured(
+    ranker: Ranker,
+) -> None:
+    assert ranker.stop(signal.SIGTERM) == 0
+    ranker.start(
+        EDDYLINE_HOLDOUT_SHARE="0.5",
+        EDDYLINE_HOLDOUT_MODEL="reference/1",
+        EDDYLINE_HOLDOUT_SALT="test",
+        EDDYLINE_EXPERIMENTS_COST_MAX="1",
+    )
+    answers = [ranker.rank(user_id=f"holdout-{n}") for n in range(32)]
+    models = {(each["assignments"]["holdout"]["variant"], each["model"]["name"]) for each in answers}
+    assert models == {("holdout", "reference"), ("treatment", "counters")}
+    cost = 'eddyline_ranker_experiment_cost_ratio{experiment="holdout"} '
+    wait_until(lambda: cost in ranker.client.get("/metrics").text)
+
+
 def test_where_deploy_times_are_drawn_a_promotion_waits_and_the_switch_and_a_rollback_do_not(
     ranker: Ranker,
 ) -> None:

@@ -64,6 +64,22 @@ def test_what_answers_is_shown_beside_who_does_not() -> None:
     assert "ranker-0 does not answer" in said
 
 
+def test_an_experiment_is_shown_with_its_cost_once_that_is_measured() -> None:
+    running, cost = "eddyline_ranker_experiment_running", "eddyline_ranker_experiment_cost_ratio"
+    holdout, nudges = {"experiment": "holdout"}, {"experiment": "nudges"}
+    said = shown(
+        samples=[
+            Measured("ranker-0", running, holdout, 1.0),
+            Measured("ranker-1", running, nudges, 1.0),
+            Measured("ranker-0", cost, holdout, 0.0012),
+            Measured("ranker-1", cost, holdout, 0.0034),
+        ]
+    )
+    rows = {line.split("│")[1].strip(): line for line in said.splitlines() if "│" in line}
+    assert "0.340% of the expected value" in rows["holdout"]
+    assert "not measured yet" in rows["nudges"]
+
+
 def test_a_finding_is_shown_with_who_has_it_until_it_is_more() -> None:
     assert "acknowledged by ana" in shown([FOUND, SAID])
     said = shown([FOUND, SAID, structs.replace(FOUND, verdict="loop_detected")])

@@ -15,8 +15,8 @@ from ranker.registry.models import ServedModel
 from ranker.selectors.by_score import ByScore
 from ranker.selectors.exploring import Exploring
 from ranker.side_effects.answer import Answer
-from ranker.side_effects.deploy_cost import DeployCost
 from ranker.side_effects.experiment_cost import ExperimentCost, slate_of
+from ranker.side_effects.forgone_cost import ForgoneCost
 from tests.unit.ranker.world import NOW_MS, SERVICE, World
 
 EXPLORES = Exploration(0.5, 3, 0, 0.99)
@@ -77,7 +77,7 @@ def test_a_position_given_away_is_charged_to_exploration():
 @pytest.mark.parametrize("without", [{"late": True}, {"model": sunk}], ids=["no_model", "a_sunk_score"])
 def test_an_answer_whose_scores_are_not_a_models_throughout_costs_nothing(without):
     assert costs(Arms(nudge_epoch=1, exploration=EXPLORES), 5.0, **without) == {}
-    assert deploy_costs(None, lambda n: np.ones(n, np.float32), **without) == []
+    assert forgone_costs(None, lambda n: np.ones(n, np.float32), **without) == []
 
 
 DRAWN = Arms(assignments={"deploys": Assignment("d/1/3", 1 / 16)})
@@ -85,42 +85,42 @@ SURFACE = Surface("test", (), (), ValueModel({"click": 1.0}), ByScore())
 WAITS = ServedModel("timeline_ranker", "2", "abc", ("click",))
 
 
-def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0, **kwargs):
+def forgone_costs(forgone, heads, arms=DRAWN, told_after_ms=0, **kwargs):
     """What is told after eight answers, of which the last is measured."""
     told = []
-    cost = DeployCost(
-        lambda: waiting,
+    cost = ForgoneCost(
+        "deploys",
+        lambda _answer: forgone,
         lambda _model, features: {"click": heads(len(features.ids))},
         {},
         SURFACE,
         lambda *spent: told.append(spent),
-        period_ms=period_ms,
-        experiment="deploys",
+        told_after_ms=told_after_ms,
     )
     cost.apply([answer(arms, **kwargs)] * 8)
     return told
 
 
-def test_waiting_costs_what_the_version_that_waits_would_have_shown_instead():
+def test_it_costs_what_the_version_that_would_have_answered_would_have_shown_instead():
     answered = answer(DRAWN)
     newer = np.linspace(0, 1, len(answered.outcome.scores.raw), dtype=np.float32)
     best, shown = (
         newer[slate_of(ByScore(), answered, scores)].sum() for scores in (newer, answered.outcome.scores.raw)
     )
-    ((name, share),) = deploy_costs(WAITS, lambda n: newer)
+    ((name, share),) = forgone_costs(WAITS, lambda n: newer)
     assert name == "deploys"
     assert share == pytest.approx((best - shown) / best)
     assert share > 0
 
 
-def test_while_nothing_waits_nothing_is_lost():
-    assert deploy_costs(None, lambda n: np.ones(n, np.float32)) == [("deploys", 0.0)]
+def test_where_no_other_version_would_have_answered_nothing_is_lost():
+    assert forgone_costs(None, lambda n: np.ones(n, np.float32)) == [("deploys", 0.0)]
 
 
-def test_the_cost_is_told_once_a_period_was_seen_and_of_answers_that_log_it():
-    assert deploy_costs(WAITS, lambda n: np.ones(n, np.float32), period_ms=1) == []
-    assert deploy_costs(WAITS, lambda n: np.ones(n, np.float32), arms=Arms()) == []
+def test_the_cost_is_told_once_enough_was_seen_and_of_answers_that_log_it():
+    assert forgone_costs(WAITS, lambda n: np.ones(n, np.float32), told_after_ms=1) == []
+    assert forgone_costs(WAITS, lambda n: np.ones(n, np.float32), arms=Arms()) == []
 
 
 def test_scores_that_are_not_finite_measure_nothing():
-    assert deploy_costs(WAITS, lambda n: np.full(n, np.nan, np.float32)) == []
+    assert forgone_costs(WAITS, lambda n: np.full(n, np.nan, np.float32)) == []

@@ -1,4 +1,4 @@
-"""What it costs that a new version waits for its moment, by that version's own scores."""
+"""What it costs that answers are not by another version, by that version's own scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
@@ -13,46 +13,48 @@ from ranker.side_effects.answer import Answer
 from ranker.side_effects.experiment_cost import RunningCost, Spent, has_worth, slate_of
 
 Ask = Callable[[ServedModel, Features], Heads]
-"""Heads of a version that is not served; raises what the inference client raises."""
+"""Heads of a version that did not answer; raises what the inference client raises."""
+
+Forgone = Callable[[Answer], ServedModel | None]
+"""The version that would have answered without the experiment; None: the one that did."""
 
 _MEASURE_EVERY = 8
 
 
-class DeployCost:
-    """Has the version that waits score some answers again: off the request's path.
+class ForgoneCost:
+    """Has the version that would have answered score some answers again: off the request's path.
 
-    An answer costs nothing while none waits, so the share is told once a whole period has been seen.
+    Most answers cost nothing, and some much, so the share is of all since the ranker began.
 
     Parameters
     ----------
-    waiting : the version that is promoted and not served yet; None: there is none
+    experiment : its name; answers that do not log it are no part of the figure
     surfaces : by name
     default : for every other name
-    period_ms : of the deploy calendar
-    experiment : its name
     spent : told after each answer measured
+    told_after_ms : from the first answer measured on, by when answers of each kind were seen
     """
 
-    name = "deploy_cost"
+    name = "forgone_cost"
 
     def __init__(
         self,
-        waiting: Callable[[], ServedModel | None],
+        experiment: str,
+        forgone: Forgone,
         ask: Ask,
         surfaces: Mapping[str, Surface],
         default: Surface,
         spent: Spent,
         *,
-        period_ms: int,
-        experiment: str,
+        told_after_ms: int = 0,
     ) -> None:
-        self._waiting = waiting
+        self._experiment = experiment
+        self._forgone = forgone
         self._ask = ask
         self._surfaces = dict(surfaces)
         self._default = default
         self._spent = spent
-        self._period_ms = period_ms
-        self._experiment = experiment
+        self._told_after_ms = told_after_ms
         self._cost = RunningCost(remembered=inf)
         self._answers = 0
         self._told_from_ms: int | None = None
@@ -67,14 +69,14 @@ class DeployCost:
                 self._measure(answer)
 
     def _measure(self, answer: Answer) -> None:
-        waiting, present = self._waiting(), answer.outcome.scores.raw
+        forgone, present = self._forgone(answer), answer.outcome.scores.raw
         surface = self._surfaces.get(answer.query.surface, self._default)
-        raw = present if waiting is None else surface.value.value(self._ask(waiting, answer.outcome.features))
+        raw = present if forgone is None else surface.value.value(self._ask(forgone, answer.outcome.features))
         if not np.isfinite(raw).all():
             return
         best, shown = (slate_of(surface.selector, answer, scores) for scores in (raw, present))
         self._cost.add(float(raw[best].sum()), float(raw[shown].sum()))
         if self._told_from_ms is None:
-            self._told_from_ms = answer.served_time_ms + self._period_ms
+            self._told_from_ms = answer.served_time_ms + self._told_after_ms
         if answer.served_time_ms >= self._told_from_ms:
             self._spent(self._experiment, self._cost.share)
