@@ -91,7 +91,7 @@ class Outcome:
 def play(spec: WorldSpec, seeds: Sequence[int], contenders: Contenders = no_contenders) -> Outcome:
     """Play ``seeds`` of one world side by side, from the first epoch to the last."""
     world = spec.world(seeds)
-    board = _board(spec, world.features)
+    board = board_of(spec, world.features)
     rivals = list(contenders(spec))
     members: list[Board | NudgeDetector] = [board, *board.detectors]
     alarms = {watched.name: _Alarms(len(seeds), board.budget) for watched in (*members, *rivals)}
@@ -143,7 +143,8 @@ def joined_watches(watches: Sequence[Watch]) -> Watch:
     )
 
 
-def _board(spec: WorldSpec, features: Sequence[str]) -> Board:
+def board_of(spec: WorldSpec, features: Sequence[str]) -> Board:
+    """The detectors of a world, with nothing known."""
     board = score_board(spec.subjects, features, spec.allowed_gain, gain_lags=spec.gain_lags)
     if not spec.slices:
         return board

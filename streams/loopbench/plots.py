@@ -5,12 +5,14 @@ from pathlib import Path
 
 import matplotlib
 
+from streams.loopbench.evidence import EvidenceCourse
 from streams.loopbench.power_map import MapPoint
 from streams.loopbench.results import MOST_FALSE_ALARMS, BoardRow
 
 matplotlib.use("svg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import EngFormatter
 
 # Same figures, same bytes: no date, no random ids.
 matplotlib.rcParams["svg.hashsalt"] = "loopbench"
@@ -52,4 +54,26 @@ def draw_map(points: Sequence[MapPoint], path: Path) -> None:
     figure.colorbar(shades, label="power of D1-R at W ≥ 100")
     axes.legend()
     figure.savefig(path, metadata=_METADATA)
+    plt.close(figure)
+
+
+def draw_evidence(courses: Sequence[EvidenceCourse], path: Path) -> None:
+    """W over events, a line a seed: worlds without a loop in grey, each other world in its own colour."""
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    colours = iter(matplotlib.color_sequences["tab10"])
+    for course in courses:
+        colour = next(colours) if course.loop else "tab:gray"
+        label = f"{course.world}: {'a loop' if course.loop else 'no loop'}"
+        for number, evidence in enumerate(course.log10_evidence.T):
+            axes.plot(course.events, evidence, color=colour, linewidth=1, label="" if number else label)
+    log10_ticket, log10_page = courses[0].log10_ticket, courses[0].log10_page
+    for height, name in ((log10_ticket, "ticket"), (log10_page, "page")):
+        axes.axhline(height, color="tab:red", linewidth=0.8, linestyle="dashed")
+        axes.annotate(name, (1, height), xycoords=("axes fraction", "data"), color="tab:red", va="center")
+    axes.set_ylim(-3, 4 * log10_page)
+    axes.set_xlabel("events")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_ylabel("evidence for a loop, log10 W")
+    axes.legend(loc="center right", frameon=False)
+    figure.savefig(path, metadata=_METADATA if path.suffix == ".svg" else None)
     plt.close(figure)
