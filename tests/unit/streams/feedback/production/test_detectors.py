@@ -187,6 +187,28 @@ def test_exposures_that_say_nothing_are_counted_by_reason(outcome, message):
     assert detectors.value("eddyline_loop_exposures_total", watch="scores", outcome=outcome) == 2
 
 
+def test_labels_are_counted_once_by_who_put_them_where_they_were_seen():
+    world, logs = SHORT, logs_of(SHORT)
+    at_ms = (world.first_epoch + 6) * world.epoch_ms + 500
+    place = next(n for n, (stamp_ms, _) in enumerate(logs.messages[EXPOSURES, 0]) if stamp_ms > at_ms)
+    explores = [{"experiment": "exploration", "variant": "slot_1", "propensity": 0.1}]
+    odd = scored(
+        [f"i{n}" for n in range(5)],
+        raw=np.zeros(5),
+        nudge=np.zeros(5),
+        clicked=[False] * 5,
+        served_time_ms=at_ms - 1000,
+        status=["on_time"] * 4 + ["late"],
+        position=[0, 1, 2, 3, 0],
+        position_seen=[0, 1, 2, None, 0],
+        assignments=[explores] * 5,
+    )
+    logs.messages[EXPOSURES, 0].insert(place, (at_ms, write_record_batch(odd)))
+    detectors, _ = detected(world, logs)
+    assert detectors.value("eddyline_loop_labels_total", caused_by="timeline_ranker") == 2
+    assert detectors.value("eddyline_loop_labels_total", caused_by="exploration") == 1
+
+
 def test_a_finding_that_is_closed_lets_the_detectors_begin_anew_and_find_it_again():
     world, logs = LoopWorld(gain=0.5, epochs=60), logs_of(LoopWorld(gain=0.5, epochs=60))
     detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
