@@ -70,12 +70,16 @@ class ForgoneCost:
 
     def _measure(self, answer: Answer) -> None:
         forgone, present = self._forgone(answer), answer.outcome.scores.raw
-        surface = self._surfaces.get(answer.query.surface, self._default)
-        raw = present if forgone is None else surface.value.value(self._ask(forgone, answer.outcome.features))
-        if not np.isfinite(raw).all():
-            return
-        best, shown = (slate_of(surface.selector, answer, scores) for scores in (raw, present))
-        self._cost.add(float(raw[best].sum()), float(raw[shown].sum()))
+        if forgone is None:
+            worth = float(present[answer.outcome.slate.order].sum())
+            self._cost.add(worth, worth)
+        else:
+            surface = self._surfaces.get(answer.query.surface, self._default)
+            raw = surface.value.value(self._ask(forgone, answer.outcome.features))
+            if not np.isfinite(raw).all():
+                return
+            best, shown = (slate_of(surface.selector, answer, scores) for scores in (raw, present))
+            self._cost.add(float(raw[best].sum()), float(raw[shown].sum()))
         if self._told_from_ms is None:
             self._told_from_ms = answer.served_time_ms + self._told_after_ms
         if answer.served_time_ms >= self._told_from_ms:
