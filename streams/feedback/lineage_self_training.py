@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streams.feedback.experiment_rows import explored, held_out
+from feature_store.schema.assignments import explored, held_out
 
 
 @dataclass(frozen=True, slots=True)
