@@ -1,6 +1,6 @@
 """The traps of loop detection: in each the naive code alarms without a loop; ours does not, or says why."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from ranker.experiments.coins import signs
 from ranker.experiments.settings import ExperimentSettings
 from streams.feedback.base import VerdictKind
+from streams.feedback.cells import EpochCells
 from streams.feedback.controls import REASONS
 from streams.feedback.cross_model import CrossModel
 from streams.feedback.evidence.betting import BettingMixture
@@ -313,6 +314,51 @@ def test_10_beta_from_clipped_responses_is_too_small(quiet):
     naive = (np.clip(changes, -scale, scale) * np.sign(nudges)).mean() / DELTA
     assert naive < 0.85 * beta
     assert detector.beta().estimate.mean() == pytest.approx(beta, rel=0.05)
+
+
+def _first_run(cells):
+    """As production has it: verdicts are of one run."""
+    kept = {field.name: getattr(cells, field.name) for field in fields(cells)}
+    return EpochCells(**{name: v[0] if isinstance(v, np.ndarray) else v for name, v in kept.items()})
+
+
+def _popularity_nudged_by(delta, sampler):
+    scale = Scale(items=ITEMS, events=25.0 * ITEMS, delta=delta)
+    return World([ClickCount(0.07), Quality()], sampler, scale, range(8))
+
+
+@pytest.mark.parametrize("sampler", [Softmax(), TopK()])
+@pytest.mark.parametrize(("delta", "large"), [(0.2, False), (0.8, True)])
+def test_10_large_nudges_saturate_and_the_verdict_says_so(sampler, delta, large):
+    """Per unit they do less than small ones, and no estimate mends that: β is of the nudges there were."""
+    small, world = _popularity_nudged_by(0.05, sampler), _popularity_nudged_by(delta, sampler)
+    detector, production = (feature_path(["model"], ["click_count", "quality"]) for _ in range(2))
+    for _ in range(EPOCHS):
+        small.step()
+        cells = world.step()
+        detector.update(cells)
+        production.update(_first_run(cells))
+    beta = detector.beta().estimate[:, 0, 0].mean()
+    true, true_of_small = (each.truth.as_estimated[:, 0, 0].mean() for each in (world, small))
+    assert beta == pytest.approx(true, rel=0.1)
+    assert beta == pytest.approx(true_of_small, rel=0.2) or large
+    assert beta < 0.8 * true_of_small or not large
+    evidence = production.verdict(1).evidence
+    assert evidence["nudges_large"] is large
+    assert evidence["nudge_share"] == pytest.approx(delta / cells.raw_score[0].std())
+
+
+def test_10_how_large_nudges_were_is_known_when_they_have_ended_and_after_a_restart(quiet):
+    detector = total_score(["model"])
+    for cells in quiet[:5]:
+        detector.update(_first_run(cells))
+    share = detector.verdict(1).evidence["nudge_share"]
+    assert share == pytest.approx(DELTA / quiet[4].raw_score[0].std())
+    for cells in quiet[5:]:
+        detector.update(_first_run(replace(cells, nudge=np.zeros_like(cells.nudge))))
+    again = total_score(["model"])
+    again.restore(detector.state())
+    assert detector.verdict(1).evidence["nudge_share"] == again.verdict(1).evidence["nudge_share"] == share
 
 
 def _click_count_world(memory, seeds):
