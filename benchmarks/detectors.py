@@ -35,11 +35,11 @@ from benchmarks.stack import NO_WORKERS, RunningStack, running_process, running_
 from feature_store.catalog import load_catalog
 from feature_store.deploy_calendar import DeployCalendar
 from feature_store.online.redis import RedisOnlineStore
+from feature_store.schema.assignments import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES, SLOT
 from feature_store.schema.exposures import EXPOSURE_FIELDS, ON_TIME, encode_exposures
 from feature_store.schema.panel import PanelHeader, PanelRows, encode_panel
 from feature_store.schema.topics import EXPOSURES, SCORE_PANEL
 from feature_store.settings import Settings, gapless_producer_config, kafka_client_config
-from streams.feedback.experiment_rows import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES, SLOT
 from streams.feedback.production.checkpoint import LoopStore
 
 ITEMS, EPOCHS, EXPOSURES_AN_EPOCH = 1_000, 40, 25_000

@@ -113,6 +113,9 @@ def _write(dataset: Dataset, out: Path, label: str) -> None:
         f"labels {', '.join(name.removeprefix(LABEL) for name in dataset.names(LABEL))}: "
         f"{', '.join(map(str, written))}"
     )
+    flagged = dataset.description.flagged
+    if flagged:
+        console.print("  rows " + ", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in flagged.items()))
     for reason, count in dataset.description.left_out.items():
         console.print(f"  left out: {count} {reason}")
 

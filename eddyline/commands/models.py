@@ -59,7 +59,7 @@ def lineage(model: Model) -> None:
     """What a version was made of, and what its parents were made of."""
     with _clear_errors():
         registry = _registry(recorded=False)
-        table = Table("model", "data", "weights", "commit", "offsets", "policies")
+        table = Table("model", "data", "weights", "commit", "offsets", "policies", "experiments")
         ancestry = registry.ancestry(model)
         for each in ancestry:
             table.add_row(*_lineage_row(each))
@@ -177,10 +177,13 @@ def _quality(model: ModelMetadata) -> str:
 def _lineage_row(model: ModelMetadata) -> tuple[str, ...]:
     made = model.lineage
     if made is None:
-        return (str(model.id), "not learned", "", "", "", "")
+        return (str(model.id), "not learned", "", "", "", "", "")
     offsets = ", ".join(
         f"{number}: {first} to {end}" for number, (first, end) in sorted(made.offsets.items())
     )
-    policies = ", ".join(f"{name} {share:.0%}" for name, share in made.policies.items())
+    shares = [
+        ", ".join(f"{name} {share:.0%}" for name, share in each.items())
+        for each in (made.policies, made.experiments)
+    ]
     commit = (model.git_commit or "")[:12]
-    return (str(model.id), made.training_data[:12], made.weights[:12], commit, offsets, policies)
+    return (str(model.id), made.training_data[:12], made.weights[:12], commit, offsets, *shares)

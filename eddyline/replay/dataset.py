@@ -7,7 +7,16 @@ import pyarrow as pa
 
 from eddyline.replay.ranklens import Item, RankLensLog, time_ms
 from feature_store.views import ItemAttribute
-from ranker.training.datasets.dataset import FEATURE, FIXED, LABEL, Dataset, Description, check, in_order
+from ranker.training.datasets.dataset import (
+    FEATURE,
+    FIXED,
+    LABEL,
+    OURS,
+    Dataset,
+    Description,
+    check,
+    in_order,
+)
 
 CLICK = "click"
 
@@ -38,6 +47,7 @@ def ranklens_dataset(log: RankLensLog, attributes: Sequence[ItemAttribute], sour
         "impression_time_ms": times,
         "outcome_time_ms": clicks,
         "status": ["on_time"] * len(shown),
+        **dict.fromkeys(OURS, [None] * len(shown)),
     }
     fixed = {name: pa.array(columns[name], kind) for name, kind in FIXED.items()}
     label = {LABEL + CLICK: np.array([click is not None for click in clicks], np.float32)}

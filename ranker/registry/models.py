@@ -89,6 +89,7 @@ class Lineage(msgspec.Struct, frozen=True):
     offsets : partition of `exposures` -> (first offset, the one after the last)
     label_window_ms : from an impression to the latest outcome that is part of the data
     policies : share of the training rows that each policy displayed
+    experiments : share that was `nudged`, `explored` and `held_out`; empty where the rows do not say
     """
 
     training_data: str
@@ -98,6 +99,7 @@ class Lineage(msgspec.Struct, frozen=True):
     offsets: dict[int, tuple[int, int]] = {}
     label_window_ms: int = 0
     policies: dict[str, float] = {}
+    experiments: dict[str, float] = {}
 
 
 class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):

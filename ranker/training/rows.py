@@ -30,6 +30,9 @@ _COLUMNS = (
 _PROPENSITIES = ("propensity_seen", "propensity")
 """The impression's own, then the answer's; exposures may have neither."""
 
+_SHOWN = ("raw_score", "nudge", "published_score", "policy", "model_version", "assignments", "position")
+"""How a row came to be shown: kept with it, and never read to learn, as it follows our own coins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -127,15 +130,20 @@ def rows_of(exposures: pa.Table, signature: Signature, heads: tuple[str, ...] | 
 
 
 def kept_columns(exposures: pa.Table) -> pa.Table:
-    """The columns that :func:`rows_of` reads, which is all that a rebuild needs."""
-    return exposures.select([*_COLUMNS, *(name for name in _PROPENSITIES if name in exposures.column_names)])
+    """What a rebuild needs, which is what :func:`rows_of` reads, and what says how each row was shown."""
+    return _with(exposures, (*_PROPENSITIES, *_SHOWN))
+
+
+def _with(exposures: pa.Table, others: tuple[str, ...]) -> pa.Table:
+    """What no training can do without, and of the ``others`` those that there are."""
+    return exposures.select([*_COLUMNS, *(name for name in others if name in exposures.column_names)])
 
 
 def _seen(exposures: pa.Table) -> pa.Table:
     absent = [name for name in _COLUMNS if name not in exposures.column_names]
     if absent:
         raise TrainingError(f"exposures: column {absent[0]!r} is absent")
-    table = kept_columns(exposures)
+    table = _with(exposures, _PROPENSITIES)
     for needed in ("request_id", "features", "position_seen"):
         table = table.filter(pc.is_valid(table[needed]))
     if not len(table):

@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_store.schema.assignments import marks
 from ranker.registry.models import Check, Lineage, ModelId, ModelMetadata, RegistryError
 from ranker.training.evaluation import Evaluation, Incumbent
 from ranker.training.fit import OnEpoch, Parameters
@@ -123,6 +124,7 @@ def lineage_of(
         offsets=dict(offsets),
         label_window_ms=_label_window_ms(table),
         policies=_policies(table),
+        experiments=_experiments(table),
     )
 
 
@@ -211,3 +213,11 @@ def _policies(table: pa.Table) -> dict[str, float]:
     counted = pc.value_counts(table["policy"].cast(pa.string()).drop_null()).to_pylist()
     total = sum(each["counts"] for each in counted)
     return {each["values"]: each["counts"] / total for each in counted}
+
+
+def _experiments(table: pa.Table) -> dict[str, float]:
+    """Shares of what was ranked; empty where the table does not say."""
+    if not {"nudge", "assignments", "position"} <= set(table.column_names):
+        return {}
+    ranked = table.filter(pc.is_valid(table["request_id"]))
+    return {mark: float(mask.mean()) for mark, mask in marks(ranked).items()} if len(ranked) else {}

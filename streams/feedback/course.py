@@ -30,10 +30,12 @@ class Course:
     ----------
     epoch, version : of the last epoch
     score : (*runs, k, n) its raw scores, NaN where unknown
+    nudge_share : (*runs, k) size of the last nudges as a share of the scores' standard deviation then
     """
 
     STATE = (
         *_SLOTTED,
+        "nudge_share",
         "epoch",
         "version",
         "nudges.doses",
@@ -47,6 +49,7 @@ class Course:
         self.epoch = -1
         self.version = ""
         self.score = np.full(slots, np.nan)
+        self.nudge_share = np.zeros(streams)
         self.history = History(shape)
         self.nudges = NudgeRecord(max(LAGS), slots)
         self.controls = Controls(slots, apart=apart)
@@ -75,7 +78,14 @@ class Course:
         self.nudges.withdraw(code > 0)
         self.history.advance(values, cells.fresh[..., None, :])
         self.score = np.where(cells.present, cells.raw_score, np.nan)
+        self._compare_sizes()
         return response, response.known & (code == 0)[..., None, None], code
+
+    def _compare_sizes(self) -> None:
+        """Kept while nobody is nudged: estimates are of the nudges that there were."""
+        dose, spread = self.nudges.doses[0], _spread(self.score)
+        comparable = (dose > 0) & (spread > 0)
+        self.nudge_share = np.where(comparable, dose / np.where(comparable, spread, 1.0), self.nudge_share)
 
     def _go_to(self, cells: EpochCells) -> None:
         if cells.epoch <= self.epoch:
@@ -94,3 +104,12 @@ class Course:
     def _make_room(self, n: int) -> None:
         if n != self.score.shape[-1]:
             reinstate(self, _SLOTTED, {path: with_room(attrgetter(path)(self), n) for path in _SLOTTED})
+
+
+def _spread(score: Float64) -> Float64:
+    """(*runs, k) standard deviation of the scores that are known; 0 of none."""
+    known = np.isfinite(score)
+    count = np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    mean = np.where(known, score, 0.0).sum(axis=-1, keepdims=True) / count
+    spread: Float64 = np.sqrt((np.where(known, score - mean, 0.0) ** 2).sum(axis=-1) / count[..., 0])
+    return spread

@@ -124,5 +124,6 @@ class CrossModel(NudgeDetector):
             "lag_epochs": int(location.lag_epochs),
             "cycle": bool(self.cyclic()),
             "spectral_radius": float(self.spectral_radius()),
+            **self._size_of_nudges(int(location.value)),
             "epochs_refused": standing.refusals(models),
         }

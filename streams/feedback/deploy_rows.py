@@ -8,18 +8,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from feature_store.deploy_calendar import LEAD_STEPS, DeployCalendar
+from feature_store.schema.assignments import DEPLOYS, EXPLORATION, assigned, explored, mask_of
 from feature_store.schema.exposures import ON_TIME
 from streams.feedback.base import State
 from streams.feedback.capture import capture, reinstate
-from streams.feedback.experiment_rows import (
-    DEPLOYS,
-    EXPLORATION,
-    assigned,
-    clicked,
-    explored,
-    mask_of,
-    numbered,
-)
+from streams.feedback.experiment_rows import clicked, numbered
 from streams.feedback.retrain_echo import Retrain
 from streams.feedback.sifting import sifted
 

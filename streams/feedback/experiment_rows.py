@@ -7,35 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from feature_store.schema.assignments import explored, held_out
 from streams.feedback.concentration import ArmCells
 
 Float64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-NUDGES, EXPLORATION, HOLDOUT, DEPLOYS = "nudges", "exploration", "holdout", "deploys"
-"""Experiments by their names in the column `assignments`."""
-
-SLOT = "slot_"
-"""How the variant of a request that gives a position away begins; its number follows."""
-
-
-def explored(rows: pa.Table) -> Mask:
-    """(n,) rows at the position that their request gave away to chance.
-
-    Parameters
-    ----------
-    rows : exposures, with the columns ``assignments`` and ``position``
-    """
-    drawn, row, _ = assigned(rows, EXPLORATION)
-    position = rows["position"].combine_chunks().take(pa.array(row)).cast(pa.string())
-    given_away = pc.equal(drawn, pc.binary_join_element_wise(SLOT, position, ""))
-    return mask_of(len(rows), row[pc.fill_null(given_away, False).to_numpy(zero_copy_only=False)])
-
-
-def held_out(rows: pa.Table) -> Mask:
-    """(n,) rows of users whom a frozen model answers; columns as for :func:`explored`."""
-    drawn, row, _ = assigned(rows, HOLDOUT)
-    return mask_of(len(rows), row[pc.equal(drawn, HOLDOUT).to_numpy(zero_copy_only=False)])
 
 
 def arm_cells(rows: pa.Table, item_ids: pa.Array, epoch: int) -> ArmCells:
@@ -48,16 +23,6 @@ def arm_cells(rows: pa.Table, item_ids: pa.Array, epoch: int) -> ArmCells:
     out, chosen = held_out(rows), served & ~explored(rows) & ~np.isnan(item)
     arms = [np.bincount(item[chosen & arm].astype(np.intp), minlength=len(item_ids)) for arm in (~out, out)]
     return ArmCells(epoch, *arms)
-
-
-def assigned(rows: pa.Table, experiment: str) -> tuple[pa.Array, NDArray[np.intp], Float64]:
-    """Of each draw in one experiment: its variant, the number of its row, and its probability."""
-    column = rows["assignments"].combine_chunks()
-    drawn, row = pc.list_flatten(column), pc.list_parent_indices(column)
-    mine = pc.equal(pc.struct_field(drawn, "experiment"), experiment)
-    propensity = pc.struct_field(drawn, "propensity").filter(mine).to_numpy(zero_copy_only=False)
-    numbers = row.filter(mine).to_numpy(zero_copy_only=False).astype(np.intp)
-    return pc.struct_field(drawn, "variant").filter(mine), numbers, propensity.astype(np.float64)
 
 
 def numbered(drawn: pa.Array, number_of: Callable[[str], int]) -> NDArray[np.int64]:
@@ -75,10 +40,3 @@ def clicked(rows: pa.Table) -> Float64:
         pc.greater(pc.fill_null(clicks, 0.0), 0.0).to_numpy(zero_copy_only=False).astype(np.float64)
     )
     return values
-
-
-def mask_of(n: int, numbers: NDArray[np.intp]) -> Mask:
-    """(n,) True at ``numbers``."""
-    mask = np.zeros(n, np.bool_)
-    mask[numbers] = True
-    return mask

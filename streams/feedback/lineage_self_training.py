@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streams.feedback.experiment_rows import EXPLORATION, HOLDOUT, explored, held_out
+from feature_store.schema.assignments import EXPLORATION, HOLDOUT, explored, held_out
 
 READ = ("request_id", "position", "position_seen", "model_version", "assignments")
 """Columns of `feature_store.schema.exposures` that tell who put a row where it was seen."""

@@ -22,7 +22,7 @@ from streams.feedback.evidence.betting import Float64, log_mean_exp
 from streams.feedback.evidence.confidence import Interval
 from streams.feedback.gain import GainPlan, LongRunGain
 from streams.feedback.localisation import Location, locate, strongest_first
-from streams.feedback.nudges import NudgeRecord
+from streams.feedback.nudges import LARGE_NUDGE, NudgeRecord
 from streams.feedback.response import Response
 from streams.feedback.standing import Standing
 from streams.feedback.watched import Watched
@@ -206,11 +206,17 @@ class NudgeDetector:
             "value": self.watched.values[int(location.value)],
             "lag_epochs": int(location.lag_epochs),
             "safe_beta": self._safe_beta(location),
+            **self._size_of_nudges(int(location.subject)),
             "subjects": strongest_first(location.subjects, strongest, subjects),
             **(self._betas(location, strongest) if len(subjects) > 1 else {}),
             "epochs_used": dict(zip(subjects, standing.used.tolist(), strict=True)),
             "epochs_refused": standing.refusals(subjects),
         }
+
+    def _size_of_nudges(self, subject: int) -> dict[str, object]:
+        """Beside the scores; large ones add less per unit than small ones would."""
+        share = float(self._known().course.nudge_share[subject])
+        return {"nudge_share": share, "nudges_large": share > LARGE_NUDGE}
 
     def _betas(self, location: Location, beta: Float64) -> dict[str, dict[str, float]]:
         """How much each of several subjects answers that is named, and above what is allowed."""

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from feature_store.schema.assignments import EXPLORATION, SLOT, assigned, mask_of
 from feature_store.schema.exposures import ON_TIME
-from streams.feedback.experiment_rows import EXPLORATION, SLOT, assigned, clicked, mask_of, numbered
+from streams.feedback.experiment_rows import clicked, numbered
 from streams.feedback.exploration_presentation import ExplorationRows
 from streams.feedback.sifting import sifted
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from feature_store.clock import ManualClock
+from feature_store.schema.served import decode_served, encode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.join_checkpoint import decode_checkpoint, encode_checkpoint
 from streams.processors.join_metrics import JoinMetrics
@@ -25,10 +26,20 @@ from tests.unit.streams.processors.join_messages import (
     feedback_rows,
     joiner,
     log_readers,
-    served_rows,
+    served_request,
 )
 
 END_OF_TIME_MS = 1_000_000
+
+
+def nudges_of(answer: Answer) -> list[float]:
+    """One for each item, and no two answers' alike."""
+    return [0.1 + answer.time_ms + place / 7 for place in range(len(answer.items))]
+
+
+def nudged_rows(answer: Answer) -> pa.RecordBatch:
+    return decode_served(encode_served([served_request(answer, nudge=nudges_of(answer))])[0])
+
 
 steps = st.integers(0, 4)
 users, items = st.sampled_from("uv"), st.sampled_from("ab")
@@ -89,7 +100,7 @@ class Reader:
             return
         message = self.logs[name][offset]
         if name == RANK_SERVED:
-            self.joiner.take_served(offset, message.time_ms, served_rows(message))
+            self.joiner.take_served(offset, message.time_ms, nudged_rows(message))
         else:
             self.joiner.take_feedback(offset, message.time_ms, feedback_rows(message), {0: (offset, offset)})
         self.times_ms[name, offset] = self.readers[name].time_ms
@@ -260,6 +271,7 @@ def expected_row(exposure: Joined, revision: int, answers: list[Answer]) -> dict
     return {
         "served_time_ms": answer and answer.time_ms,
         "position": answer and answer.items.index(exposure.impression.item),
+        "nudge": answer and nudges_of(answer)[answer.items.index(exposure.impression.item)],
         "outcomes": list(totals.items()),
         "outcome_time_ms": max((event.event_time_ms for _, event in outcomes), default=None),
         "status": status_of(exposure, revision),

@@ -27,13 +27,13 @@ MAKERS = {
     "null": NullDetector,
     "board": lambda: score_board(MODELS, FEATURES),
 }
-EPOCHS = 14
+EPOCHS, DELTA = 14, 0.2
 
 
 def _cells(strength=0.6):
     """One run of a small world with two models, as production has it."""
     parts = [ClickCount(strength), Quality(walk=0.05, reversion=0.03), ScoreNoise()]
-    world = World(parts, Softmax(), Scale(subjects=2, items=150, events=6000.0), [11])
+    world = World(parts, Softmax(), Scale(subjects=2, items=150, events=6000.0, delta=DELTA), [11])
     return [_without_runs(world.step()) for _ in range(EPOCHS)]
 
 
@@ -110,6 +110,14 @@ def test_a_strong_loop_is_found_and_named(name):
         assert verdict.evidence["value"] == "click_count"
         assert verdict.evidence["lag_epochs"] == 1
         assert set(verdict.evidence["subjects"]) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", ["feature_path", "total_score", "cross_model", "board"])
+def test_a_verdict_says_how_large_nudges_are_beside_the_scores(name):
+    shares = [DELTA / scores.std() for scores in CELLS[-1].raw_score]
+    evidence = _fed(MAKERS[name](), CELLS).verdict(1).evidence
+    assert min(abs(evidence["nudge_share"] - share) for share in shares) < 1e-12
+    assert evidence["nudges_large"] is False
 
 
 def test_nudges_the_other_way_turn_beta_round():

@@ -66,7 +66,16 @@ def _of_scores(found: Finding) -> tuple[str, ...]:
         f"  size       one unit of published score adds β = {estimate(found.beta)} in the next epoch,",
         f"             and over all later epochs together G = {estimate(found.gain)};"
         " means since the detectors began",
+        *_of_large_nudges(found.evidence),
     )
+
+
+def _of_large_nudges(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """That sizes are understated, where they are."""
+    if not evidence.get("nudges_large"):
+        return ()
+    size = f"{evidence['nudge_share']:.2f} standard deviations of the scores"
+    return (f"             nudges are large, {size}: small ones add more per unit",)
 
 
 def _of_slices(evidence: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,7 +94,11 @@ def _of_slices(evidence: Mapping[str, Any]) -> tuple[str, ...]:
 def _of_an_experiment(found: Finding) -> tuple[str, ...]:
     """What the other detectors measure, each in its own unit."""
     size = () if found.beta is None else (f"  size       {estimate(found.beta)}",)
-    where = (*_of_deploys(found.evidence), *_between_models(found.evidence))
+    where = (
+        *_of_deploys(found.evidence),
+        *_between_models(found.evidence),
+        *_of_large_nudges(found.evidence),
+    )
     return (f"  seen by    {found.detector}", *where, *size)
 
 

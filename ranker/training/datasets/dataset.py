@@ -10,9 +10,23 @@ import pyarrow.compute as pc
 
 from ranker.training.errors import TrainingError
 
-FORMAT = 1
-LABEL, FEATURE, ID = "label.", "feature.", "id."
-"""What names of columns begin with: ``label.click``, ``feature.item.ctr_1d``, ``id.creator``."""
+FORMAT = 2
+LABEL, FEATURE, ID, ARM = "label.", "feature.", "id.", "arm."
+"""What names begin with: ``label.click``, ``feature.item.ctr_1d``, ``id.creator``, ``arm.holdout``."""
+
+OURS: dict[str, pa.DataType] = {
+    "raw_score": pa.float64(),
+    "nudge": pa.float64(),
+    "published_score": pa.float64(),
+    "policy": pa.string(),
+    "model_version": pa.string(),
+    "explored": pa.bool_(),
+    "held_out": pa.bool_(),
+}
+"""How a row came to be shown, null in what was imported. No model may read it: it follows our own coins.
+``nudge``: what was added to the raw score, in its units, 0 where nothing was; the published score, by which
+items are ordered, is the sum. ``explored``: chance chose the item; ``held_out``: a frozen model answered.
+Beside these ``arm.<experiment>`` is the row's arm of each experiment, null where it is in none."""
 
 FIXED: dict[str, pa.DataType] = {
     "request_id": pa.string(),
@@ -25,10 +39,12 @@ FIXED: dict[str, pa.DataType] = {
     "impression_time_ms": pa.int64(),
     "outcome_time_ms": pa.int64(),
     "status": pa.string(),
+    **OURS,
 }
 """Columns of every training set. ``time_ms``: the moment that the features are of. ``position``: where the
 item was seen, 0-based. ``propensity``: of being there, null where nobody knows; ``importance_weight``: its
-inverse, clipped, null likewise. ``outcome_time_ms``: the last interaction, null where there is none."""
+inverse, clipped, null likewise. ``outcome_time_ms``: the last interaction, null where there is none. The rest
+is :data:`OURS`."""
 
 _NEVER_NULL = ("request_id", "user_id", "item_id", "time_ms")
 
@@ -50,6 +66,7 @@ class Description:
     impressions_from_ms, impressions_until_ms : first and last impression
     weight_max : importance weights are clipped there
     left_out : reason -> rows
+    flagged : `nudged`, `explored`, `held_out` -> rows; empty where nobody knows
     """
 
     source: str
@@ -61,6 +78,7 @@ class Description:
     impressions_until_ms: int | None = None
     weight_max: float | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    flagged: Mapping[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -70,7 +88,7 @@ class Dataset:
 
     Attributes
     ----------
-    rows : columns of :data:`FIXED`, then labels and features float32, then ids int64
+    rows : columns of :data:`FIXED`, then arms string, then labels and features float32, then ids int64
     """
 
     rows: pa.Table

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from ranker.training.datasets.dataset import FEATURE, LABEL, Dataset, DatasetError, Description, check
+from ranker.training.datasets.dataset import FEATURE, FORMAT, LABEL, Dataset, DatasetError, Description, check
 
 KEY = b"eddyline.dataset"
 _ROWS_AT_ONCE = 4096
@@ -38,7 +38,7 @@ def read(path: Path) -> Dataset:
     Raises
     ------
     DatasetError
-        When it is no such file, or cannot be used; see `check`.
+        When it is no such file, is of another format, or cannot be used; see `check`.
     """
     try:
         rows = pq.read_table(path)
@@ -47,7 +47,13 @@ def read(path: Path) -> Dataset:
     payload = (rows.schema.metadata or {}).get(KEY)
     if payload is None:
         raise DatasetError(f"{path.name} is no training set of ours; import it with a mapping of its columns")
-    dataset = Dataset(rows, msgspec.json.decode(payload, type=Description))
+    description = msgspec.json.decode(payload, type=Description)
+    if description.format != FORMAT:
+        raise DatasetError(
+            f"{path.name} is of format {description.format}, and this version reads {FORMAT}: "
+            "export or import it again"
+        )
+    dataset = Dataset(rows, description)
     check(dataset)
     return dataset
 

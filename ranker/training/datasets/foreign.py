@@ -13,6 +13,7 @@ from ranker.training.datasets.dataset import (
     FEATURE,
     FIXED,
     LABEL,
+    OURS,
     Dataset,
     DatasetError,
     Description,
@@ -98,6 +99,7 @@ def import_log(path: Path, mapping: Mapping, *, weight_max: float) -> Dataset:
         if mapping.outcome_time
         else _nulls(log, pa.int64()),
         "status": pc.if_else(pc.is_valid(time_ms), "on_time", ""),
+        **{name: _nulls(log, kind) for name, kind in OURS.items()},
     }
     labels = {
         LABEL + action: _numbers(log, name).cast(pa.float32()) for action, name in mapping.labels.items()

@@ -6,9 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_store.schema.assignments import Mask, arms, marks
 from feature_store.schema.exposures import latest_exposures
 from feature_store.views import FeatureService
 from ranker.training.datasets.dataset import (
+    ARM,
     FEATURE,
     FIXED,
     ID,
@@ -48,7 +50,8 @@ def from_exposures(
     within = latest_exposures(batch for table in tables for batch in _within(table, window_ms).to_batches())
     kept, left_out = _usable(within, service, newest_ms - window_ms)
     left_out["acted on before, but first written after the window"] = len(everything) - len(within)
-    rows = in_order(_flat(kept, service, weight_max))
+    marked = marks(kept)
+    rows = in_order(_flat(kept, marked, service, weight_max))
     impressions = pc.min_max(rows["impression_time_ms"]).as_py()
     return Dataset(
         rows,
@@ -62,6 +65,7 @@ def from_exposures(
             impressions_until_ms=impressions["max"],
             weight_max=weight_max,
             left_out={reason: count for reason, count in left_out.items() if count},
+            flagged={mark: int(mask.sum()) for mark, mask in marked.items()},
         ),
     )
 
@@ -97,24 +101,22 @@ def _usable(table: pa.Table, service: FeatureService, closed_ms: int) -> tuple[p
     return table, left_out
 
 
-def _flat(table: pa.Table, service: FeatureService, weight_max: float) -> pa.Table:
+def _flat(table: pa.Table, marked: dict[str, Mask], service: FeatureService, weight_max: float) -> pa.Table:
     propensity = pc.coalesce(table["propensity_seen"], table["propensity"])
     columns = {
-        "request_id": table["request_id"],
-        "user_id": table["user_id"],
-        "item_id": table["item_id"],
         "time_ms": table["finalize_time_ms"],
         "position": table["position_seen"],
         "propensity": propensity,
         "importance_weight": importance_weights(propensity, weight_max),
-        "impression_time_ms": table["impression_time_ms"],
-        "outcome_time_ms": table["outcome_time_ms"],
-        "status": table["status"],
+        "explored": pa.array(marked["explored"]),
+        "held_out": pa.array(marked["held_out"]),
     }
-    fixed = {name: columns[name].cast(kind) for name, kind in FIXED.items()}
+    as_logged = {name: table[name] for name in FIXED if name not in columns}
+    fixed = {name: (columns | as_logged)[name].cast(kind) for name, kind in FIXED.items()}
+    drawn = {ARM + experiment: arm for experiment, arm in arms(table).items()}
     dense = _lists(table, "features", (*service.user, *service.candidate), FEATURE, np.float32)
     ids = _lists(table, "ids", tuple(column.name for column in service.ids), ID, np.int64)
-    return pa.table({**fixed, **_labels(table), **dense, **ids})
+    return pa.table({**fixed, **drawn, **_labels(table), **dense, **ids})
 
 
 def _lists(

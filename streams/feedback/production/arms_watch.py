@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_store.schema.assignments import HOLDOUT, assigned, held_out, mask_of
 from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelRows
@@ -14,7 +15,7 @@ from feature_store.schema.topics import EXPOSURES
 from streams.feedback.base import State
 from streams.feedback.concentration import ArmCells, ConcentrationDetector
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.experiment_rows import HOLDOUT, arm_cells, assigned, held_out, mask_of
+from streams.feedback.experiment_rows import arm_cells
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.pursuit import Pursuit

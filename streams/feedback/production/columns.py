@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from feature_store.schema.assignments import NUDGES, assigned
 from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.panel import PanelRows
 from feature_store.schema.served import USER_SLICE
 from streams.feedback.cell_builder import CellBuilder, ExposureColumns, PanelColumns
-from streams.feedback.experiment_rows import NUDGES, assigned, numbered
+from streams.feedback.experiment_rows import numbered
 from streams.feedback.sifting import sifted
 
 _CLICK = "click"

@@ -6,13 +6,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from feature_store.schema.assignments import NUDGES
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelRows
 from streams.feedback.base import State
 from streams.feedback.cell_builder import CellBuilder
 from streams.feedback.cross_model import NAME, CrossModel
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.experiment_rows import NUDGES
 from streams.feedback.production.case import Case
 from streams.feedback.production.columns import added, exposure_columns, panel_columns
 from streams.feedback.production.metrics import LoopMetrics

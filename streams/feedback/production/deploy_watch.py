@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_store.deploy_calendar import DeployCalendar
+from feature_store.schema.assignments import DEPLOYS
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelRows
 from feature_store.schema.topics import EXPOSURES
@@ -21,7 +22,6 @@ from streams.feedback.deploy_rows import (
     deploy_rows,
 )
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.experiment_rows import DEPLOYS
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.pursuit import Pursuit

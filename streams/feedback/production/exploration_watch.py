@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from feature_store.schema.assignments import EXPLORATION
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelRows
 from feature_store.schema.topics import EXPOSURES
 from streams.feedback.base import State, Verdict
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.experiment_rows import EXPLORATION
 from streams.feedback.exploration import SelectionDetector
 from streams.feedback.exploration_cells import exploration_cells
 from streams.feedback.exploration_presentation import PresentationDetector

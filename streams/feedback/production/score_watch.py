@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from feature_store.schema.assignments import NUDGES
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelHeader, PanelRows
 from streams.feedback import total_score
@@ -15,7 +16,6 @@ from streams.feedback.board import NAME as BOARD
 from streams.feedback.board import Board
 from streams.feedback.cell_builder import CellBuilder
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.experiment_rows import NUDGES
 from streams.feedback.feature_path import UNEXPLAINED, feature_path
 from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector

@@ -76,6 +76,14 @@ def test_where_no_slice_is_certain_the_likeliest_is_said() -> None:
     assert "  slices     none is certain yet; most evidence is in country=DE" in lines
 
 
+def test_sizes_found_by_large_nudges_are_said_to_be_too_small() -> None:
+    said = "nudges are large, 0.72 standard deviations of the scores: small ones add more per unit"
+    for large in (True, False):
+        evidence = {**OF_SLICES.evidence, "nudge_share": 0.72, "nudges_large": large}
+        lines = explanation(FindingState(structs.replace(OF_SLICES, evidence=evidence), None))
+        assert (f"{'':13}{said}" in lines) is large
+
+
 def test_without_slices_nothing_is_said_of_them() -> None:
     evidence = {name: value for name, value in OF_SLICES.evidence.items() if name != "betas"}
     lines = explanation(FindingState(structs.replace(OF_SLICES, evidence=evidence), None))

@@ -25,6 +25,7 @@ from ranker.training.run import Trained
 from ranker.training.run import train as train_with_gate
 from ranker.training.synthetic import synthetic_exposures
 from ranker.triton.embedded import EmbeddedClient
+from tests.unit.ranker.training.shown import shown
 from triton_models.signature import Signature
 
 PLAN = Plan(Parameters(epochs=4, learning_rate=5e-3))
@@ -194,3 +195,15 @@ def test_a_damaged_champion_is_not_measured_and_can_be_replaced(
     assert trained.evaluation.find("champion, timeline_ranker/1") is None
     assert "not measured: model timeline_ranker/1 is damaged" in trained.reason
     assert publisher.registry.history()[1].reason == trained.reason
+
+
+def test_the_version_says_how_many_of_its_rows_experiments_touched(
+    train: Train, publisher: Publisher, exposures: pa.Table
+) -> None:
+    plan = Plan(Parameters(epochs=1), promote=False)
+    lineage = train(shown(exposures), publisher, plan, quiet, NOW_MS).model.lineage
+    assert lineage is not None
+    assert lineage.policies == {"greedy:1": 1.0}
+    assert lineage.experiments == {"nudged": 0.8, "explored": pytest.approx(0.2 / 12), "held_out": 0.2}
+    kept = publisher.training_data.get(lineage.training_data)
+    assert kept["nudge"].to_pylist() == shown(exposures)["nudge"].to_pylist()

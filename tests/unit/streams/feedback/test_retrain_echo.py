@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.feedback.base import VerdictKind
+from streams.feedback.evidence.betting import log_mean_exp
 from streams.feedback.retrain_echo import (
     BEFORE_AFTER,
     POWERS,
@@ -85,6 +86,25 @@ def test_a_deploy_time_that_is_not_drawn_finds_the_time_of_day() -> None:
         refused += verdict.kind is VerdictKind.BLIND and "not spread over their window" in verdict.reason
     assert naive >= 15
     assert refused == 20
+
+
+_DAY_SLOTS = 96
+
+
+def test_placebo_times_of_the_whole_day_find_the_time_of_day() -> None:
+    """Trap: deploys are drawn from four hours in which the season rises; no other hour is a placebo."""
+    scale = RetrainScale(echo=0.0, season=-4.0, slots=16)
+    naive = 0
+    for seed in range(20):
+        log_capital = np.zeros(len(POWERS))
+        all_day = retrains(replace(scale, slots=_DAY_SLOTS), seed, 40)
+        for drawn, day in zip(retrains(scale, seed, 40), all_day, strict=True):
+            np.testing.assert_array_equal(drawn.kpi, day.kpi[: len(drawn.kpi)])
+            rank = randomised_rank(jumps_by_slot(day.kpi), drawn.slot, 0.5)
+            log_capital += np.log(POWERS) + (POWERS - 1) * np.log(rank)
+        naive += log_mean_exp(log_capital, axis=-1) > np.log(100)
+    assert naive >= 15
+    assert {played(scale, seed).verdict(1).kind for seed in range(20)} == {VerdictKind.QUIET}
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=9))

@@ -1,11 +1,14 @@
 """The traps of loop detection: in each the naive code alarms without a loop; ours does not, or says why."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from ranker.experiments.coins import signs
+from ranker.experiments.settings import ExperimentSettings
 from streams.feedback.base import VerdictKind
+from streams.feedback.cells import EpochCells
 from streams.feedback.controls import REASONS
 from streams.feedback.cross_model import CrossModel
 from streams.feedback.evidence.betting import BettingMixture
@@ -152,6 +155,48 @@ def test_5_a_nudge_that_comes_back_in_the_next_score_is_a_loop(quiet):
     assert set(detector.kinds()) == {VerdictKind.LOOP_DETECTED}
 
 
+def test_5_a_nudge_in_a_feature_before_it_acts_makes_ours_blind(quiet):
+    detector = feature_path(["model"], ["quality", "score_noise"])
+    for cells in quiet:
+        leak = np.stack([0.3 * cells.nudge, np.zeros_like(cells.nudge)], axis=-2)
+        contributions = cells.contributions + leak
+        detector.update(replace(cells, contributions=contributions, raw_score=contributions.sum(axis=-2)))
+    assert set(detector.kinds()) == {VerdictKind.BLIND}
+    assert _reasons(detector) == {"nudge_in_score"}
+
+
+def _with_last_score(epochs, read):
+    """The same ranker with one more feature: a fifth of what ``read`` found of an item in the last epoch."""
+    last = np.zeros_like(epochs[0].raw_score)
+    for cells in epochs:
+        feature = 0.2 * last
+        contributions = np.concatenate([cells.contributions, feature[..., None, :]], axis=-2)
+        grown = replace(cells, raw_score=cells.raw_score + feature, contributions=contributions)
+        yield grown
+        last = read(grown)
+
+
+def _watched_by_feature(epochs):
+    detector = feature_path(["model"], ["quality", "score_noise", "last_score"])
+    for cells in epochs:
+        detector.update(cells)
+    return detector
+
+
+def test_5_a_feature_that_reads_published_scores_is_a_loop_and_is_named(quiet):
+    detector = _watched_by_feature(_with_last_score(quiet, lambda cells: cells.raw_score + cells.nudge))
+    assert set(detector.kinds()) == {VerdictKind.LOOP_DETECTED}
+    assert {detector.watched.values[place] for place in detector.location().value} == {"last_score"}
+    assert set(detector.location().lag_epochs) == {1}
+    assert detector.beta().estimate[:, 0, 2] == pytest.approx(0.2, rel=0.05)
+
+
+def test_5_a_feature_that_reads_raw_scores_is_none(quiet):
+    """It knows everything of the epoch before, but the coin."""
+    detector = _watched_by_feature(_with_last_score(quiet, lambda cells: cells.raw_score))
+    assert set(detector.kinds()) == {VerdictKind.QUIET}
+
+
 def test_6_signs_that_repeat_alarm_and_make_ours_blind(quiet):
     """A salt without the epoch: each item has one sign for good, and each item has a trend of its own."""
     slope = 0.3 * np.random.default_rng(2).standard_normal((RUNS, 1, ITEMS))
@@ -161,6 +206,59 @@ def test_6_signs_that_repeat_alarm_and_make_ours_blind(quiet):
     assert alarms == 0
     assert set(detector.kinds()) == {VerdictKind.BLIND}
     assert _reasons(detector) == {"signs_repeat"}
+
+
+UNITS = [f"i{n}" for n in range(ITEMS)]
+FIXED_ARM = -1
+
+
+def _beside_a_test(quiet, nudge_salt, test_salt, *, nudge_epoch=True, redrawn=True):
+    """Nudges, and an A/B test of items whose arm gains .1 an epoch, by the coins that production tosses.
+
+    ``nudge_epoch``, ``redrawn``: whether the epoch is part of the nudges' coin, of the test's.
+    """
+    level, epochs = np.zeros(ITEMS), []
+    for cells in quiet:
+        coin = signs(nudge_salt, cells.epoch if nudge_epoch else FIXED_ARM, UNITS)
+        arm = signs(test_salt, cells.epoch if redrawn else FIXED_ARM, UNITS)
+        nudge = np.broadcast_to(DELTA * coin, cells.nudge.shape)
+        epochs.append(replace(cells, nudge=nudge, raw_score=cells.raw_score + level))
+        level = level + 0.1 * arm
+    return epochs
+
+
+def _naively(epochs):
+    return _bet(np.diff(_column(epochs, "raw_score"), axis=0), _column(epochs, "nudge")[:-1])
+
+
+def test_6_a_salt_shared_with_an_ab_test_alarms_and_one_of_its_own_does_not(quiet):
+    """Nothing in the log tells the test from a loop, so a salt must be shared with nobody."""
+    shared = _beside_a_test(quiet, b"salt", b"salt")
+    assert _naively(shared) == 1
+    assert set(_ours(shared)[0].kinds()) == {VerdictKind.LOOP_DETECTED}
+    apart = _beside_a_test(quiet, b"salt of nudges", b"salt of the test")
+    assert _naively(apart) <= 0.05
+    assert set(_ours(apart)[0].kinds()) == {VerdictKind.QUIET}
+
+
+def test_6_among_our_own_experiments_a_shared_salt_is_refused():
+    with pytest.raises(ValueError, match="must differ from each other"):
+        ExperimentSettings(nudge_delta=DELTA, nudge_salt="salt", explore_share=0.1, explore_salt="salt")
+
+
+def test_6_without_the_epoch_a_shared_salt_alarms_and_makes_ours_blind(quiet):
+    naive = _beside_a_test(quiet, b"salt", b"salt", nudge_epoch=False, redrawn=False)
+    assert _naively(naive) == 1
+    detector, alarms = _ours(naive)
+    assert alarms == 0
+    assert set(detector.kinds()) == {VerdictKind.BLIND}
+    assert _reasons(detector) == {"signs_repeat"}
+
+
+def test_6_with_the_epoch_even_a_shared_salt_knows_nothing_of_arms_that_stay(quiet):
+    ours = _beside_a_test(quiet, b"salt", b"salt", redrawn=False)
+    assert _naively(ours) <= 0.05
+    assert set(_ours(ours)[0].kinds()) == {VerdictKind.QUIET}
 
 
 def _two_models(turned=1.0):
@@ -216,6 +314,51 @@ def test_10_beta_from_clipped_responses_is_too_small(quiet):
     naive = (np.clip(changes, -scale, scale) * np.sign(nudges)).mean() / DELTA
     assert naive < 0.85 * beta
     assert detector.beta().estimate.mean() == pytest.approx(beta, rel=0.05)
+
+
+def _first_run(cells):
+    """As production has it: verdicts are of one run."""
+    kept = {field.name: getattr(cells, field.name) for field in fields(cells)}
+    return EpochCells(**{name: v[0] if isinstance(v, np.ndarray) else v for name, v in kept.items()})
+
+
+def _popularity_nudged_by(delta, sampler):
+    scale = Scale(items=ITEMS, events=25.0 * ITEMS, delta=delta)
+    return World([ClickCount(0.07), Quality()], sampler, scale, range(8))
+
+
+@pytest.mark.parametrize("sampler", [Softmax(), TopK()])
+@pytest.mark.parametrize(("delta", "large"), [(0.2, False), (0.8, True)])
+def test_10_large_nudges_saturate_and_the_verdict_says_so(sampler, delta, large):
+    """Per unit they do less than small ones, and no estimate mends that: β is of the nudges there were."""
+    small, world = _popularity_nudged_by(0.05, sampler), _popularity_nudged_by(delta, sampler)
+    detector, production = (feature_path(["model"], ["click_count", "quality"]) for _ in range(2))
+    for _ in range(EPOCHS):
+        small.step()
+        cells = world.step()
+        detector.update(cells)
+        production.update(_first_run(cells))
+    beta = detector.beta().estimate[:, 0, 0].mean()
+    true, true_of_small = (each.truth.as_estimated[:, 0, 0].mean() for each in (world, small))
+    assert beta == pytest.approx(true, rel=0.1)
+    assert beta == pytest.approx(true_of_small, rel=0.2) or large
+    assert beta < 0.8 * true_of_small or not large
+    evidence = production.verdict(1).evidence
+    assert evidence["nudges_large"] is large
+    assert evidence["nudge_share"] == pytest.approx(delta / cells.raw_score[0].std())
+
+
+def test_10_how_large_nudges_were_is_known_when_they_have_ended_and_after_a_restart(quiet):
+    detector = total_score(["model"])
+    for cells in quiet[:5]:
+        detector.update(_first_run(cells))
+    share = detector.verdict(1).evidence["nudge_share"]
+    assert share == pytest.approx(DELTA / quiet[4].raw_score[0].std())
+    for cells in quiet[5:]:
+        detector.update(_first_run(replace(cells, nudge=np.zeros_like(cells.nudge))))
+    again = total_score(["model"])
+    again.restore(detector.state())
+    assert detector.verdict(1).evidence["nudge_share"] == again.verdict(1).evidence["nudge_share"] == share
 
 
 def _click_count_world(memory, seeds):

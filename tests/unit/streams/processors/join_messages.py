@@ -1,6 +1,8 @@
 """Messages of the join's two logs, and a joiner to read them, for its tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -56,23 +58,34 @@ def joiner(
     )
 
 
-def served_request(answer: Answer, heads: tuple[str, ...] = ("click",), width: int = 3) -> ServedRequest:
-    """What the ranker logs of an answer: the items in their order, then those that were only scored."""
+def served_request(
+    answer: Answer,
+    heads: tuple[str, ...] = ("click",),
+    width: int = 3,
+    *,
+    nudge: Sequence[float] | None = None,
+    **told: Any,
+) -> ServedRequest:
+    """What the ranker logs of an answer: the items in their order, then those that were only scored.
+
+    ``nudge`` is that of each; ``told`` replaces other fields.
+    """
     item_ids = [*answer.items, *answer.scored_only]
     n = len(item_ids)
     position = np.arange(n, dtype=np.int32)
     position[len(answer.items) :] = NOT_SERVED
     score = np.linspace(1, 0, n)
+    nudges = np.zeros(n) if nudge is None else np.array(nudge)
     served = len(answer.items)
-    return ServedRequest(
+    request = ServedRequest(
         request_id=answer.request,
         user_id=answer.user,
         surface="home",
         item_ids=item_ids,
         position=position,
         raw_score=score,
-        nudge=np.zeros(n),
-        published_score=score,
+        nudge=nudges,
+        published_score=score + nudges,
         heads={head: score.astype(np.float32) for head in heads},
         propensity=np.ones(n),
         policy="greedy",
@@ -85,6 +98,7 @@ def served_request(answer: Answer, heads: tuple[str, ...] = ("click",), width: i
         ids=np.arange(served, dtype=np.int64).reshape(served, 1),
         row_marks=RowMarks(("item",), np.zeros((1, served), np.int32), np.arange(served).reshape(1, served)),
     )
+    return replace(request, **told)
 
 
 def served_rows(answer: Answer) -> pa.RecordBatch:

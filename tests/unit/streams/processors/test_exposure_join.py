@@ -4,10 +4,13 @@ import gc
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
 
 from feature_store.clock import ManualClock
+from feature_store.schema.requests import Assignment
 from feature_store.schema.served import decode_served, encode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
 from streams.processors.exposure_join import ExposureJoiner
@@ -77,6 +80,58 @@ def test_an_exposure_has_the_served_row_untouched_and_what_was_seen_and_done(log
     assert (row["impression_time_ms"], row["outcome_time_ms"], row["revision"]) == (7, 9, 2)
     assert row["status"] == "on_time"
     assert logs.count("exposures", status="on_time") == 1
+
+
+NUDGE = [0.1, -0.1, np.nextafter(0.1, 1.0)]
+ARMS = {
+    "nudges": Assignment("5a17/29166666", 1.0),
+    "exploration": Assignment("slot_1", 0.05 / 20),
+    "holdout": Assignment("treatment", 0.98),
+}
+
+
+def experimental_rows(request: str) -> pa.RecordBatch:
+    """Of a nudged request that explores, in one message with one that nothing was done to."""
+    nudged = served_request(
+        replace(ANSWER, request=request),
+        nudge=NUDGE,
+        raw_score=np.array([1 / 3, 0.1 + 0.2, -1e-300]),
+        published_score=np.array([1 / 3, 0.1 + 0.2, -1e-300]) + NUDGE,
+        policy="home:7f",
+        model_version="timeline_ranker:12",
+        assignments=ARMS,
+    )
+    plain = served_request(replace(ANSWER, request="plain"))
+    return decode_served(encode_served([plain, nudged])[0])
+
+
+def test_what_experiments_did_to_an_answer_is_in_its_exposures_bit_for_bit(logs: Logs) -> None:
+    rows = experimental_rows("r")
+    logs.joiner.take_served(0, 100, rows)
+    logs.happen(100, replace(SEEN, item="a"), SEEN, replace(SEEN, request="plain"))
+    found = {(row["request_id"], row["item_id"]): row for row in logs.exposures(200)}
+    served = {(row["request_id"], row["item_id"]): row for row in rows.to_pylist()}
+    for place, item in enumerate("ab"):
+        row = found["r", item]
+        assert row["nudge"] == NUDGE[place]
+        assert row["published_score"] == row["raw_score"] + row["nudge"] != row["raw_score"]
+        assert (row["policy"], row["model_version"]) == ("home:7f", "timeline_ranker:12")
+        assert {
+            one["experiment"]: Assignment(one["variant"], one["propensity"]) for one in row["assignments"]
+        } == ARMS
+    for key, row in found.items():
+        assert {name: row[name] for name in TOLD} == {name: served[key][name] for name in TOLD}
+    assert (found["plain", "b"]["nudge"], found["plain", "b"]["assignments"]) == (0.0, [])
+
+
+TOLD = ("raw_score", "nudge", "published_score", "policy", "model_version", "assignments", "propensity")
+
+
+def test_an_organic_exposure_was_in_no_experiment(logs: Logs) -> None:
+    logs.joiner.take_served(0, 100, experimental_rows("r"))
+    logs.happen(100, replace(SEEN, request=None))
+    [row] = logs.exposures(200)
+    assert {name: row[name] for name in TOLD} == dict.fromkeys(TOLD)
 
 
 def test_an_exposure_is_not_written_before_both_logs_have_passed_its_window(logs: Logs) -> None:

@@ -1,5 +1,6 @@
 """Training sets from elsewhere and as files: what is wrong is refused with the name of its column."""
 
+import csv
 import gzip
 import json
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eddyline.cli import build
-from ranker.training.datasets.dataset import FIXED, Dataset, DatasetError, Description, check
+from ranker.training.datasets.dataset import FIXED, OURS, Dataset, DatasetError, Description, check
 from ranker.training.datasets.files import read, write
 from ranker.training.datasets.foreign import Mapping, import_log, read_mapping
 
@@ -85,6 +86,11 @@ def test_a_log_that_cannot_be_used_is_refused_by_its_column(
     assert message in str(refused.value)
 
 
+def test_of_a_log_from_elsewhere_nobody_knows_what_was_done_to_its_rows(imported: Dataset) -> None:
+    assert {name: imported.rows[name].null_count for name in OURS} == dict.fromkeys(OURS, 3)
+    assert imported.description.flagged == {}
+
+
 def test_a_log_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         import_log(written(tmp_path, LOG.splitlines()[0] + "\n"), MAPPING, weight_max=3.0)
@@ -137,6 +143,12 @@ def test_a_parquet_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "b.parquet")
 
 
+def test_a_file_of_another_format_is_refused_with_both_numbers(tmp_path: Path, imported: Dataset) -> None:
+    [path] = write(Dataset(imported.rows, replace(imported.description, format=1)), tmp_path / "old.parquet")
+    with pytest.raises(DatasetError, match=r"old\.parquet is of format 1, and this version reads 2: export"):
+        read(path)
+
+
 def test_libsvm_has_a_line_per_row_and_a_query_per_request(tmp_path: Path, imported: Dataset) -> None:
     path, beside = write(imported, tmp_path / "set.libsvm")
     assert path.read_text().splitlines() == ["0 qid:1 1:90.5 2:1", "0 qid:2 1:90.5 2:1", "1 qid:2 1:80"]
@@ -150,6 +162,17 @@ def test_csv_has_every_column(tmp_path: Path, imported: Dataset) -> None:
     header, *lines = path.read_text().splitlines()
     assert [name.strip('"') for name in header.split(",")] == imported.rows.column_names
     assert len(lines) == len(imported.rows)
+
+
+def test_csv_flags_rows_and_says_nothing_where_nobody_knows(tmp_path: Path, imported: Dataset) -> None:
+    rows = imported.rows
+    for name, values in {"nudge": [0.5, None, 0.0], "explored": [True, None, False]}.items():
+        column = pa.array(values, rows[name].type)
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    path, _ = write(Dataset(rows, imported.description), tmp_path / "set.csv")
+    with path.open() as file:
+        back = [(row["nudge"], row["explored"]) for row in csv.DictReader(file)]
+    assert back == [("0.5", "true"), ("", ""), ("0", "false")]
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path, imported: Dataset) -> None:

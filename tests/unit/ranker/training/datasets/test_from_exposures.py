@@ -108,6 +108,58 @@ def test_where_somebody_else_displayed_the_item_their_propensity_counts() -> Non
     assert dataset.rows["propensity"].to_pylist() == [0.25]
 
 
+def drawn(**arms: str) -> list[dict[str, object]]:
+    return [{"experiment": name, "variant": arm, "propensity": 0.5} for name, arm in arms.items()]
+
+
+def in_experiments() -> Dataset:
+    """Where it was seen is not what tells whether chance chose it: the slot is one of the answer."""
+    as_served = {"policy": "greedy", "model_version": "m:3", "raw_score": 0.25, "position_seen": 9}
+    return made(
+        exposure(
+            "a",
+            1_000,
+            nudge=0.125,
+            published_score=0.375,
+            position=1,
+            assignments=drawn(nudges="5a/7", exploration="slot_1"),
+            **as_served,
+        ),
+        exposure(
+            "b",
+            nudge=0.0,
+            published_score=0.25,
+            position=2,
+            assignments=drawn(holdout="holdout"),
+            **as_served,
+        ),
+    )
+
+
+def test_a_row_says_how_it_came_to_be_shown() -> None:
+    nudged, held = in_experiments().rows.to_pylist()
+    assert (nudged["raw_score"], nudged["nudge"], nudged["published_score"]) == (0.25, 0.125, 0.375)
+    assert (nudged["policy"], nudged["model_version"]) == ("greedy", "m:3")
+    assert (nudged["explored"], nudged["held_out"], nudged["position"]) == (True, False, 9)
+    assert (held["nudge"], held["explored"], held["held_out"]) == (0.0, False, True)
+
+
+def test_a_row_has_its_arm_of_each_experiment() -> None:
+    rows = in_experiments().rows
+    names = ("arm.nudges", "arm.exploration", "arm.holdout")
+    assert [rows[name].to_pylist() for name in names] == [["5a/7", None], ["slot_1", None], [None, "holdout"]]
+
+
+def test_the_description_counts_the_rows_that_experiments_touched() -> None:
+    assert in_experiments().description.flagged == {"nudged": 1, "explored": 1, "held_out": 1}
+
+
+def test_what_our_coins_did_is_no_feature_of_a_row() -> None:
+    dataset = in_experiments()
+    assert dataset.names("feature.") == ["feature.user.a", "feature.item.b"]
+    assert dataset.names("id.") == ["id.item"]
+
+
 def test_the_description_says_where_the_rows_come_from() -> None:
     description = made(exposure("a", 1_000), exposure("b")).description
     assert (description.service, description.fingerprint, description.offsets) == ("s", "fp", {0: (0, 3)})
