@@ -47,7 +47,7 @@ def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: E
     fingerprint = knowledge.service.fingerprint
     client = open_inference(settings, fingerprint)
     stack.callback(client.close)
-    releases = open_releases(settings, clock)
+    releases = open_releases(settings, clock, stack)
     watcher = open_watcher(
         settings, client, fingerprint, clock, stack, pinned=settings.model, releases=releases
     )

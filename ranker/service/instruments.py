@@ -63,6 +63,11 @@ class ExperimentMetrics:
             "1 while a promoted version waits for the moment drawn for it.",
             registry=registry,
         )
+        self._held = Gauge(
+            "eddyline_ranker_experiment_deploy_held",
+            "1 while no moment comes: a loop is open, or somebody has stopped training.",
+            registry=registry,
+        )
         limit = Gauge(
             "eddyline_ranker_experiment_cost_max_ratio",
             "Cost above which an experiment is stopped.",
@@ -74,9 +79,10 @@ class ExperimentMetrics:
         """Show whether it runs whenever metrics are asked for."""
         self._running.labels(experiment).set_function(lambda: float(experiment not in off()))
 
-    def watch_deploys(self, waiting: Callable[[], ServedModel | None]) -> None:
-        """Show whether a promoted version waits for its moment."""
+    def watch_deploys(self, waiting: Callable[[], ServedModel | None], held: Callable[[], bool]) -> None:
+        """Show whether a promoted version waits for its moment, and whether moments come."""
         self._waiting.set_function(lambda: float(waiting() is not None))
+        self._held.set_function(held)
 
     def cost(self, experiment: str, share: float) -> None:
         """Show what it costs."""
@@ -119,7 +125,7 @@ def open_instruments(
     for name in wanted:
         metrics.watch(name, switches.off)
     if releases is not None:
-        metrics.watch_deploys(releases.waiting)
+        metrics.watch_deploys(releases.waiting, releases.held)
     budget = CostBudget(store, settings.experiments_cost_max, clock, metrics.cost)
 
     def effects(surfaces: Mapping[str, Surface]) -> tuple[SideEffect, ...]:
@@ -132,7 +138,10 @@ def open_instruments(
             return (of_requests,)
         period_ms = settings.deploy_calendar.period_ms
         of_deploys = DeployCost(
-            releases.waiting, ask, surfaces, default, budget.spent, period_ms=period_ms, experiment=DEPLOYS
+            *(releases.waiting, ask, surfaces, default, budget.spent),
+            held=releases.held,
+            period_ms=period_ms,
+            experiment=DEPLOYS,
         )
         return of_requests, of_deploys
 

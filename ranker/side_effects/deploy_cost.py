@@ -21,11 +21,14 @@ _MEASURE_EVERY = 8
 class DeployCost:
     """Has the version that waits score some answers again: off the request's path.
 
-    An answer costs nothing while none waits, so the share is told once a whole period has been seen.
+    An answer costs nothing while none waits, so the share is told once a whole period has been seen. Nothing
+    is measured or told while a hold makes it wait: that is no experiment, and a budget that stopped it would
+    release what is held.
 
     Parameters
     ----------
     waiting : the version that is promoted and not served yet; None: there is none
+    held : whether training and promotion are held
     surfaces : by name
     default : for every other name
     period_ms : of the deploy calendar
@@ -43,6 +46,7 @@ class DeployCost:
         default: Surface,
         spent: Spent,
         *,
+        held: Callable[[], bool],
         period_ms: int,
         experiment: str,
     ) -> None:
@@ -51,6 +55,7 @@ class DeployCost:
         self._surfaces = dict(surfaces)
         self._default = default
         self._spent = spent
+        self._held = held
         self._period_ms = period_ms
         self._experiment = experiment
         self._cost = RunningCost(remembered=inf)
@@ -59,6 +64,8 @@ class DeployCost:
 
     def apply(self, answers: Sequence[Answer]) -> None:
         """Measure every eighth of the answers that a model scored and another version could have."""
+        if self._held():
+            return
         for answer in answers:
             if self._experiment not in answer.query.arms.assignments or not has_worth(answer):
                 continue

@@ -85,7 +85,7 @@ SURFACE = Surface("test", (), (), ValueModel({"click": 1.0}), ByScore())
 WAITS = ServedModel("timeline_ranker", "2", "abc", ("click",))
 
 
-def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0, **kwargs):
+def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0, held=False, **kwargs):
     """What is told after eight answers, of which the last is measured."""
     told = []
     cost = DeployCost(
@@ -94,6 +94,7 @@ def deploy_costs(waiting, heads, arms=DRAWN, period_ms=0, **kwargs):
         {},
         SURFACE,
         lambda *spent: told.append(spent),
+        held=lambda: held,
         period_ms=period_ms,
         experiment="deploys",
     )
@@ -124,3 +125,7 @@ def test_the_cost_is_told_once_a_period_was_seen_and_of_answers_that_log_it():
 
 def test_scores_that_are_not_finite_measure_nothing():
     assert deploy_costs(WAITS, lambda n: np.full(n, np.nan, np.float32)) == []
+
+
+def test_a_hold_is_not_the_experiments_cost_or_the_budget_would_release_what_is_held():
+    assert deploy_costs(WAITS, lambda n: np.ones(n, np.float32), held=True) == []
