@@ -29,7 +29,7 @@ WITHIN_MS = 1_000.0
 
 @dataclass
 class Traffic:
-    """Answers to one request after the other: when each came, ms since the epoch, and whether it was nudged."""
+    """Answers to one request after the other: when each came, ms UTC, and whether it was nudged."""
 
     came_ms: list[float] = field(default_factory=list)
     nudged: list[bool] = field(default_factory=list)
