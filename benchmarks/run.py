@@ -14,6 +14,7 @@ from benchmarks import (
     instrumentation,
     learning,
     ranking,
+    switches,
     throughput,
     training,
 )
@@ -24,6 +25,7 @@ SUITES = {
     "freshness": freshness.measure,
     "ranking": ranking.measure,
     "instrumentation": instrumentation.measure,
+    "switches": switches.measure,
     "backfill": backfill.measure,
     "capacity": capacity.measure,
     "footprint": footprint.measure,

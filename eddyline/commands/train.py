@@ -43,6 +43,7 @@ def train(
     from confluent_kafka import KafkaException
 
     from eddyline.replay.ranklens import RankLensError
+    from ranker.registry.hold import HoldUnknown
     from ranker.registry.models import RegistryError
     from ranker.training.errors import TrainingError
     from ranker.training.fit import Parameters
@@ -56,7 +57,10 @@ def train(
             _report_trial(console, _try(console, log, plan))
         else:
             _report(console, _train(console, _settings(), plan))
-    except (TrainingError, RegistryError, InferenceError, KafkaException, RankLensError, OSError) as error:
+    except (
+        *(TrainingError, RegistryError, InferenceError, HoldUnknown),
+        *(KafkaException, RankLensError, OSError),
+    ) as error:
         Console(stderr=True, soft_wrap=True).print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
 
@@ -68,8 +72,8 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     from feature_store.clock import SystemClock
     from feature_store.exposure_log import read_exposures
     from ranker.registry.connect import open_registry, open_training_data
+    from ranker.registry.hold import training_hold
     from ranker.registry.signature import default_signature
-    from ranker.training.hold import loop_hold
     from ranker.training.publish import Publisher
     from ranker.training.run import train as run
     from ranker.triton.connect import open_inference
@@ -84,7 +88,7 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     ):
         registry = open_registry(settings, clock, recorded=True)
         publisher = Publisher(
-            registry, inference, signature, open_training_data(settings), loop_hold(settings)
+            registry, inference, signature, open_training_data(settings), training_hold(settings)
         )
         show = _Epochs(bar).show
         return run(read.exposures, publisher, plan, show, clock.now_ms(), offsets=read.offsets)

@@ -16,7 +16,7 @@ from eddyline.demo.stage import Stage
 from eddyline.demo.traffic import Traffic
 from feature_store.findings_log import read_findings
 from feature_store.online.switches import Switch, open_switches
-from ranker.experiments.draw import NUDGES
+from feature_store.schema.assignments import NUDGES
 from streams.simulator import World
 
 EPOCH_S, DELTA = 3, 0.2

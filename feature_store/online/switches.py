@@ -1,4 +1,4 @@
-"""Switches that operators throw while the system runs: which experiments are off, and why."""
+"""Switches that operators throw while the system runs: what is off, and why."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,11 +11,14 @@ from feature_store.online.connection import connect, redis_errors
 from feature_store.settings import Settings
 
 _KEY = "eddyline:experiments:off"
-_WHAT = "the switches of experiments"
+_WHAT = "the switches"
+
+TRAINING = "training"
+"""Not an experiment: while it is off nothing is learned, and what waits to be released waits on."""
 
 
 class Switch(msgspec.Struct, frozen=True):
-    """An experiment that is switched off.
+    """Something that is switched off.
 
     Attributes
     ----------
@@ -31,12 +34,12 @@ class SwitchStore(Protocol):
     """Where switches live."""
 
     def read(self) -> Mapping[str, Switch]:
-        """Experiments that are off."""
+        """What is off, by name."""
 
-    def switch_off(self, experiment: str, switch: Switch) -> None:
+    def switch_off(self, name: str, switch: Switch) -> None:
         """Switch one off; the last reason stays."""
 
-    def switch_on(self, experiment: str) -> None:
+    def switch_on(self, name: str) -> None:
         """Let one run again."""
 
 
@@ -50,13 +53,13 @@ class MemorySwitches:
         """See `SwitchStore.read`."""
         return dict(self._off)
 
-    def switch_off(self, experiment: str, switch: Switch) -> None:
+    def switch_off(self, name: str, switch: Switch) -> None:
         """See `SwitchStore.switch_off`."""
-        self._off[experiment] = switch
+        self._off[name] = switch
 
-    def switch_on(self, experiment: str) -> None:
+    def switch_on(self, name: str) -> None:
         """See `SwitchStore.switch_on`."""
-        self._off.pop(experiment, None)
+        self._off.pop(name, None)
 
 
 class RedisSwitches:
@@ -71,15 +74,15 @@ class RedisSwitches:
             stored: dict[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
         return {name.decode(): msgspec.json.decode(switch, type=Switch) for name, switch in stored.items()}
 
-    def switch_off(self, experiment: str, switch: Switch) -> None:
+    def switch_off(self, name: str, switch: Switch) -> None:
         """See `SwitchStore.switch_off`."""
         with redis_errors(_WHAT):
-            self._redis.hset(_KEY, experiment, msgspec.json.encode(switch))
+            self._redis.hset(_KEY, name, msgspec.json.encode(switch))
 
-    def switch_on(self, experiment: str) -> None:
+    def switch_on(self, name: str) -> None:
         """See `SwitchStore.switch_on`."""
         with redis_errors(_WHAT):
-            self._redis.hdel(_KEY, experiment)
+            self._redis.hdel(_KEY, name)
 
 
 def open_switches(settings: Settings, timeout_ms: int | None = None) -> RedisSwitches:

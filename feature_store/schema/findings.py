@@ -91,11 +91,13 @@ class FindingState(msgspec.Struct, frozen=True):
     Attributes
     ----------
     closed_time_ms : None while it is open
+    detected_ms : when it was a loop for the first time, of the log; 0: it never was
     """
 
     finding: Finding
     acknowledgement: Acknowledgement | None = None
     closed_time_ms: int | None = None
+    detected_ms: int = 0
 
     @property
     def open(self) -> bool:
@@ -111,19 +113,21 @@ class FindingState(msgspec.Struct, frozen=True):
 def fold(known: FindingState | None, record: Record) -> FindingState | None:
     """The state after one more record; None where somebody speaks of what nobody found."""
     if isinstance(record, Finding):
-        return FindingState(record) if known is None else _found_again(known, record)
+        return _found(known or FindingState(record), record)
     if known is None:
         return None
     said = msgspec.structs.replace(record, verdict=record.verdict or known.finding.verdict)
     if not said.covers(known.finding):
         return known
-    return FindingState(known.finding, said, said.time_ms if said.closes else known.closed_time_ms)
+    closed_ms = said.time_ms if said.closes else known.closed_time_ms
+    return msgspec.structs.replace(known, acknowledgement=said, closed_time_ms=closed_ms)
 
 
-def _found_again(known: FindingState, finding: Finding) -> FindingState:
+def _found(known: FindingState, finding: Finding) -> FindingState:
     said = known.acknowledgement
-    holds = said is not None and said.covers(finding)
-    return FindingState(finding, said if holds else None, known.closed_time_ms)
+    covered = said is not None and said.covers(finding)
+    detected_ms = known.detected_ms or (finding.updated_time_ms if finding.verdict == "loop_detected" else 0)
+    return FindingState(finding, said if covered else None, known.closed_time_ms, detected_ms)
 
 
 def fold_all(records: Iterable[Record]) -> dict[str, FindingState]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from feature_store.schema.assignments import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES
 from feature_store.schema.requests import Assignment
 from ranker.experiments.coins import salt_id, uniforms
 from ranker.experiments.settings import ExperimentSettings
 from ranker.pipeline.arms import NO_ARMS, Arms, Exploration
 
-NUDGES, EXPLORATION, HOLDOUT, DEPLOYS = "nudges", "exploration", "holdout", "deploys"
 EXPERIMENTS = (NUDGES, EXPLORATION, HOLDOUT, DEPLOYS)
 """What can be switched off, by its name."""
 

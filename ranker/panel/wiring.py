@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
 from feature_store.online.switches import open_switches
-from ranker.experiments.draw import NUDGES
+from feature_store.schema.assignments import NUDGES
 from ranker.experiments.nudge import Nudges
 from ranker.experiments.switches import SwitchWatcher
 from ranker.panel.log import KafkaPanelLog
@@ -47,7 +47,7 @@ def open_parts(settings: PanelSettings, catalog: Catalog, clock: Clock, stack: E
     fingerprint = knowledge.service.fingerprint
     client = open_inference(settings, fingerprint)
     stack.callback(client.close)
-    releases = open_releases(settings, clock)
+    releases = open_releases(settings, clock, stack)
     watcher = open_watcher(
         settings, client, fingerprint, clock, stack, pinned=settings.model, releases=releases
     )

@@ -8,16 +8,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from feature_store.clock import Clock
 from feature_store.online.switches import open_switches
+from feature_store.schema.assignments import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES
 from ranker.experiments.budget import CostBudget
-from ranker.experiments.draw import (
-    DEPLOYS,
-    EXPERIMENTS,
-    EXPLORATION,
-    HOLDOUT,
-    NUDGES,
-    Experiments,
-    no_deploys,
-)
+from ranker.experiments.draw import EXPERIMENTS, Experiments, no_deploys
 from ranker.experiments.nudge import Nudges
 from ranker.experiments.settings import ExperimentSettings
 from ranker.experiments.switches import SwitchWatcher
@@ -71,6 +64,11 @@ class ExperimentMetrics:
             "1 while a promoted version waits for the moment drawn for it.",
             registry=registry,
         )
+        self._held = Gauge(
+            "eddyline_ranker_experiment_deploy_held",
+            "1 while no moment comes: a loop is open, or somebody has stopped training.",
+            registry=registry,
+        )
         limit = Gauge(
             "eddyline_ranker_experiment_cost_max_ratio",
             "Cost above which an experiment is stopped.",
@@ -82,9 +80,10 @@ class ExperimentMetrics:
         """Show whether it runs whenever metrics are asked for."""
         self._running.labels(experiment).set_function(lambda: float(experiment not in off()))
 
-    def watch_deploys(self, waiting: Callable[[], ServedModel | None]) -> None:
-        """Show whether a promoted version waits for its moment."""
+    def watch_deploys(self, waiting: Callable[[], ServedModel | None], held: Callable[[], bool]) -> None:
+        """Show whether a promoted version waits for its moment, and whether moments come."""
         self._waiting.set_function(lambda: float(waiting() is not None))
+        self._held.set_function(held)
 
     def cost(self, experiment: str, share: float) -> None:
         """Show what it costs."""
@@ -129,7 +128,7 @@ def open_instruments(
     for name in wanted:
         metrics.watch(name, switches.off)
     if releases is not None:
-        metrics.watch_deploys(releases.waiting)
+        metrics.watch_deploys(releases.waiting, releases.held)
     budget = CostBudget(store, settings.experiments_cost_max, clock, metrics.cost)
 
     def effects(surfaces: Mapping[str, Surface]) -> tuple[SideEffect, ...]:
@@ -139,15 +138,21 @@ def open_instruments(
             selectors, default.selector, budget.spent, nudges=NUDGES, exploration=EXPLORATION
         )
 
-        def forgone(experiment: str, model: Forgone, told_after_ms: int = 0) -> ForgoneCost:
+        def forgone(
+            experiment: str, model: Forgone, told_after_ms: int, paused: Callable[[], bool]
+        ) -> ForgoneCost:
+            of_surfaces = (ask, surfaces, default)
             return ForgoneCost(
-                experiment, model, ask, surfaces, default, budget.spent, told_after_ms=told_after_ms
+                experiment, model, *of_surfaces, budget.spent, told_after_ms=told_after_ms, paused=paused
             )
 
-        of_users = forgone(HOLDOUT, lambda answer: served() if answer.query.arms.holdout else None)
+        of_users = forgone(
+            HOLDOUT, lambda answer: served() if answer.query.arms.holdout else None, 0, lambda: False
+        )
         if releases is None:
             return of_requests, of_users
-        of_deploys = forgone(DEPLOYS, lambda _answer: releases.waiting(), settings.deploy_calendar.period_ms)
+        period_ms = settings.deploy_calendar.period_ms
+        of_deploys = forgone(DEPLOYS, lambda _answer: releases.waiting(), period_ms, releases.held)
         return of_requests, of_users, of_deploys
 
     nudges = Nudges(settings.nudge_salt.get_secret_value().encode(), settings.nudge_delta)

@@ -167,7 +167,7 @@ def _open_engine(
     fingerprint = knowledge.service.fingerprint
     client = open_inference(settings, fingerprint)
     stack.callback(client.close)
-    releases = open_releases(settings, clock)
+    releases = open_releases(settings, clock, stack)
     follow = partial(open_watcher, settings, client, fingerprint, clock, stack)
     watcher = follow(pinned=settings.model, releases=releases)
     frozen = follow(pinned=settings.holdout_model) if settings.holdout_share else None

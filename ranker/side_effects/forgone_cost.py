@@ -33,9 +33,9 @@ class ForgoneCost:
     default : for every other name
     spent : told after each answer measured
     told_after_ms : from the first answer measured on, by when answers of each kind were seen
+    paused : whether what is forgone now is not the experiment's doing, as while a hold makes versions wait: a
+        budget that stopped the experiment would release what is held
     """
-
-    name = "forgone_cost"
 
     def __init__(
         self,
@@ -46,8 +46,10 @@ class ForgoneCost:
         default: Surface,
         spent: Spent,
         *,
-        told_after_ms: int = 0,
+        told_after_ms: int,
+        paused: Callable[[], bool],
     ) -> None:
+        self.name = f"{experiment}_cost"
         self._experiment = experiment
         self._forgone = forgone
         self._ask = ask
@@ -55,12 +57,15 @@ class ForgoneCost:
         self._default = default
         self._spent = spent
         self._told_after_ms = told_after_ms
+        self._paused = paused
         self._cost = RunningCost(remembered=inf)
         self._answers = 0
         self._told_from_ms: int | None = None
 
     def apply(self, answers: Sequence[Answer]) -> None:
         """Measure every eighth of the answers that a model scored and another version could have."""
+        if self._paused():
+            return
         for answer in answers:
             if self._experiment not in answer.query.arms.assignments or not has_worth(answer):
                 continue

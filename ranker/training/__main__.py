@@ -13,8 +13,8 @@ from feature_store.exposure_log import read_exposures
 from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
 from ranker.registry.connect import open_registry, open_training_data
+from ranker.registry.hold import HoldUnknown, training_hold
 from ranker.registry.signature import default_signature
-from ranker.training.hold import loop_hold
 from ranker.training.publish import Publisher
 from ranker.training.settings import TrainerSettings
 from ranker.training.trainer import Trainer
@@ -41,7 +41,7 @@ def main() -> None:
     with closing(health), closing(open_inference(settings, signature.fingerprint)) as inference:
         registry = open_registry(settings, clock, recorded=True)
         publisher = Publisher(
-            registry, inference, signature, open_training_data(settings), loop_hold(settings)
+            registry, inference, signature, open_training_data(settings), training_hold(settings)
         )
         trainer = Trainer(publisher, settings, TrainerMetrics(REGISTRY, clock), clock)
         follow(trainer, settings, heartbeat, stopped)
@@ -54,6 +54,8 @@ def follow(trainer: Trainer, settings: TrainerSettings, heartbeat: Heartbeat, st
             trainer.take(read_exposures(settings, trainer.next_offsets))
         except KafkaException as error:
             _log.warning("exposures_unreadable", problem=str(error))
+        except HoldUnknown as error:
+            _log.warning("hold_not_known", problem=str(error))
         heartbeat.beat()
 
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ranker.registry.hold import Held, never_held
 from ranker.registry.models import ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.servers import write_server
 from ranker.registry.training_data import TrainingData
 from ranker.training.errors import TrainingError
-from ranker.training.hold import Held, never_held
 from ranker.training.rows import Rows
 from ranker.triton.base import InferenceClient, Scores
 from triton_models.signature import Signature

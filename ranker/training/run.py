@@ -101,7 +101,7 @@ def promote(
     told = next((check.figures for check in checks if check.name == BESIDE_CHAMPION), None)
     reason = f"passed the gate against {present}" + (f": {told}" if told else "")
     if wanted and (hold := publisher.held()):
-        return False, hold
+        return False, hold.reason
     if wanted:
         publisher.registry.promote(model.id, expected=present, reason=reason)
     return wanted, reason

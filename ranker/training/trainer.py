@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import structlog
-from confluent_kafka import KafkaException
 
 from feature_store.clock import Clock
 from feature_store.exposure_log import ExposureRead
 from feature_store.schema.exposures import latest_of
+from ranker.registry.hold import Hold, HoldUnknown
 from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryError
 from ranker.registry.registry import ModelRegistry
 from ranker.training.backlog import Backlog, cut
@@ -98,10 +98,11 @@ class Trainer:
 
         Raises
         ------
-        confluent_kafka.KafkaException
-            Whether a loop is open is not known. Nothing was settled: the next turn tries again.
+        HoldUnknown
+            Nothing was settled: the next turn tries again.
         """
         hold = self._publisher.held()
+        self._metrics.held.set(float(hold is not None))
         try:
             outcome, model = self._update(self._backlog.new, hold)
         except (TrainingError, RegistryError, InferenceError, OSError) as error:
@@ -112,14 +113,14 @@ class Trainer:
         self._metrics.updates.labels(outcome).inc()
         return model
 
-    def _update(self, exposures: pa.Table, hold: str | None) -> tuple[str, ModelMetadata | None]:
+    def _update(self, exposures: pa.Table, hold: Hold | None) -> tuple[str, ModelMetadata | None]:
         present = champion(self._publisher.registry)
         if present.lineage is None or present.fingerprint != self._publisher.signature.fingerprint:
             return "no_learned_champion", None
         new = rows_of(exposures, self._publisher.signature, heads_of(present.heads))
         old = incumbent(self._publisher, present.id)
         self._measure(old, new)
-        if reason := hold or _taken_back(self._publisher.registry):
+        if reason := hold.reason if hold else _taken_back(self._publisher.registry):
             _log.warning("update_held", reason=reason)
             return "held", None
         earlier = self._backlog.earlier.sample(self._settings.trainer_replay_requests, self._rng())
@@ -156,7 +157,7 @@ class Trainer:
         checks = self._examine(old, model, fitted, held)
         try:
             promoted, reason = promote(publisher, model, present.id, checks)
-        except KafkaException:  # the next turn makes it again
+        except HoldUnknown:  # the next turn makes it again
             publisher.registry.folders.retire(model.id)
             raise
         publisher.tidy(NAME)

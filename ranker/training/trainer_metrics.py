@@ -37,6 +37,11 @@ class TrainerMetrics:
         self.updates = Counter(
             "eddyline_trainer_updates_total", "Attempts at a new version.", ["outcome"], registry=registry
         )
+        self.held = Gauge(
+            "eddyline_trainer_held",
+            "1 while a finding, or somebody by hand, holds training and promotion; as of the last attempt.",
+            registry=registry,
+        )
         age = Gauge(
             "eddyline_trainer_model_age_seconds",
             "Since the champion was made; not a number while none was learned.",

@@ -25,9 +25,10 @@ from eddyline.stack.supervisor import Supervisor
 from eddyline.stack.triton import triton as triton_process
 from feature_store.clock import SystemClock
 from feature_store.online.switches import Switch, open_switches
+from feature_store.schema.findings import Acknowledgement, Finding, encode_record
 from feature_store.schema.ids import partition_of
 from feature_store.schema.served import decode_served
-from feature_store.schema.topics import EVENTS, ITEMS, RANK_REQUESTS, RANK_RESPONSES, RANK_SERVED
+from feature_store.schema.topics import EVENTS, FINDINGS, ITEMS, RANK_REQUESTS, RANK_RESPONSES, RANK_SERVED
 from feature_store.settings import MAX_MESSAGE_BYTES, Settings
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.connect import open_registry
@@ -40,6 +41,20 @@ from tests.integration.producers import ordered_producer
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 PATIENCE_S = 120.0
+FOUND = Finding(
+    finding_id="loop-1",
+    detector="board",
+    subject="timeline_ranker",
+    verdict="loop_detected",
+    statistic=9.0,
+    threshold=6.9,
+    opened_time_ms=1,
+    updated_time_ms=1,
+    runbook="docs/runbooks/loop-detected.md",
+)
+OVER = Acknowledgement(
+    finding_id="loop-1", subject="timeline_ranker", by="ana", note="mended", closes=True, time_ms=2
+)
 
 
 class Ranker:
@@ -418,17 +433,28 @@ def test_where_deploy_times_are_drawn_a_promotion_waits_and_the_switch_and_a_rol
     def serves(name: str) -> bool:
         return ranker.rank()["model"]["name"] == name
 
+    def measures(what: str) -> bool:
+        return f"eddyline_ranker_experiment_deploy_{what} 1.0" in ranker.client.get("/metrics").text
+
     def waits() -> bool:
-        return "eddyline_ranker_experiment_deploy_waiting 1.0" in ranker.client.get("/metrics").text
+        return measures("waiting")
+
+    def held() -> bool:
+        return measures("held")
 
     assert serves("counters")
     registry.promote(ModelId("reference", "1"), expected=ModelId("counters", "1"), reason="test")
     wait_until(waits)
-    assert serves("counters")
+    assert serves("counters") and not held()
     assert ranker.rank()["assignments"]["deploys"]["variant"].endswith("/none")
     switches.switch_off("deploys", Switch("test", 0))
     wait_until(lambda: serves("reference"))
     assert not waits()
     switches.switch_on("deploys")
+    produce(ranker.bootstrap, FINDINGS, ("timeline_ranker", encode_record(FOUND), []))
+    wait_until(held)
     registry.roll_back(reason="test")
     wait_until(lambda: serves("counters"))
+    assert held()
+    produce(ranker.bootstrap, FINDINGS, ("timeline_ranker", encode_record(OVER), []))
+    wait_until(lambda: not held())

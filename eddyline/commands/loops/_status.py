@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from eddyline.clients.loops import judgements, labelled
 from eddyline.commands.loops._explanation import estimate, state_of
+from feature_store.online.switches import TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,10 @@ def show_status(
 
     Parameters
     ----------
-    off : experiment -> why it is switched off
+    off : what is switched off -> why
     """
     _show_findings(console, states)
+    _show_held(console, states, found, off)
     if found.missing:
         console.print(f"[yellow]{escape(found.missing)}[/]", highlight=False, soft_wrap=True)
     _show_detectors(console, found)
@@ -52,10 +54,30 @@ def _show_findings(console: Console, states: Mapping[str, FindingState]) -> None
             state_of(state),
         )
     console.print(table)
-    if any(state.holds for state in states.values()):
+
+
+def _show_held(
+    console: Console, states: Mapping[str, FindingState], found: Measurements, off: Mapping[str, str]
+) -> None:
+    """What waits, and what for."""
+    by_finding, by_hand = any(state.holds for state in states.values()), off.get(TRAINING)
+    if by_finding:
         console.print(
             "[yellow]promotion and training are held[/] until it is closed: eddyline loops acknowledge"
         )
+    if by_hand is not None:
+        console.print(
+            f"[yellow]promotion and training are stopped[/] by hand, {escape(by_hand)}: "
+            "eddyline loops start training",
+            highlight=False,
+            soft_wrap=True,
+        )
+    waiting = (
+        each.value for each in found.samples if each.name == "eddyline_ranker_experiment_deploy_waiting"
+    )
+    if any(waiting):
+        held = ", which does not come while they are" if by_finding or by_hand is not None else ""
+        console.print(f"a promoted version waits for its moment{held}", highlight=False)
 
 
 def _show_detectors(console: Console, found: Measurements) -> None:
@@ -81,7 +103,7 @@ def _show_experiments(console: Console, found: Measurements, off: Mapping[str, s
     running = labelled(found.samples, "eddyline_ranker_experiment_running", "experiment")
     costs = labelled(found.samples, "eddyline_ranker_experiment_cost_ratio", "experiment")
     table = Table("experiment", "runs", "cost", "why not")
-    for name in sorted({*running, *off}):
+    for name in sorted({*running, *off} - {TRAINING}):
         cost = f"{costs[name]:.3%} of the expected value" if name in costs else "not measured yet"
         table.add_row(name, "yes" if running.get(name) and name not in off else "no", cost, off.get(name, ""))
     if table.rows:

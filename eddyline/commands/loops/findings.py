@@ -26,7 +26,7 @@ def status(as_json: AsJson = False) -> None:
     """Findings, verdicts, and the experiments that detection rests on, with what they cost."""
     from eddyline.clients.measurements import measurements
     from eddyline.commands.loops._status import show_status
-    from feature_store.online.switches import open_switches
+    from feature_store.online.switches import TRAINING, open_switches
 
     with clear_errors():
         settings = settings_of_deployment()
@@ -38,7 +38,7 @@ def status(as_json: AsJson = False) -> None:
             json.dumps(
                 {
                     "findings": [_plain(state) for state in states.values()],
-                    "held": any(state.holds for state in states.values()),
+                    "held": TRAINING in off or any(state.holds for state in states.values()),
                     "switched_off": off,
                     "measured": [
                         {"name": each.name, "labels": each.labels, "value": each.value}

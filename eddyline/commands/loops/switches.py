@@ -1,4 +1,4 @@
-"""`eddyline loops stop|start EXPERIMENT`: the switches of what is randomised; they work within a second."""
+"""`eddyline loops stop|start NAME`: switches of what is randomised and of training, read within a second."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,34 +10,41 @@ from eddyline.commands.loops._deployment import clear_errors, settings_of_deploy
 app = typer.Typer()
 
 
-class Experiment(StrEnum):
-    """What can be switched off."""
+class Switched(StrEnum):
+    """What can be switched off: experiments, and learning with promotion."""
 
     NUDGES = "nudges"
     EXPLORATION = "exploration"
     HOLDOUT = "holdout"
     DEPLOYS = "deploys"
+    TRAINING = "training"
+
+
+Name = Annotated[Switched, typer.Argument(help="An experiment, or training.")]
 
 
 @app.command()
 def stop(
-    experiment: Experiment,
+    name: Name,
     reason: Annotated[str, typer.Option(help="Why, for whoever wants to start it again.")],
 ) -> None:
-    """Switch an experiment off in every ranker."""
+    """Switch an experiment off in every ranker, or training and promotion everywhere."""
     from feature_store.clock import SystemClock
     from feature_store.online.switches import Switch, open_switches
 
     with clear_errors():
-        open_switches(settings_of_deployment()).switch_off(experiment, Switch(reason, SystemClock().now_ms()))
-    typer.echo(f"{experiment} is off")
+        switches = open_switches(settings_of_deployment())
+        before = switches.read().get(name)
+        since_ms = SystemClock().now_ms() if before is None else before.since_time_ms
+        switches.switch_off(name, Switch(reason, since_ms))
+    typer.echo(f"{name} is off")
 
 
 @app.command()
-def start(experiment: Experiment) -> None:
-    """Let an experiment run again."""
+def start(name: Name) -> None:
+    """Let it run again."""
     from feature_store.online.switches import open_switches
 
     with clear_errors():
-        open_switches(settings_of_deployment()).switch_on(experiment)
-    typer.echo(f"{experiment} may run")
+        open_switches(settings_of_deployment()).switch_on(name)
+    typer.echo(f"{name} may run")

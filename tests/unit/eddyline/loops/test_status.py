@@ -2,6 +2,7 @@
 
 import io
 import os
+from dataclasses import replace
 
 import psutil
 from msgspec import structs
@@ -85,6 +86,21 @@ def test_a_finding_is_shown_with_who_has_it_until_it_is_more() -> None:
     said = shown([FOUND, SAID, structs.replace(FOUND, verdict="loop_detected")])
     assert "ana" not in said
     assert "promotion and training are held" in said
+
+
+def test_training_that_somebody_stopped_is_no_experiment() -> None:
+    said = shown(off={"training": "looking"})
+    assert "promotion and training are stopped by hand, looking: eddyline loops start training" in said
+    assert "no experiments are asked for" in said
+
+
+def test_a_version_that_waits_is_shown_with_what_it_waits_for() -> None:
+    waits = Measured("ranker-0", "eddyline_ranker_experiment_deploy_waiting", {}, 1.0)
+    found = structs.replace(FOUND, verdict="loop_detected")
+    assert "a promoted version waits for its moment\n" in shown(samples=[waits])
+    for held in (shown([found], samples=[waits]), shown(samples=[waits], off={"training": "looking"})):
+        assert "waits for its moment, which does not come while they are" in held
+    assert "waits" not in shown([found], samples=[replace(waits, value=0.0)])
 
 
 def test_commands_find_a_stack_that_is_not_ready(tmp_path, monkeypatch) -> None:

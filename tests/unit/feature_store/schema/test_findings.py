@@ -13,7 +13,7 @@ from feature_store.schema.findings import (
 )
 
 
-def finding(verdict="loop_detected", **fields):
+def finding(verdict="loop_detected", updated_time_ms=2, **fields):
     return Finding(
         finding_id="loop-1",
         detector="board",
@@ -24,7 +24,7 @@ def finding(verdict="loop_detected", **fields):
         beta=Beta(0.1, 0.05, None),
         evidence={"value": "item.click_count_total"},
         opened_time_ms=1,
-        updated_time_ms=2,
+        updated_time_ms=updated_time_ms,
         runbook="docs/runbooks/loop-detected.md",
         **fields,
     )
@@ -92,3 +92,11 @@ def test_who_has_a_warning_does_not_have_the_loop_that_it_becomes(records, known
 
 def test_words_about_what_nobody_found_change_nothing():
     assert fold_all([said(closes=True)]) == {}
+
+
+def test_a_loop_is_detected_once_however_often_it_is_written_again():
+    warned = fold_all([finding("warning")])["loop-1"]
+    assert warned.detected_ms == 0
+    records = [finding("warning"), finding(updated_time_ms=7), said(False), finding(updated_time_ms=9)]
+    assert fold_all(records)["loop-1"].detected_ms == 7
+    assert fold_all([*records, said(True)])["loop-1"].detected_ms == 7

@@ -85,7 +85,7 @@ SURFACE = Surface("test", (), (), ValueModel({"click": 1.0}), ByScore())
 WAITS = ServedModel("timeline_ranker", "2", "abc", ("click",))
 
 
-def forgone_costs(forgone, heads, arms=DRAWN, told_after_ms=0, **kwargs):
+def forgone_costs(forgone, heads, arms=DRAWN, told_after_ms=0, paused=False, **kwargs):
     """What is told after eight answers, of which the last is measured."""
     told = []
     cost = ForgoneCost(
@@ -96,6 +96,7 @@ def forgone_costs(forgone, heads, arms=DRAWN, told_after_ms=0, **kwargs):
         SURFACE,
         lambda *spent: told.append(spent),
         told_after_ms=told_after_ms,
+        paused=lambda: paused,
     )
     cost.apply([answer(arms, **kwargs)] * 8)
     return told
@@ -124,3 +125,7 @@ def test_the_cost_is_told_once_enough_was_seen_and_of_answers_that_log_it():
 
 def test_scores_that_are_not_finite_measure_nothing():
     assert forgone_costs(WAITS, lambda n: np.full(n, np.nan, np.float32)) == []
+
+
+def test_a_hold_is_not_the_experiments_cost_or_the_budget_would_release_what_is_held():
+    assert forgone_costs(WAITS, lambda n: np.ones(n, np.float32), paused=True) == []

@@ -8,11 +8,12 @@ import pytest
 
 from feature_store.clock import ManualClock
 from feature_store.deploy_calendar import LEAD_STEPS, DeployCalendar
-from feature_store.online.switches import MemorySwitches, Switch
+from feature_store.online.switches import TRAINING, MemorySwitches, Switch
 from ranker.experiments.deploys import DeployTimes
 from ranker.registry.aliases import MemoryAliases
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelMetadata
+from ranker.registry.hold import Hold
+from ranker.registry.models import ModelId, ModelMetadata
 from ranker.registry.registry import ModelRegistry
 from ranker.service.releases import DrawnReleases
 
@@ -32,17 +33,18 @@ COUNTERS = ModelMetadata(
 
 
 class Deployment:
-    """A registry, a switch, and rankers that look at both."""
+    """A registry, switches, findings, and rankers that look at them."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock(CALENDAR.begin_ms(PERIOD - 9))
         self.registry = ModelRegistry(ModelFolders(folder / "models"), MemoryAliases(), self.clock)
         self.switches = MemorySwitches()
+        self.loop: Hold | None = None
         self.registry.register(COUNTERS, {})
         self.ranker = self.another_ranker()
 
     def another_ranker(self) -> DrawnReleases:
-        return DrawnReleases(self.registry, TIMES, self.switches, self.clock)
+        return DrawnReleases(self.registry, TIMES, self.switches, lambda: self.loop, self.clock)
 
     def promote(self, at_ms: int) -> None:
         """The next version of the learned model, made and promoted at ``at_ms``."""
@@ -162,3 +164,123 @@ def test_whether_a_version_is_due_is_settled_before_the_period(deployment):
 def test_of_a_period_that_no_look_was_taken_in_nothing_is_logged(deployment):
     deployment.served(BEGINS_MS - 1)
     assert deployment.ranker.drawn(BEGINS_MS) is None
+
+
+def find_loop(deployment: Deployment, at_ms: int) -> None:
+    deployment.loop = Hold("held by the open finding loop-1", at_ms)
+
+
+def stop_training(deployment: Deployment, at_ms: int) -> None:
+    deployment.switches.switch_off(TRAINING, Switch("looking", at_ms))
+
+
+def end_holds(deployment: Deployment) -> None:
+    deployment.loop = None
+    deployment.switches.switch_on(TRAINING)
+
+
+HOLDS = pytest.mark.parametrize("hold", [find_loop, stop_training])
+
+
+@HOLDS
+def test_what_was_promoted_before_a_hold_waits_until_it_ends(deployment, hold):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(BEGINS_MS)
+    assert not deployment.ranker.held()
+    hold(deployment, BEGINS_MS + 1)
+    for at_ms in (MOMENT_MS - 1, MOMENT_MS, MOMENT_MS + 5 * CALENDAR.period_ms):
+        assert deployment.served(at_ms) == "learned/1"
+        assert deployment.ranker.held()
+        assert str(deployment.ranker.waiting().version) == "2"
+    end_holds(deployment)
+    assert deployment.served(MOMENT_MS + 5 * CALENDAR.period_ms + 1) == "learned/2"
+    assert not deployment.ranker.held()
+
+
+@HOLDS
+def test_a_hold_that_ends_before_the_moment_changes_nothing(deployment, hold):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(BEGINS_MS)
+    hold(deployment, BEGINS_MS + 1)
+    deployment.served(BEGINS_MS + 1)
+    end_holds(deployment)
+    assert deployment.served(MOMENT_MS - 1) == "learned/1"
+    assert deployment.served(MOMENT_MS) == "learned/2"
+
+
+@HOLDS
+def test_a_hold_takes_nothing_back_and_a_ranker_that_begins_in_it_serves_what_the_others_serve(
+    deployment, hold
+):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(MOMENT_MS)
+    hold(deployment, MOMENT_MS + 1)
+    deployment.promote(MOMENT_MS + 2)
+    for at_ms in (MOMENT_MS + 3, MOMENT_MS + 3 * CALENDAR.period_ms):
+        assert deployment.served(at_ms) == "learned/2"
+        assert deployment.served(at_ms, deployment.another_ranker()) == "learned/2"
+
+
+def test_of_two_holds_the_longer_one_counts(deployment):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(BEGINS_MS)
+    find_loop(deployment, BEGINS_MS + 1)
+    stop_training(deployment, MOMENT_MS + 1)
+    assert deployment.served(MOMENT_MS + 2, deployment.another_ranker()) == "learned/1"
+    assert deployment.served(MOMENT_MS + 2) == "learned/1"
+    deployment.loop = None
+    assert deployment.served(MOMENT_MS + 3) == "learned/1"
+
+
+@HOLDS
+def test_going_back_waits_for_no_hold(deployment, hold):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(MOMENT_MS)
+    hold(deployment, MOMENT_MS)
+    deployment.clock.advance(1)
+    deployment.registry.roll_back(reason="it brought a loop")
+    assert deployment.served(MOMENT_MS + 1) == "learned/1"
+    deployment.clock.advance(1)
+    learned = deployment.registry.champion_id()
+    deployment.registry.promote(ModelId("counters", "1"), expected=learned, reason="fall back")
+    assert deployment.served(MOMENT_MS + 2) == "counters/1"
+
+
+@HOLDS
+def test_whoever_stops_deploys_releases_what_a_hold_makes_wait(deployment, hold):
+    hold(deployment, BEGINS_MS - 5)
+    deployment.promote(BEGINS_MS - 1)
+    assert deployment.served(MOMENT_MS) == "learned/1"
+    deployment.switches.switch_off("deploys", Switch("it was made without the loop", 0))
+    assert deployment.served(MOMENT_MS + 1) == "learned/2"
+
+
+@HOLDS
+def test_nothing_is_due_in_a_period_that_begins_held_also_when_the_hold_ends_in_it(deployment, hold):
+    hold(deployment, BEGINS_MS - 5)
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(BEGINS_MS)
+    held = deployment.ranker.drawn(BEGINS_MS)
+    assert held.variant.endswith(f"/{PERIOD}/none")
+    end_holds(deployment)
+    deployment.served(BEGINS_MS + 1)
+    assert deployment.ranker.drawn(BEGINS_MS + 1) == held
+
+
+@HOLDS
+def test_a_period_goes_on_logging_the_moment_that_a_hold_makes_it_miss(deployment, hold):
+    """It was due: D5 counts it as not followed. To log nothing from then on would choose among draws."""
+    deployment.promote(BEGINS_MS - 1)
+    deployment.served(BEGINS_MS)
+    before = deployment.ranker.drawn(BEGINS_MS)
+    assert before.variant.endswith(f"/{TIMES.slot(PERIOD)}")
+    hold(deployment, BEGINS_MS + 1)
+    for at_ms in (BEGINS_MS + 1, MOMENT_MS + 1, BEGINS_MS + CALENDAR.period_ms - 1):
+        deployment.served(at_ms)
+        assert deployment.ranker.drawn(at_ms) == before
+    begun = deployment.another_ranker()
+    deployment.served(BEGINS_MS + CALENDAR.period_ms - 1, begun)
+    assert begun.drawn(BEGINS_MS + CALENDAR.period_ms - 1) == before
+    end_holds(deployment)
+    deployment.served(BEGINS_MS + CALENDAR.period_ms - 1)
+    assert deployment.ranker.drawn(BEGINS_MS + CALENDAR.period_ms - 1) == before

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
 from feature_store.clock import ManualClock
@@ -18,6 +17,7 @@ from feature_store.schema.exposures import LATE
 from ranker.registry.aliases import MemoryAliases
 from ranker.registry.bootstrap import bootstrap
 from ranker.registry.folders import ModelFolders
+from ranker.registry.hold import Hold, HoldUnknown
 from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.training_data import TrainingData
@@ -51,7 +51,7 @@ class World:
         self.aliases, self.clock = MemoryAliases(), ManualClock(NOW_MS)
         registry = ModelRegistry(folders, self.aliases, self.clock)
         inference = EmbeddedClient(home / "models", signature.fingerprint)
-        self.held: str | None = None
+        self.held: Hold | None = None
         self.unreadable_findings: list[bool] = []
         data = TrainingData(home / "data")
         self.publisher = Publisher(registry, inference, signature, data, self._hold)
@@ -61,9 +61,9 @@ class World:
         )
         self.trainer = Trainer(self.publisher, settings, TrainerMetrics(self.metrics, self.clock), self.clock)
 
-    def _hold(self) -> str | None:
+    def _hold(self) -> Hold | None:
         if self.unreadable_findings and self.unreadable_findings.pop(0):
-            raise KafkaException("findings cannot be read")
+            raise HoldUnknown("findings cannot be read")
         return self.held
 
     def learn_champion(self, exposures: pa.Table, end: int = 0) -> None:
@@ -271,15 +271,17 @@ def test_while_a_loop_is_open_nothing_is_learned_and_nothing_promoted(
     world: World, before: pa.Table, taught: Taught, signature: Signature
 ) -> None:
     world.adopt(taught(0))
-    world.held = "held by the open finding loop-1"
+    world.held = Hold("held by the open finding loop-1", NOW_MS)
     assert world.trainer.take(read_of(signature, 80, seed=2)) is None
     assert world.value("eddyline_trainer_updates_total", outcome="held") == 1
+    assert world.value("eddyline_trainer_held") == 1
     gate = load_gate(world.gate_file)
-    trained = train(before, world.publisher, Plan(Parameters(epochs=1)), quiet, NOW_MS, gate=gate)
-    assert not trained.promoted
+    trained = train(before, world.publisher, Plan(Parameters(epochs=4)), quiet, NOW_MS, gate=gate)
+    assert not trained.promoted and trained.reason == world.held.reason
     assert world.champion() == "timeline_ranker/1"
     world.held = None
     assert world.trainer.take(read_of(signature, 80, seed=3, first=80)) is not None
+    assert world.value("eddyline_trainer_held") == 0
 
 
 def test_what_the_champion_learned_from_is_no_test_and_nothing_new(
@@ -388,7 +390,7 @@ def test_findings_that_cannot_be_read_lose_no_ranking_and_leave_no_version(
 ) -> None:
     world.adopt(taught(0))
     world.unreadable_findings = [False, True]
-    with pytest.raises(KafkaException):
+    with pytest.raises(HoldUnknown):
         world.trainer.take(read_of(signature, 80, seed=2))
     assert world.champion() == "timeline_ranker/1"
     assert world.publisher.registry.folders.versions("timeline_ranker") == ("1",)
