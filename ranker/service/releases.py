@@ -66,11 +66,8 @@ class DrawnReleases:
         RegistryError, ConnectionError
             The registry or the switches cannot be read.
         """
-        now_ms, champion, off = (
-            self._clock.now_ms(),
-            self._registry.resolve("champion"),
-            self._switches.read(),
-        )
+        now_ms, champion = self._clock.now_ms(), self._registry.resolve("champion")
+        off = self._switches.read()
         holds = [hold for hold in (hold_of_switch(off), self._loops()) if hold is not None]
         self._hold = min(holds, key=lambda hold: hold.since_ms, default=None)
         counted_ms = self._count_moments(now_ms)
