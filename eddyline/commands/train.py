@@ -11,11 +11,16 @@ from rich.markup import escape
 from rich.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from feature_store.items import ItemTable
     from feature_store.settings import Settings
     from ranker.training.learning import Learned, Plan
     from ranker.training.run import Trained
 
 app = typer.Typer()
+
+_LOOK_EVERY_S = 0.5
 
 Fraction = Annotated[
     float, typer.Option(min=0.05, max=0.95, help="Share of the requests, in time order, to learn from.")
@@ -67,6 +72,7 @@ def train(
 
 def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     from contextlib import closing
+    from dataclasses import replace
 
     from eddyline.clients.kafka import require_broker
     from feature_store.clock import SystemClock
@@ -90,8 +96,23 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
         publisher = Publisher(
             registry, inference, signature, open_training_data(settings), training_hold(settings)
         )
+        named = replace(plan, genres=_named(each.attributes for each in _items(settings)))
         show = _Epochs(bar).show
-        return run(read.exposures, publisher, plan, show, clock.now_ms(), offsets=read.offsets)
+        return run(read.exposures, publisher, named, show, clock.now_ms(), offsets=read.offsets)
+
+
+def _items(settings: Settings) -> ItemTable:
+    """What the topic `items` holds now."""
+    from contextlib import closing
+
+    from feature_store.items import ItemsFollower, ItemTable
+
+    table = ItemTable()
+    with closing(ItemsFollower(settings, table)) as follower:
+        follower.start()
+        while not follower.wait_caught_up(_LOOK_EVERY_S):
+            follower.raise_failure()
+    return table
 
 
 def _try(console: Console, log: Path, plan: Plan) -> Learned:
@@ -100,20 +121,25 @@ def _try(console: Console, log: Path, plan: Plan) -> Learned:
     from eddyline.replay.offline import offline_exposures
     from eddyline.replay.ranklens import attributes_of, read_ranklens
     from feature_store.catalog import load_catalog
-    from feature_store.schema.ids import hash53
     from ranker.registry.signature import SERVICE, signature_of
     from ranker.training.learning import learn
 
     catalog, read = load_catalog(), read_ranklens(log)
     service = catalog.service(SERVICE)
-    genres = {genre for item in read.items for genre in _texts(attributes_of(item).get("genres"))}
     with Progress(console=console) as bar:
         task = bar.add_task("folding the log", total=len(read.rankings))
         exposures = offline_exposures(
             read, catalog, service, lambda done, _: bar.update(task, completed=done)
         )
-        named = replace(plan, genres={hash53(genre): genre for genre in genres})
+        named = replace(plan, genres=_named(map(attributes_of, read.items)))
         return learn(exposures, signature_of(service), named, _Epochs(bar).show)
+
+
+def _named(attributes: Iterable[Mapping[str, object]]) -> dict[int, str]:
+    """The hash of each genre that an item has -> its name."""
+    from feature_store.schema.ids import hash53
+
+    return {hash53(genre): genre for each in attributes for genre in _texts(each.get("genres"))}
 
 
 def _texts(value: object) -> list[str]:

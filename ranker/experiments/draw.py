@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from feature_store.schema.assignments import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES
+from feature_store.schema.assignments import DEPLOYS, EXPLORATION, HOLDOUT, NUDGES, SLOT
 from feature_store.schema.requests import Assignment
 from ranker.experiments.coins import salt_id, uniforms
 from ranker.experiments.settings import ExperimentSettings
@@ -84,6 +84,6 @@ class Experiments:
             return None
         coin, place, draw, _ = uniforms(self._explore_salt, request_id)
         slot = int(place * positions) if coin < share else None
-        drawn = ("none", 1 - share) if slot is None else (f"slot_{slot}", share / positions)
+        drawn = ("none", 1 - share) if slot is None else (f"{SLOT}{slot}", share / positions)
         assignments[EXPLORATION] = Assignment(*drawn)
         return Exploration(share, positions, slot, draw)

@@ -69,7 +69,7 @@ class DeployRows:
 
 
 _READ = ("served_time_ms", "assignments", "position", "outcomes", "model_version")
-"""Not the features that the model read, which are most of a row's bytes."""
+"""Columns that are read of rows that count; to filter a row copies it."""
 
 
 def deploy_rows(rows: pa.Table, calendar: DeployCalendar) -> tuple[DeployRows, dict[str, int]]:

@@ -52,6 +52,8 @@ def test_the_demo_trains_swaps_without_a_failed_request_finds_a_loop_and_leaves_
         "partner-popularity reads rank.served, open",
     ):
         assert shown in done.stdout, done.stdout[-4000:]
+    assert "│ genre " in done.stdout
+    assert not re.search(r"│ genre [0-9a-f]{10,} ", done.stdout), "genres go by their names"
     looks = re.findall(r"│ [+-]\d+ +│ (control|planted) │ (\w+) ", done.stdout)
     assert {verdict for when, verdict in looks if when == "control"} <= {"warming_up", "blind", "quiet"}
     assert looks[-1] == ("planted", "loop_detected")

@@ -17,7 +17,7 @@ from streams.feedback.sifting import sifted
 
 _CLICK = "click"
 _READ = ("item_id", "served_time_ms", "nudge", "assignments", "outcomes")
-"""Not the features that the model read, which are most of a row's bytes."""
+"""Columns that are read of rows that count; to filter a row copies it."""
 _MOST_DIGITS = 19
 
 Dropped = dict[str, int]
