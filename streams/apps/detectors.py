@@ -39,7 +39,7 @@ class DetectorReader:
 
     Parameters
     ----------
-    clock : told the stamps of what is read
+    clock : told the stamps of what is read, but those that are doubted
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class DetectorReader:
         make_watches: Callable[[], Watches],
         sink: Sink,
         clock: BrokerClock,
+        metrics: LoopMetrics,
     ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._clock = clock
         self._store = store
         self._make_watches = make_watches
@@ -89,11 +91,14 @@ class DetectorReader:
         """See `Reader.take`."""
         if self._epochs is None:
             return
+        cut = self._epochs.cut
         for tp, messages in pending.items():
+            place = (tp.topic, tp.partition)
             for message in messages:
-                place = (tp.topic, tp.partition)
-                self._epochs.cut.take(place, message.offset, message.stamp_ms, message.payload)
-            self._clock.saw(tp, messages[-1].stamp_ms)
+                wrong = cut.take(place, message.offset, message.stamp_ms, message.payload)
+                self._metrics.misstamped(tp.topic, wrong)
+            if not cut.doubts(place):
+                self._clock.saw(tp, messages[-1].stamp_ms)
 
     def let_go(self) -> None:
         """See `Reader.let_go`."""
@@ -133,6 +138,7 @@ def make_reader(settings: DetectorSettings, metrics: LoopMetrics, clock: BrokerC
         lambda: watches_of(settings, metrics),
         GaplessProducer(settings, waiting=lambda: None),
         clock,
+        metrics,
     )
 
 

@@ -79,6 +79,13 @@ class LoopMetrics:
             "Messages of `findings` that are no finding and no acknowledgement.",
             registry=registry,
         )
+        self._misstamped = Counter(
+            "eddyline_loop_messages_misstamped_total",
+            "Messages whose Kafka timestamp was more than five minutes ahead of a later one of their log, or "
+            "behind an earlier one, as of which they count.",
+            ("topic", "stamp"),
+            registry=registry,
+        )
         self.last_epoch_s = Gauge(
             "eddyline_loop_last_epoch_end_seconds",
             "When the last epoch ended that a watch of scores could use, Unix time.",
@@ -103,6 +110,11 @@ class LoopMetrics:
         """Count exposures by outcome."""
         for outcome, count in counts.items():
             self._exposures.labels(watch, outcome).inc(count)
+
+    def misstamped(self, topic: str, counts: Mapping[str, int]) -> None:
+        """Count messages by how their stamps were wrong."""
+        for stamp, count in counts.items():
+            self._misstamped.labels(topic, stamp).inc(count)
 
     def judged(self, watch: str, subject: str, verdict: Verdict, experiment: str) -> None:
         """Show a verdict, in place of what it said of a subject that ``watch`` no longer follows.

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pytest
 
 from feature_store.schema.batches import write_record_batch
+from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.apps.detectors_settings import DetectorSettings
@@ -129,6 +130,45 @@ def test_the_order_in_which_partitions_are_read_changes_nothing():
         reversed_logs.messages[place] = logs.messages[place]
     late, _ = detected(SHORT, reversed_logs)
     assert bits(late)[1] == bits(calm)[1]
+
+
+def test_a_brokers_clock_that_jumps_for_a_while_hides_no_more_than_what_it_stamped():
+    """A day ahead for some messages of one partition: those after them are not held back until then."""
+    calm, logs = detected(SHORT)
+    place, jumped = (EXPOSURES, 1), range(4, 6)
+    hidden = sum(len(decode_exposures(logs.messages[place][number][1])) for number in jumped)
+    for number in jumped:
+        stamp_ms, payload = logs.messages[place][number]
+        logs.messages[place][number] = stamp_ms + 86_400_000, payload
+    detectors = Detectors(logs, DeadlyStore(), SHORT.epoch_ms)
+    for each, log in logs.messages.items():
+        for offset, (stamp_ms, payload) in enumerate(log):
+            detectors.epochs.cut.take(each, offset, stamp_ms, payload)
+    detectors.read(end_ms(SHORT))
+    assert used(calm) - hidden <= used(detectors) <= used(calm)
+
+
+def test_a_successor_judges_stamps_as_the_one_before_did():
+    logs, store = logs_of(SHORT), DeadlyStore()
+    place, log = (EXPOSURES, 0), logs.messages[EXPOSURES, 0]
+    first = Detectors(logs, store, SHORT.epoch_ms)
+    first.read(log[3][0] - 1)
+    log[3] = log[3][0] + 86_400_000, log[3][1]
+    assert [first.epochs.cut.take(place, number, *log[number])["ahead"] for number in (3, 4)] == [0, 1]
+    for each in logs.messages:
+        first.epochs.cut.quiet(each, log[4][0] - 1)
+    assert first.epochs.close_due(logs)
+    successor = Detectors(logs, store, SHORT.epoch_ms)
+    for number in (3, 4):
+        successor.epochs.cut.take(place, number, *log[number])
+    judged = successor.epochs.cut.judged()[place]
+    assert judged == first.epochs.cut.judged()[place]
+    assert judged.put_back == {3: log[4][0]}
+
+
+def used(detectors):
+    """Exposures that said something about scores."""
+    return detectors.value("eddyline_loop_exposures_total", watch="scores", outcome="used")
 
 
 def test_the_first_epoch_waits_for_what_other_logs_hold():
