@@ -1,9 +1,8 @@
 """The detectors over topics: they find what is there, and no death changes a bit of their evidence."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
+from prometheus_client import CollectorRegistry
 
 from feature_store.schema.batches import write_record_batch
 from feature_store.schema.exposures import decode_exposures
@@ -11,11 +10,13 @@ from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.apps.detectors_settings import DetectorSettings
 from streams.feedback.production.checkpoint import LoopStore
+from streams.feedback.production.metrics import LoopMetrics
 from streams.processors.start import CannotStart
 from tests.unit.streams.feedback.exposure_log import scored
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     GRACE_MS,
     SETTINGS,
+    UNCOUNTABLE,
     Deadly,
     DeadlyStore,
     Detectors,
@@ -69,26 +70,7 @@ def test_without_nudges_the_detectors_say_that_they_are_blind():
     assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
 
 
-def never_exposed(rows):
-    return None
-
-
-def nulled(name):
-    def changed(rows):
-        at = rows.schema.get_field_index(name)
-        return rows.set_column(at, rows.schema.field(at), pa.nulls(len(rows), rows.schema.field(at).type))
-
-    return changed
-
-
-def an_hour_ahead(rows):
-    at = rows.schema.get_field_index("served_time_ms")
-    return rows.set_column(at, "served_time_ms", pc.add(rows.column(at), 3_600_000))
-
-
-@pytest.mark.parametrize(
-    "changed", [never_exposed, nulled("propensity"), nulled("model_version"), an_hour_ahead]
-)
+@pytest.mark.parametrize("changed", UNCOUNTABLE.values(), ids=UNCOUNTABLE)
 def test_where_no_exposure_can_be_counted_the_detectors_are_blind_and_not_quiet(changed):
     detectors, logs = detected(LOOPED, rewritten(LOOPED, changed))
     assert logs.findings == []
@@ -164,6 +146,20 @@ def test_a_successor_judges_stamps_as_the_one_before_did():
     judged = successor.epochs.cut.judged()[place]
     assert judged == first.epochs.cut.judged()[place]
     assert judged.put_back == {3: log[4][0]}
+
+
+def test_misstamped_messages_are_counted_by_topic():
+    registry = CollectorRegistry()
+    metrics = LoopMetrics(registry)
+    for counts in ({"ahead": 2, "behind": 0}, {"behind": 1}):
+        metrics.misstamped(EXPOSURES, counts)
+    found = [
+        registry.get_sample_value(
+            "eddyline_loop_messages_misstamped_total", {"topic": EXPOSURES, "stamp": stamp}
+        )
+        for stamp in ("ahead", "behind")
+    ]
+    assert found == [2, 1]
 
 
 def used(detectors):
