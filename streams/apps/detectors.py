@@ -22,6 +22,7 @@ from streams.feedback.production.cross_watch import CrossWatch
 from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import TOPICS, LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
+from streams.feedback.production.log_cut import LogCut
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import ScoreWatch
 from streams.feedback.production.watches import Watches
@@ -91,14 +92,7 @@ class DetectorReader:
         """See `Reader.take`."""
         if self._epochs is None:
             return
-        cut = self._epochs.cut
-        for tp, messages in pending.items():
-            place = (tp.topic, tp.partition)
-            for message in messages:
-                wrong = cut.take(place, message.offset, message.stamp_ms, message.payload)
-                self._metrics.misstamped(tp.topic, wrong)
-            if not cut.doubts(place):
-                self._clock.saw(tp, messages[-1].stamp_ms)
+        take_in(pending, self._epochs.cut, self._clock, self._metrics)
 
     def let_go(self) -> None:
         """See `Reader.let_go`."""
@@ -127,6 +121,18 @@ class DetectorReader:
             for topic in {tp.topic for tp in assigned}
         }
         return {(tp.topic, tp.partition): found[tp.topic][tp.partition] for tp in assigned}
+
+
+def take_in(
+    pending: Mapping[TP, Sequence[Message]], cut: LogCut, clock: BrokerClock, metrics: LoopMetrics
+) -> None:
+    """Lay messages into the cut; the clock is told their stamps, but for those that are doubted."""
+    for tp, messages in pending.items():
+        place = (tp.topic, tp.partition)
+        for message in messages:
+            metrics.misstamped(tp.topic, cut.take(place, message.offset, message.stamp_ms, message.payload))
+        if not cut.doubts(place):
+            clock.saw(tp, messages[-1].stamp_ms)
 
 
 def make_reader(settings: DetectorSettings, metrics: LoopMetrics, clock: BrokerClock) -> DetectorReader:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.feedback.production.log_cut import BELIEVED_AFTER_MS, DOUBTED_MS, LogCut, Place
+from streams.feedback.production.dated_log import BELIEVED_AFTER_MS, DOUBTED_MS
+from streams.feedback.production.log_cut import LogCut, Place
 from streams.processors.start import CannotStart
 
 MINUTE_MS = 60_000

@@ -9,7 +9,8 @@ import numpy as np
 
 from feature_store.online.base import OnlineStore, RowKey
 from streams.feedback.base import State
-from streams.feedback.production.log_cut import Judged, Place
+from streams.feedback.production.dated_log import Judged
+from streams.feedback.production.log_cut import Place
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 VIEW = "loop_detectors"

@@ -13,7 +13,8 @@ from streams.feedback.production.checkpoint import (
     Position,
     first_offsets,
 )
-from streams.feedback.production.log_cut import Judged, LogCut, Place
+from streams.feedback.production.dated_log import Judged
+from streams.feedback.production.log_cut import LogCut, Place
 from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound, Sink
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity

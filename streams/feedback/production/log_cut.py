@@ -1,142 +1,13 @@
 """Cuts several logs at one moment of log time, so that what is before it is the same in every replay."""
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
 
-import msgspec
-
+from streams.feedback.production.dated_log import DatedLog, Judged, LogMessage, Misstamped
 from streams.processors.start import CannotStart
 
 Place = tuple[str, int]
 """Topic and partition."""
-
-DOUBTED_MS = 5 * 60_000
-"""A stamp that is further ahead of its log is doubted: the clock of a broker may have jumped."""
-
-BELIEVED_AFTER_MS = 60 * 60_000
-"""Doubted stamps are believed once they have gone on for so long: a wrong clock is put right before."""
-
-Misstamped = Counter[str]
-"""Messages by what was wrong with their stamps: far `ahead` of one that came after them, or far `behind`."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LogMessage:
-    """A message, with the time at which it counts: that of its log, never going back, plus a delay."""
-
-    time_ms: int
-    topic: str
-    partition: int
-    offset: int
-    payload: bytes
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """What whoever goes on with a log has to know of its stamps.
-
-    Attributes
-    ----------
-    time_ms : of the last message that a cut has taken; 0: none
-    offset : first message whose stamp is not judged yet
-    put_back : offset -> time, of messages before that, not taken yet, whose stamp is not their time
-    """
-
-    time_ms: int = 0
-    offset: int = 0
-    put_back: dict[int, int] = {}
-
-
-class _Log:
-    """One log: what no cut has taken yet, and how far its stamps can be relied on.
-
-    A stamp that is far ahead is doubted until its log says which it is: a clock that was wrong, when what
-    follows is stamped as before, or a pause, when stamps stay there. Only the log itself is asked, so that
-    the answer does not depend on how far other logs were read.
-    """
-
-    def __init__(self, next_offset: int, delay_ms: int, judged: Judged) -> None:
-        self.read_offset = next_offset
-        self.next_offset = next_offset
-        self.delay_ms = delay_ms
-        self.time_ms = self.taken_ms = judged.time_ms
-        self.before_us = judged
-        self.put_back: dict[int, int] = {}
-        self.waiting: deque[LogMessage] = deque()
-        self.doubted: list[LogMessage] = []
-        self.furthest_ms = 0
-
-    def take(self, message: LogMessage) -> Misstamped:
-        """Lay it behind the others; whose stamps are known by it to be wrong."""
-        if message.offset < self.before_us.offset:
-            self._judge_again(message)
-            return Counter()
-        behind = message.time_ms < self.time_ms - DOUBTED_MS
-        if self.doubted or (self.time_ms and message.time_ms > self.time_ms + DOUBTED_MS):
-            ahead = self._put_back(message.time_ms)
-            self._doubt(message)
-            lasted_ms = message.time_ms - self.doubted[0].time_ms
-            if message.time_ms <= self.time_ms + DOUBTED_MS or lasted_ms >= BELIEVED_AFTER_MS:
-                for each in self._let_go():
-                    self._wait(each)
-            return Counter(ahead=ahead, behind=int(behind))
-        self._wait(message)
-        return Counter(behind=int(behind))
-
-    def quiet(self, time_ms: int) -> None:
-        if self.doubted and self.doubted[0].time_ms <= time_ms + DOUBTED_MS:
-            for message in self._let_go():
-                if self.doubted or message.time_ms > time_ms + DOUBTED_MS:
-                    self._doubt(message)
-                else:
-                    self._wait(message)
-        self.time_ms = max(self.time_ms, time_ms)
-
-    def before(self, cut_ms: int) -> Iterator[LogMessage]:
-        while self.waiting and self.waiting[0].time_ms < cut_ms:
-            message = self.waiting.popleft()
-            self.next_offset = message.offset + 1
-            self.taken_ms = message.time_ms
-            self.put_back.pop(message.offset, None)
-            yield message
-
-    def judged(self) -> Judged:
-        offset = self.doubted[0].offset if self.doubted else self.read_offset
-        put_back = {each: time_ms for each, time_ms in self.put_back.items() if each < offset}
-        return Judged(self.taken_ms, max(offset, self.before_us.offset), put_back)
-
-    def _judge_again(self, message: LogMessage) -> None:
-        time_ms = self.before_us.put_back.get(message.offset)
-        if time_ms is not None:
-            self.put_back[message.offset] = time_ms
-            message = replace(message, time_ms=time_ms)
-        self._wait(message)
-
-    def _put_back(self, time_ms: int) -> int:
-        """What is doubted and far ahead of a later message was there before it: it counts as of then."""
-        if not self.doubted or self.furthest_ms <= time_ms + DOUBTED_MS:
-            return 0
-        doubted, ahead = self._let_go(), 0
-        for message in doubted:
-            if message.time_ms > time_ms + DOUBTED_MS:
-                self.put_back[message.offset] = time_ms
-                self._doubt(replace(message, time_ms=time_ms))
-                ahead += 1
-            else:
-                self._doubt(message)
-        return ahead
-
-    def _doubt(self, message: LogMessage) -> None:
-        self.doubted.append(message)
-        self.furthest_ms = max(self.furthest_ms, message.time_ms)
-
-    def _let_go(self) -> list[LogMessage]:
-        doubted, self.doubted, self.furthest_ms = self.doubted, [], 0
-        return doubted
-
-    def _wait(self, message: LogMessage) -> None:
-        self.time_ms = max(self.time_ms, message.time_ms)
-        self.waiting.append(replace(message, time_ms=self.time_ms))
 
 
 class LogCut:
@@ -157,7 +28,7 @@ class LogCut:
     ) -> None:
         known = judged or {}
         self._logs = {
-            place: _Log(offset, delays_ms.get(place[0], 0), known.get(place, Judged()))
+            place: DatedLog(offset, delays_ms.get(place[0], 0), known.get(place, Judged()))
             for place, offset in next_offsets.items()
         }
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 
 from feature_store.schema.batches import write_record_batch
 from feature_store.schema.exposures import decode_exposures
@@ -10,7 +9,6 @@ from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.apps.detectors_settings import DetectorSettings
 from streams.feedback.production.checkpoint import LoopStore
-from streams.feedback.production.metrics import LoopMetrics
 from streams.processors.start import CannotStart
 from tests.unit.streams.feedback.exposure_log import scored
 from tests.unit.streams.feedback.production.detectors_in_memory import (
@@ -146,20 +144,6 @@ def test_a_successor_judges_stamps_as_the_one_before_did():
     judged = successor.epochs.cut.judged()[place]
     assert judged == first.epochs.cut.judged()[place]
     assert judged.put_back == {3: log[4][0]}
-
-
-def test_misstamped_messages_are_counted_by_topic():
-    registry = CollectorRegistry()
-    metrics = LoopMetrics(registry)
-    for counts in ({"ahead": 2, "behind": 0}, {"behind": 1}):
-        metrics.misstamped(EXPOSURES, counts)
-    found = [
-        registry.get_sample_value(
-            "eddyline_loop_messages_misstamped_total", {"topic": EXPOSURES, "stamp": stamp}
-        )
-        for stamp in ("ahead", "behind")
-    ]
-    assert found == [2, 1]
 
 
 def used(detectors):
