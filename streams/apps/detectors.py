@@ -22,6 +22,7 @@ from streams.feedback.production.cross_watch import CrossWatch
 from streams.feedback.production.deploy_watch import DeployWatch
 from streams.feedback.production.epochs import TOPICS, LoopEpochs, take_over
 from streams.feedback.production.exploration_watch import ExplorationWatch
+from streams.feedback.production.log_cut import LogCut
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import ScoreWatch
 from streams.feedback.production.watches import Watches
@@ -39,7 +40,7 @@ class DetectorReader:
 
     Parameters
     ----------
-    clock : told the stamps of what is read
+    clock : told the stamps of what is read, but those that are doubted
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class DetectorReader:
         make_watches: Callable[[], Watches],
         sink: Sink,
         clock: BrokerClock,
+        metrics: LoopMetrics,
     ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._clock = clock
         self._store = store
         self._make_watches = make_watches
@@ -89,11 +92,7 @@ class DetectorReader:
         """See `Reader.take`."""
         if self._epochs is None:
             return
-        for tp, messages in pending.items():
-            for message in messages:
-                place = (tp.topic, tp.partition)
-                self._epochs.cut.take(place, message.offset, message.stamp_ms, message.payload)
-            self._clock.saw(tp, messages[-1].stamp_ms)
+        take_in(pending, self._epochs.cut, self._clock, self._metrics)
 
     def let_go(self) -> None:
         """See `Reader.let_go`."""
@@ -124,6 +123,18 @@ class DetectorReader:
         return {(tp.topic, tp.partition): found[tp.topic][tp.partition] for tp in assigned}
 
 
+def take_in(
+    pending: Mapping[TP, Sequence[Message]], cut: LogCut, clock: BrokerClock, metrics: LoopMetrics
+) -> None:
+    """Lay messages into the cut; the clock is told their stamps, but for those that are doubted."""
+    for tp, messages in pending.items():
+        place = (tp.topic, tp.partition)
+        for message in messages:
+            metrics.misstamped(tp.topic, cut.take(place, message.offset, message.stamp_ms, message.payload))
+        if not cut.doubts(place):
+            clock.saw(tp, messages[-1].stamp_ms)
+
+
 def make_reader(settings: DetectorSettings, metrics: LoopMetrics, clock: BrokerClock) -> DetectorReader:
     """Detectors with their state in Redis, that write to Kafka."""
     metrics.silent_after_s.set((4 * settings.epoch_ms + settings.grace_ms) / 1000)
@@ -133,6 +144,7 @@ def make_reader(settings: DetectorSettings, metrics: LoopMetrics, clock: BrokerC
         lambda: watches_of(settings, metrics),
         GaplessProducer(settings, waiting=lambda: None),
         clock,
+        metrics,
     )
 
 

@@ -21,17 +21,16 @@ class NullDetector:
 
     def __init__(self, budget: AlarmBudget | None = None) -> None:
         self.budget = budget or AlarmBudget()
-        self.reset()
 
     def reset(self) -> None:
-        self._log_evidence: Float64 = np.zeros(())
+        """Nothing is known that could be forgotten."""
 
-    def update(self, cells: EpochCells) -> None:
-        self._log_evidence = np.zeros(cells.streams[:-1])
+    def update(self, observation: object) -> None:
+        """Ignore it, whatever it is."""
 
     def log_evidence(self) -> Float64:
-        """(*runs,) 0."""
-        return self._log_evidence
+        """() 0, of however many runs."""
+        return np.zeros(())
 
     def verdict(self, now_ms: int) -> Verdict:
         return Verdict(VerdictKind.QUIET, self.name, 0.0, self.budget.ticket, self.budget.page, now_ms)

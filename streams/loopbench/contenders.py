@@ -1,15 +1,17 @@
 """Everybody else on the board: baselines, and detectors that know nothing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from streams.feedback.cells import EpochCells, Mask
+from streams.feedback.cells import Mask
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.null import NullDetector, RandomDetector
+from streams.loopbench.alarms import Contender
 from streams.loopbench.baselines import all_baselines
-from streams.loopbench.campaign import Contender
-from streams.loopbench.worlds.catalogue import WorldSpec
+from streams.loopbench.experiments import EXPERIMENTS
+from streams.loopbench.worlds.catalogue import WORLDS
 
 _COINS = 20_260_101
 
@@ -21,16 +23,22 @@ class Reference:
         self.name = detector.name
         self._detector = detector
 
-    def update(self, cells: EpochCells) -> None:
+    def update(self, observation: Any) -> None:
         """Take in the next epoch."""
-        self._detector.update(cells)
+        self._detector.update(observation)
 
     def alarmed(self) -> Mask:
         """(runs,) whether it has enough evidence for a page now."""
         return np.asarray(self._detector.log_evidence() >= AlarmBudget().log_page)
 
 
-def everybody(spec: WorldSpec) -> Sequence[Contender]:
-    """The null and the random detector, and the baselines."""
-    random = RandomDetector(spec.subjects, _COINS)
-    return (Reference(NullDetector()), Reference(random), *all_baselines(spec))
+def everybody(world: str) -> Sequence[Contender]:
+    """The null detector, and whoever has an input in this world.
+
+    Where nobody is nudged there are no coins for the random detector to replace, nothing for a regression on
+    nudges or a checkerboard of them, and no scores for PSI.
+    """
+    null = Reference(NullDetector())
+    if world in EXPERIMENTS:
+        return (null, *EXPERIMENTS[world].baselines())
+    return (null, Reference(RandomDetector(WORLDS[world].subjects, _COINS)), *all_baselines())

@@ -4,22 +4,23 @@ Exploration, a holdout and jittered deploy times give other records than the cel
 worlds is watched by one detector.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from streams.feedback.concentration import ConcentrationDetector
+from streams.feedback.concentration import ArmCells, ConcentrationDetector
+from streams.feedback.concentration_measures import gini
 from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.evidence.betting import Float64
 from streams.feedback.exploration import SelectionDetector
-from streams.feedback.exploration_presentation import PresentationDetector
+from streams.feedback.exploration_cells import ExplorationCells
+from streams.feedback.exploration_presentation import ExplorationRows, PresentationDetector
 from streams.feedback.peak import Peak
-from streams.feedback.retrain_echo import RetrainEchoDetector
-from streams.loopbench.campaign import NEVER, Watch
-from streams.loopbench.results import BoardRow, clopper_pearson
+from streams.feedback.retrain_echo import Retrain, RetrainEchoDetector
+from streams.loopbench.alarms import Alarms, Contender, Rivals, Stopwatch, Watch
+from streams.loopbench.baselines import of_concentration, of_number
 from streams.loopbench.worlds.popularity_arms import ArmsScale, ArmsWorld
 from streams.loopbench.worlds.presentation import PresentationScale, presentation_rows
 from streams.loopbench.worlds.retraining import RetrainScale, retrains
@@ -28,9 +29,18 @@ from streams.loopbench.worlds.selection import SelectionScale, SelectionWorld
 _THINNING = 7
 
 
+class Play(Protocol):
+    """Plays seeds of an experiment."""
+
+    def __call__(self, seeds: Sequence[int], contenders: Sequence[Contender] = ()) -> Mapping[str, Watch]:
+        """By detector, steps until it reached its thresholds: the experiment's own one, then contenders."""
+        ...
+
+
 class _Evident(Protocol):
     """A detector that keeps the most evidence it had."""
 
+    name: str
     peak: Peak
 
     def update(self, observation: Any) -> None: ...
@@ -42,9 +52,9 @@ class Experiment:
 
     Attributes
     ----------
-    play : seeds -> steps until the detector reached its thresholds
     steps, events : that a run has; impressions or retrains in all
     strength : of the loop, in words
+    baselines : fresh ones, those that have an input here
     target_power : promised; None: none
     """
 
@@ -54,102 +64,117 @@ class Experiment:
     strength: str
     steps: int
     events: int
-    play: Callable[[Sequence[int]], Watch]
+    play: Play
+    baselines: Callable[[], Sequence[Contender]]
     target_power: float | None = None
 
-
-def experiment_row(experiment: Experiment, watch: Watch) -> BoardRow:
-    """The figures of one experiment: alarms are pages (for D4, which never pages, tickets)."""
-    alarms = watch.ticket if experiment.detector == ConcentrationDetector.name else watch.page
-    steps = alarms[alarms != NEVER]
-    low, high = clopper_pearson(len(steps), len(alarms))
-    return BoardRow(
-        world=experiment.name,
-        loop=experiment.loop,
-        beta=None,
-        strength=experiment.strength,
-        delta=None,
-        events=experiment.events,
-        detector=experiment.detector,
-        seeds=len(alarms),
-        alarms=len(steps),
-        power=len(steps) / len(alarms),
-        target_power=experiment.target_power,
-        events_to_alarm_p50=_events(steps, experiment) if len(steps) else None,
-        power_low=low,
-        power_high=high,
-        warnings=int((watch.ticket != NEVER).sum()),
-    )
-
-
-def _events(steps: NDArray[np.int64], experiment: Experiment) -> float:
-    return float(np.median(steps)) * experiment.events / experiment.steps
+    @property
+    def pages(self) -> bool:
+        """Whether the detector does; otherwise its tickets are what counts."""
+        return self.detector != ConcentrationDetector.name
 
 
 def _selection(name: str, steps: int, scale: SelectionScale, **declared: Any) -> Experiment:
-    def play(seeds: Sequence[int]) -> Watch:
+    def play(seeds: Sequence[int], contenders: Sequence[Contender] = ()) -> Mapping[str, Watch]:
         world = SelectionWorld(scale, seeds, loop=declared["loop"])
         detector = SelectionDetector(runs=(len(seeds),))
-        return _watch([_after(detector, world.step()) for _ in range(steps)])
+        return _played([detector], ((world.step(),) for _ in range(steps)), contenders, len(seeds))
 
-    events = round(steps * scale.events)
     return Experiment(
-        name, detector=SelectionDetector.name, steps=steps, events=events, play=play, **declared
+        name,
+        detector=SelectionDetector.name,
+        steps=steps,
+        events=round(steps * scale.events),
+        play=play,
+        baselines=lambda: of_concentration(_gini_of_shown),
+        **declared,
     )
 
 
 def _arms(name: str, steps: int, scale: ArmsScale, **declared: Any) -> Experiment:
-    def play(seeds: Sequence[int]) -> Watch:
+    def play(seeds: Sequence[int], contenders: Sequence[Contender] = ()) -> Mapping[str, Watch]:
         world = ArmsWorld(scale, seeds)
         detector = ConcentrationDetector(_THINNING, runs=(len(seeds),))
-        return _watch([_after(detector, world.step()) for _ in range(steps)])
+        return _played([detector], ((world.step(),) for _ in range(steps)), contenders, len(seeds))
 
-    events = round(steps * scale.events)
     return Experiment(
-        name, detector=ConcentrationDetector.name, steps=steps, events=events, play=play, **declared
+        name,
+        detector=ConcentrationDetector.name,
+        steps=steps,
+        events=round(steps * scale.events),
+        play=play,
+        baselines=lambda: of_concentration(_gini_of_production),
+        **declared,
     )
 
 
 def _presentation(name: str, steps: int, scale: PresentationScale, **declared: Any) -> Experiment:
-    def run(seed: int) -> list[Float64]:
-        detector = PresentationDetector()
-        return [_after(detector, rows) for rows in presentation_rows(scale, seed, steps)]
-
-    events = steps * scale.users * scale.slots
     return Experiment(
-        name, detector=PresentationDetector.name, steps=steps, events=events, play=_each(run), **declared
+        name,
+        detector=PresentationDetector.name,
+        steps=steps,
+        events=steps * scale.users * scale.slots,
+        play=_each(lambda seed: PresentationDetector(), lambda seed: presentation_rows(scale, seed, steps)),
+        baselines=lambda: of_number(_click_rate),
+        **declared,
     )
 
 
 def _retraining(name: str, steps: int, scale: RetrainScale, **declared: Any) -> Experiment:
-    def run(seed: int) -> list[Float64]:
-        detector = RetrainEchoDetector(seed)
-        return [_after(detector, retrain) for retrain in retrains(scale, seed, steps)]
-
     return Experiment(
-        name, detector=RetrainEchoDetector.name, steps=steps, events=steps, play=_each(run), **declared
+        name,
+        detector=RetrainEchoDetector.name,
+        steps=steps,
+        events=steps,
+        play=_each(RetrainEchoDetector, lambda seed: retrains(scale, seed, steps)),
+        baselines=lambda: of_number(_mean_kpi),
+        **declared,
     )
 
 
-def _each(run: Callable[[int], list[Float64]]) -> Callable[[Sequence[int]], Watch]:
-    """Plays seed by seed."""
-    return lambda seeds: _watch(np.stack([run(seed) for seed in seeds], axis=-1))
+def _gini_of_shown(observed: tuple[ExplorationCells]) -> Float64:
+    (cells,) = observed
+    return gini((cells.exploit_rows + cells.explore_rows).sum(axis=-2))
 
 
-def _after(detector: _Evident, observation: object) -> Float64:
-    """(*runs,) the most evidence that there was until now."""
-    detector.update(observation)
-    return detector.peak.highest
+def _gini_of_production(observed: tuple[ArmCells]) -> Float64:
+    (cells,) = observed
+    return gini(cells.production)
 
 
-def _watch(highest: ArrayLike) -> Watch:
-    """When (steps, runs) evidence reached the thresholds."""
-    budget = AlarmBudget()
-    return Watch(*(_first(np.asarray(highest) >= level) for level in (budget.log_ticket, budget.log_page)))
+def _click_rate(observed: Sequence[ExplorationRows]) -> Float64:
+    return np.array([rows.click.mean() for rows in observed])
 
 
-def _first(reached: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, NEVER)
+def _mean_kpi(observed: Sequence[Retrain]) -> Float64:
+    return np.array([retrain.kpi.mean() for retrain in observed])
+
+
+def _each(make: Callable[[int], _Evident], observe: Callable[[int], Iterator[object]]) -> Play:
+    """Plays seeds in step, each with a detector of its own."""
+
+    def play(seeds: Sequence[int], contenders: Sequence[Contender] = ()) -> Mapping[str, Watch]:
+        steps = zip(*(observe(seed) for seed in seeds), strict=True)
+        return _played([make(seed) for seed in seeds], steps, contenders, len(seeds))
+
+    return play
+
+
+def _played(
+    detectors: Sequence[_Evident],
+    steps: Iterable[Sequence[object]],
+    contenders: Sequence[Contender],
+    runs: int,
+) -> Mapping[str, Watch]:
+    """Step by step, an observation for each of ``detectors``, which have (runs,) evidence together."""
+    stopwatch, alarms, rivals = Stopwatch(), Alarms(runs, AlarmBudget()), Rivals(contenders, runs)
+    for step, observed in enumerate(steps):
+        with stopwatch:
+            for detector, observation in zip(detectors, observed, strict=True):
+                detector.update(observation)
+        alarms.note(step, np.hstack([detector.peak.highest for detector in detectors]))
+        rivals.update(step, observed)
+    return {detectors[0].name: alarms.watch(stopwatch.cpu_s), **rivals.watches()}
 
 
 _STRONG = "24 % of value lost, exploration {:.0f} %"

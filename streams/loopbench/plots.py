@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 from streams.loopbench.evidence import EvidenceCourse
 from streams.loopbench.power_map import MapPoint
+from streams.loopbench.report import contenders
 from streams.loopbench.results import MOST_FALSE_ALARMS, BoardRow
 
 matplotlib.use("svg")
@@ -20,11 +22,13 @@ _METADATA = {"Date": None}
 
 
 def draw(rows: Sequence[BoardRow], folder: Path) -> None:
-    """Write false-alarms.svg and power.svg, as far as there are such worlds."""
+    """Write false-alarms.svg and power.svg, as far as there are such worlds, and others.svg."""
     for name, loop in (("false-alarms", False), ("power", True)):
         chosen = [row for row in rows if row.loop is loop]
         if chosen:
             _draw_shares(chosen, folder / f"{name}.svg", loop)
+    if contenders(rows):
+        _draw_others(rows, folder / "others.svg")
 
 
 def _draw_shares(rows: Sequence[BoardRow], path: Path, loop: bool) -> None:
@@ -39,6 +43,23 @@ def _draw_shares(rows: Sequence[BoardRow], path: Path, loop: bool) -> None:
     axes.set_yticks(range(len(rows)), [row.world for row in reversed(rows)])
     axes.set_xlabel("share of seeds with an alarm" + ("" if loop else ", although there is no loop"))
     axes.set_xlim(-0.0005 if not loop else -0.02, None if not loop else 1.02)
+    figure.savefig(path, metadata=_METADATA)
+    plt.close(figure)
+
+
+def _draw_others(rows: Sequence[BoardRow], path: Path) -> None:
+    """Share of alarmed seeds, ours and each contender's, worlds without a loop above those with one."""
+    ordered, names = sorted(rows, key=lambda row: row.loop), contenders(rows)
+    shares = np.full((len(ordered), 1 + len(names)), np.nan)
+    for place, row in enumerate(ordered):
+        found = {detector.detector: detector.power for detector in row.detectors}
+        shares[place] = [found.get(name, np.nan) for name in (row.detector, *names)]
+    figure, axes = plt.subplots(figsize=(7, 1.6 + 0.22 * len(ordered)), layout="constrained")
+    image = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis", aspect="auto", interpolation="none")
+    axes.set_xticks(range(1 + len(names)), ["ours", *names], rotation=45, ha="right")
+    axes.set_yticks(range(len(ordered)), [row.world for row in ordered])
+    axes.axhline(sum(not row.loop for row in ordered) - 0.5, color="tab:red")
+    figure.colorbar(image, label="share of seeds with an alarm; above the line there is no loop")
     figure.savefig(path, metadata=_METADATA)
     plt.close(figure)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from streams.feedback import total_score
-from streams.loopbench.campaign import NEVER, play
+from streams.loopbench.alarms import NEVER
+from streams.loopbench.campaign import play
 from streams.loopbench.parts.base import Part
 from streams.loopbench.parts.click_count import ClickCount
 from streams.loopbench.parts.quality import Quality

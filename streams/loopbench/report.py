@@ -17,6 +17,7 @@ _COLUMNS = (
     "95 % interval",
     "CTR cost",
     "detector",
+    "CPU s / 10⁶",
 )
 _ESTIMATES = (
     "world",
@@ -28,7 +29,7 @@ _ESTIMATES = (
     "estimate",
     "coverage",
 )
-_PLACES = ("world", "located right", "seeds with a false edge", "with all edges", "CPU s / 10⁶")
+_PLACES = ("world", "located right", "seeds with a false edge", "with all edges")
 _AT_A_TERMINAL = 7
 _BETA, _ALARMS = 1, 4
 
@@ -50,18 +51,59 @@ def as_table(rows: Sequence[BoardRow]) -> Table:
     return table
 
 
+def as_table_of_contenders(rows: Sequence[BoardRow]) -> Table | None:
+    """Seeds with an alarm, of the board (or who stands in for it) and of each contender; None without any."""
+    names = contenders(rows)
+    if not names:
+        return None
+    table = Table(
+        Column("world", no_wrap=True),
+        *(Column(name, overflow="fold") for name in ("ours", *names)),
+        title="LoopBench: alarms beside what others would have watched",
+        title_justify="left",
+    )
+    for row in rows:
+        table.add_row(*_beside(row, names))
+    return table
+
+
+def contenders(rows: Sequence[BoardRow]) -> tuple[str, ...]:
+    """Names of all that watched in some world and are not ours."""
+    return _names(rows, contender=True)
+
+
 def as_markdown(rows: Sequence[BoardRow]) -> str:
-    """The board; of worlds with nudges every detector's figures, and what was estimated and located."""
+    """The board; of worlds with nudges every detector's figures, and what was estimated and located.
+
+    Then, where there were contenders, their alarms in all worlds in which they have an input.
+    """
     board = _markdown(_COLUMNS, [_cells(row) for row in rows])
     nudged = [row for row in rows if isinstance(row, WorldRow)]
-    names = tuple(dict.fromkeys(found.detector for row in nudged for found in row.detectors))
-    by_detector = _markdown(("world", *names), [_by_detector(row, names) for row in nudged])
+    ours = _names(nudged, contender=False)
+    by_detector = _markdown(("world", *ours), [_by_detector(row, ours) for row in nudged])
     estimates = _markdown(_ESTIMATES, [_estimated(row) for row in nudged])
     places = _markdown(_PLACES, [_placed(row) for row in nudged])
     return (
         f"{board}\n\nAlarms (`loop_detected`) and, in brackets, tickets of each detector, of all seeds:\n\n"
         f"{by_detector}\n\nEstimates, β after one epoch as the detectors weight it, and G:\n\n{estimates}\n\n"
-        f"Places, given an alarm, and edges between models, at any time:\n\n{places}\n"
+        f"Places, given an alarm, and edges between models, at any time:\n\n{places}\n{_others(rows)}"
+    )
+
+
+def _names(rows: Sequence[BoardRow], *, contender: bool) -> tuple[str, ...]:
+    found = (found for row in rows for found in row.detectors if found.contender is contender)
+    return tuple(dict.fromkeys(each.detector for each in found))
+
+
+def _others(rows: Sequence[BoardRow]) -> str:
+    names = contenders(rows)
+    if not names:
+        return ""
+    alarms = _markdown(("world", "ours", *names), [_beside(row, names) for row in rows])
+    costs = _markdown(("world", "ours", *names), [_costs(row, names) for row in rows])
+    return (
+        f"\nSeeds with an alarm, ours and of what others would watch; blank where that has no input:\n\n"
+        f"{alarms}\n\nCPU seconds per million events (of D5: retrains):\n\n{costs}\n"
     )
 
 
@@ -78,16 +120,34 @@ def _cells(row: BoardRow) -> tuple[str, ...]:
         f"{row.power_low:.4f}-{row.power_high:.4f}",
         f"{row.engagement_cost:.2%}" if isinstance(row, WorldRow) else "",
         row.detector,
+        f"{row.cpu_s_per_million_events:.3g}",
     )
 
 
 def _by_detector(row: WorldRow, names: Sequence[str]) -> tuple[str, ...]:
-    found = {detector.detector: detector for detector in row.detectors}
+    found = _by_name(row)
     return (row.world, *(_counts(found.get(name)) for name in names))
 
 
 def _counts(row: DetectorRow | None) -> str:
     return "" if row is None else f"{row.alarms} ({row.warnings})"
+
+
+def _beside(row: BoardRow, names: Sequence[str]) -> tuple[str, ...]:
+    found = _by_name(row)
+    return (row.world, *(str(found[name].alarms) if name in found else "" for name in (row.detector, *names)))
+
+
+def _costs(row: BoardRow, names: Sequence[str]) -> tuple[str, ...]:
+    found = _by_name(row)
+    costs = (
+        found[name].cpu_s_per_million_events if name in found else None for name in (row.detector, *names)
+    )
+    return (row.world, *("" if cost is None else f"{cost:.2g}" for cost in costs))
+
+
+def _by_name(row: BoardRow) -> dict[str, DetectorRow]:
+    return {detector.detector: detector for detector in row.detectors}
 
 
 def _estimated(row: WorldRow) -> tuple[str, ...]:
@@ -106,7 +166,7 @@ def _estimated(row: WorldRow) -> tuple[str, ...]:
 def _placed(row: WorldRow) -> tuple[str, ...]:
     located = ", ".join(f"{what} {share:.3f}" for what, share in row.located.items())
     edges = _number(row.false_edges, 3), _number(row.all_edges, 3)
-    return (row.world, located, *edges, f"{row.cpu_s_per_million_events:.3f}")
+    return (row.world, located, *edges)
 
 
 def _number(value: float | None, places: int) -> str:

@@ -1,12 +1,16 @@
 """From what seeds showed to figures with intervals."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.stats import beta as beta_distribution
 
-from streams.loopbench.campaign import NEVER, Outcome, Watch
+from streams.loopbench.alarms import NEVER, Watch
+from streams.loopbench.campaign import Outcome
 from streams.loopbench.cost import engagement_cost
+from streams.loopbench.experiments import Experiment
 from streams.loopbench.worlds.catalogue import WorldSpec
 
 BOARD = "board"
@@ -19,15 +23,25 @@ MOST_FALSE_ALARMS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class DetectorRow:
-    """How often one detector alarmed in one world; a contender has one threshold only."""
+    """How often, and how soon, one detector alarmed in one world.
+
+    Attributes
+    ----------
+    contender : whether it is a baseline, or knows nothing; it has one threshold only
+    warnings, alarms : seeds that reached the ticket's threshold, and the page's
+    power, power_low, power_high : share of seeds with an alarm, Clopper–Pearson at 95 %
+    cpu_s_per_million_events : None of a member of the board, which counts as one
+    """
 
     detector: str
+    contender: bool
     warnings: int
     alarms: int
     power: float
     power_low: float
     power_high: float
     events_to_alarm_p50: float | None
+    cpu_s_per_million_events: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,8 @@ class BoardRow:
         never says more: `warning`); bounds of the share are Clopper–Pearson at 95 %
     warnings : seeds that reached the ticket threshold
     target_power : promised; None: nothing is
+    cpu_s_per_million_events : that ``detector`` took, for D5 of a million retrains
+    detectors : all that watched, ``detector`` first, contenders last
     """
 
     world: str
@@ -63,6 +79,8 @@ class BoardRow:
     power_low: float
     power_high: float
     warnings: int
+    cpu_s_per_million_events: float
+    detectors: list[DetectorRow]
 
     @property
     def holds(self) -> bool | None:
@@ -107,34 +125,22 @@ class WorldRow(BoardRow):
     false_edges: float | None
     all_edges: float | None
     engagement_cost: float
-    cpu_s_per_million_events: float
-    detectors: list[DetectorRow]
 
 
 def row_of(spec: WorldSpec, outcome: Outcome) -> WorldRow:
     """The figures of one world."""
-    detectors = [_detector_row(name, watch, spec) for name, watch in outcome.watches.items()]
-    board = detectors[0]
     found = outcome.watches[BOARD].page != NEVER
     comparable = spec.loop and spec.answers_after == 1
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.abs(outcome.estimates / outcome.beta - 1)
     return WorldRow(
+        **_board_columns(outcome.watches, spec.events / spec.epochs, spec.events),
         world=spec.name,
         loop=spec.loop,
         beta=float(outcome.beta_over_exposure.mean()),
         strength="",
         delta=spec.scale.delta,
-        events=spec.events,
-        detector=BOARD,
-        seeds=len(outcome.seeds),
-        alarms=board.alarms,
-        power=board.power,
         target_power=spec.target_power,
-        events_to_alarm_p50=board.events_to_alarm_p50,
-        power_low=board.power_low,
-        power_high=board.power_high,
-        warnings=board.warnings,
         answers_after=spec.answers_after,
         beta_over_items=float(outcome.beta_over_items.mean()),
         beta_as_estimated=float(outcome.beta.mean()),
@@ -148,8 +154,22 @@ def row_of(spec: WorldSpec, outcome: Outcome) -> WorldRow:
         false_edges=None if outcome.false_edge is None else float(outcome.false_edge.mean()),
         all_edges=None if outcome.all_edges is None else float(outcome.all_edges.mean()),
         engagement_cost=engagement_cost(spec.sampler, spec.scale.delta),
-        cpu_s_per_million_events=outcome.cpu_s / len(outcome.seeds) / spec.events * 1e6,
-        detectors=detectors,
+    )
+
+
+def experiment_row(experiment: Experiment, watches: Mapping[str, Watch]) -> BoardRow:
+    """The figures of one experiment: alarms are pages (for D4, which never pages, tickets)."""
+    own = watches[experiment.detector]
+    if not experiment.pages:
+        watches = {**watches, experiment.detector: replace(own, page=own.ticket)}
+    return BoardRow(
+        **_board_columns(watches, experiment.events / experiment.steps, experiment.events),
+        world=experiment.name,
+        loop=experiment.loop,
+        beta=None,
+        strength=experiment.strength,
+        delta=None,
+        target_power=experiment.target_power,
     )
 
 
@@ -161,16 +181,27 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
     return float(low), float(high)
 
 
-def _detector_row(name: str, watch: Watch, spec: WorldSpec) -> DetectorRow:
-    alarmed = watch.page[watch.page != NEVER]
-    per_epoch = spec.events / spec.epochs
-    low, high = clopper_pearson(len(alarmed), len(watch.page))
+def _board_columns(watches: Mapping[str, Watch], per_step: float, events: int) -> dict[str, Any]:
+    """What all rows have: the figures of the first of ``watches``, and all of them."""
+    detectors = [_detector_row(name, watch, per_step, events) for name, watch in watches.items()]
+    first = asdict(detectors[0])
+    del first["contender"]
+    seeds = len(next(iter(watches.values())).page)
+    return {**first, "events": events, "seeds": seeds, "detectors": detectors}
+
+
+def _detector_row(name: str, watch: Watch, per_step: float, events: int) -> DetectorRow:
+    """``per_step`` of ``events`` are in an epoch."""
+    seeds, alarmed = len(watch.page), watch.page[watch.page != NEVER]
+    low, high = clopper_pearson(len(alarmed), seeds)
     return DetectorRow(
         detector=name,
+        contender=watch.contender,
         warnings=int((watch.ticket != NEVER).sum()),
         alarms=len(alarmed),
-        power=len(alarmed) / len(watch.page),
+        power=len(alarmed) / seeds,
         power_low=low,
         power_high=high,
-        events_to_alarm_p50=float(np.median(alarmed) * per_epoch) if len(alarmed) else None,
+        events_to_alarm_p50=float(np.median(alarmed) * per_step) if len(alarmed) else None,
+        cpu_s_per_million_events=None if watch.cpu_s is None else watch.cpu_s / seeds / events * 1e6,
     )

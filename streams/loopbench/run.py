@@ -1,23 +1,16 @@
 """Many worlds, many seeds, on the cores that there are."""
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import cast
 
-from streams.loopbench.campaign import (
-    Contenders,
-    Outcome,
-    Watch,
-    joined,
-    joined_watches,
-    no_contenders,
-    play,
-)
-from streams.loopbench.experiments import EXPERIMENTS, experiment_row
-from streams.loopbench.results import BoardRow, row_of
+from streams.loopbench.alarms import Contenders, Watch, joined_watches, no_contenders
+from streams.loopbench.campaign import Outcome, joined, play
+from streams.loopbench.experiments import EXPERIMENTS
+from streams.loopbench.results import BoardRow, experiment_row, row_of
 from streams.loopbench.worlds.catalogue import WORLDS
 
 NAMES = (*WORLDS, *EXPERIMENTS)
@@ -27,7 +20,7 @@ BATCH = 20
 """Seeds side by side: arrays large enough for numpy, small enough for a cache."""
 
 Task = tuple[str, Sequence[int]]
-Played = Outcome | Watch
+Played = Outcome | Mapping[str, Watch]
 Map = Callable[[Callable[[Task], Played], Sequence[Task]], Iterable[Played]]
 
 
@@ -63,13 +56,15 @@ def run_worlds(
 def _play(task: Task, contenders: Contenders) -> Played:
     name, seeds = task
     if name in EXPERIMENTS:
-        return EXPERIMENTS[name].play(seeds)
-    return play(WORLDS[name], seeds, contenders)
+        return EXPERIMENTS[name].play(seeds, contenders(name))
+    return play(WORLDS[name], seeds, contenders(name))
 
 
 def _row(name: str, played: Sequence[Played]) -> BoardRow:
     if name in EXPERIMENTS:
-        return experiment_row(EXPERIMENTS[name], joined_watches(cast("Sequence[Watch]", played)))
+        return experiment_row(
+            EXPERIMENTS[name], joined_watches(cast("Sequence[Mapping[str, Watch]]", played))
+        )
     return row_of(WORLDS[name], joined(cast("Sequence[Outcome]", played)))
 
 

@@ -26,7 +26,7 @@ def bench(
         list[str] | None, typer.Option(help="Only this world; may be given more than once.")
     ] = None,
     baselines: Annotated[
-        bool, typer.Option(help="Show what others would have watched on the same board.")
+        bool, typer.Option(help="Show what others would have watched on the same board, and what they cost.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     output: Annotated[
@@ -35,7 +35,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Play worlds with and without feedback loops; print how often, and how soon, the detectors alarm."""
-    from streams.loopbench.report import as_table
+    from streams.loopbench.report import as_table, as_table_of_contenders
     from streams.loopbench.run import NAMES
 
     names = list(dict.fromkeys(world or NAMES))
@@ -46,13 +46,16 @@ def bench(
     if as_json:
         typer.echo(json.dumps({"worlds": [row.to_json() for row in rows]}))
     else:
-        Console().print(as_table(rows))
+        console = Console()
+        for table in (as_table(rows), as_table_of_contenders(rows)):
+            if table is not None:
+                console.print(table)
 
 
 def _run(
     names: Sequence[str], seeds: Sequence[int], workers: int, baselines: bool, output: Path | None
 ) -> list[BoardRow]:
-    from streams.loopbench.campaign import no_contenders
+    from streams.loopbench.alarms import no_contenders
     from streams.loopbench.contenders import everybody
     from streams.loopbench.run import run_worlds
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from feature_store.online.base import OnlineStore, RowKey
 from streams.feedback.base import State
+from streams.feedback.production.dated_log import Judged
 from streams.feedback.production.log_cut import Place
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
@@ -30,6 +31,7 @@ class Position(msgspec.Struct, frozen=True):
     Attributes
     ----------
     topic_id, partitions : what the offset belongs to
+    judged : of its stamps
     """
 
     topic: str
@@ -37,6 +39,7 @@ class Position(msgspec.Struct, frozen=True):
     topic_id: str
     partitions: int
     next_offset: int
+    judged: Judged = Judged()
 
 
 class LoopCheckpoint(msgspec.Struct, frozen=True):

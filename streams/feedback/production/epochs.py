@@ -13,6 +13,7 @@ from streams.feedback.production.checkpoint import (
     Position,
     first_offsets,
 )
+from streams.feedback.production.dated_log import Judged
 from streams.feedback.production.log_cut import LogCut, Place
 from streams.feedback.production.watches import Watches
 from streams.ingest.outbound import Outbound, Sink
@@ -92,10 +93,14 @@ class LoopEpochs:
         return None if first_ms is None else (first_ms - self._grace_ms) // self._epoch_ms
 
     def _positions(self) -> list[Position]:
+        judged = self.cut.judged()
         return [
-            Position(topic, partition, self._topics[topic].topic_id, self._topics[topic].partitions, offset)
-            for (topic, partition), offset in self.cut.next_offsets().items()
+            self._position(*place, offset, judged[place]) for place, offset in self.cut.next_offsets().items()
         ]
+
+    def _position(self, topic: str, partition: int, next_offset: int, judged: Judged) -> Position:
+        identity = self._topics[topic]
+        return Position(topic, partition, identity.topic_id, identity.partitions, next_offset, judged)
 
 
 def take_over(
@@ -121,14 +126,15 @@ def take_over(
     """
     stored, watches = store.take_over(start_anew=start_anew), make_watches()
     if stored is None:
-        offsets, next_epoch = first_offsets(None, topics, logs), None
+        offsets, next_epoch, judged = first_offsets(None, topics, logs), None, {}
     else:
         checkpoint, arrays = stored
         _same_epochs(checkpoint, epoch_ms)
         offsets, next_epoch = first_offsets(checkpoint, topics, logs), checkpoint.next_epoch
+        judged = {(each.topic, each.partition): each.judged for each in checkpoint.positions}
         _restore(watches, checkpoint.header, arrays)
     delays = {EXPOSURES: 0, FINDINGS: 0, SCORE_PANEL: grace_ms + epoch_ms - late_after_ms(epoch_ms)}
-    cut = LogCut(offsets, delays)
+    cut = LogCut(offsets, delays, judged)
     return LoopEpochs(store, watches, topics, cut, next_epoch, epoch_ms=epoch_ms, grace_ms=grace_ms)
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.served import USER_SLICE
 from feature_store.schema.topics import EXPOSURES
-from streams.feedback.production.log_cut import LogMessage
+from streams.feedback.production.dated_log import LogMessage
 
 READ = frozenset(
     {

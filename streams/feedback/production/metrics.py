@@ -36,6 +36,13 @@ class LoopMetrics(FindingMetrics):
             "Messages of `findings` that are no finding and no acknowledgement.",
             registry=registry,
         )
+        self._misstamped = Counter(
+            "eddyline_loop_messages_misstamped_total",
+            "Messages whose Kafka timestamp was more than five minutes ahead of a later one of their log, or "
+            "behind an earlier one, as of which they count.",
+            ("topic", "stamp"),
+            registry=registry,
+        )
         self.last_epoch_s = Gauge(
             "eddyline_loop_last_epoch_end_seconds",
             "When the last epoch ended that a watch of scores could use, Unix time.",
@@ -65,6 +72,11 @@ class LoopMetrics(FindingMetrics):
         """Count labels by who put them where they were seen."""
         for cause, count in causes.items():
             self._labels.labels(cause).inc(count)
+
+    def misstamped(self, topic: str, counts: Mapping[str, int]) -> None:
+        """Count messages by how their stamps were wrong."""
+        for stamp, count in counts.items():
+            self._misstamped.labels(topic, stamp).inc(count)
 
     def sliced(self, subject: str, used: Mapping[str, int]) -> None:
         """Show how many epochs could be used of each slice of a model's users."""

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from streams.feedback.cells import EpochCells, Mask
-from streams.feedback.concentration_measures import gini
+from streams.feedback.cells import Mask
 from streams.feedback.evidence.betting import Float64
 
 FIRST_LOOK = 10
@@ -19,9 +18,8 @@ class GiniTrend:
         self._series: list[Float64] = []
         self._concordance: Float64 = np.zeros(())
 
-    def update(self, cells: EpochCells) -> None:
-        """Take in the next epoch."""
-        value = gini_of(cells)
+    def update(self, value: Float64) -> None:
+        """Take in the next epoch's coefficient, (runs,)."""
         if self._series:
             self._concordance = self._concordance + np.sign(value - np.stack(self._series)).sum(axis=0)
         self._series.append(value)
@@ -34,8 +32,3 @@ class GiniTrend:
         variance = n * (n - 1) * (2 * n + 5) / 18
         z = (np.abs(self._concordance) - 1.0) / np.sqrt(variance)
         return np.asarray(z > _SIGNIFICANT_Z)
-
-
-def gini_of(cells: EpochCells) -> Float64:
-    """(runs,) concentration of the exposure of all subjects together."""
-    return gini(cells.exposures.sum(axis=-2))

@@ -1,4 +1,4 @@
-"""Drift detectors of `river` over the Gini coefficient of exposure.
+"""Drift detectors of `river` over a number that people plot, such as the Gini coefficient of exposure.
 
 Their defaults are for streams of single values. Here a value is a whole epoch, of which there are tens:
 windows are shortened to that, and values standardised by the first epochs, so that thresholds have their
@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from river import drift
 
-from streams.feedback.cells import EpochCells, Mask
+from streams.feedback.cells import Mask
 from streams.feedback.evidence.betting import Float64
-from streams.loopbench.baselines.gini_trend import FIRST_LOOK, gini_of
+from streams.loopbench.baselines.gini_trend import FIRST_LOOK
 
 
 class Drift(Protocol):
@@ -34,9 +34,8 @@ class RiverDrift:
         self._first: list[Float64] = []
         self._detectors: list[Drift] = []
 
-    def update(self, cells: EpochCells) -> None:
-        """Take in the next epoch."""
-        value = gini_of(cells)
+    def update(self, value: Float64) -> None:
+        """Take in the next epoch's number, (runs,)."""
         if len(self._first) < FIRST_LOOK:
             self._first.append(value)
             self._detectors = self._detectors or [self._make() for _ in value]

@@ -25,7 +25,7 @@ class DeployedLog:
     drawn : whether requests log their period's draw
     moment_ms : when the model really changes in a period; None: as drawn
     rows : of an epoch, of which chance chose every other
-    season : of the click rate, over seven steps
+    rate, season : of clicks, and how it goes up and down over seven steps
     """
 
     echo: float = 0.0
@@ -36,6 +36,7 @@ class DeployedLog:
     epoch_ms: int = EPOCH_MS
     rows: int = 360
     share: float = 0.5
+    rate: float = 0.3
     season: float = 0.1
     first_period: int = 5_000
     seed: int = 1
@@ -66,7 +67,7 @@ class DeployedLog:
         due = np.array([self.due(number - self.first_period) for number in period.tolist()])
         by_chance = np.arange(len(served)) % 2 == 0
         rate = (
-            0.3
+            self.rate
             + self.season * np.sin(2 * np.pi * served / (7 * self.calendar.step_ms))
             + self.echo * (after & due & by_chance)
         )

@@ -42,6 +42,22 @@ def test_seasons_and_trends_are_no_echo() -> None:
     assert quiet.count(VerdictKind.QUIET) >= 57
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_a_constant_kpi_is_no_echo_however_often_it_is_looked_at(level: float) -> None:
+    """All slots tie: ranks are uniform by the coin that breaks ties, and 1 in 100 lives gets a ticket."""
+    kinds = []
+    for seed in range(60):
+        detector, draws = RetrainEchoDetector(seed), np.random.default_rng(seed)
+        for number in range(80):
+            detector.update(Retrain(number, np.full(63, level), int(draws.integers(48))))
+        kinds.append(detector.verdict(1).kind)
+        rise = detector.verdict(1).beta
+        assert rise is not None
+        assert (rise.lower, rise.value, rise.upper) == (0.0, 0.0, 0.0)
+    assert kinds.count(VerdictKind.LOOP_DETECTED) == 0
+    assert kinds.count(VerdictKind.QUIET) >= 59
+
+
 def test_the_rise_at_deploys_has_a_confidence_sequence() -> None:
     """Of 2400 lives of 60 deploys 3.9 % ever missed; of 40 lives that end no more than five miss then."""
     missed = 0

@@ -74,7 +74,7 @@ def test_how_seeds_are_grouped_changes_no_figure():
 
 def test_passive_baselines_alarm_without_a_loop_and_ours_does_not():
     spec = WORLDS["exogenous_trend"]
-    row = row_of(spec, play(spec, SEEDS, everybody))
+    row = row_of(spec, play(spec, SEEDS, everybody(spec.name)))
     alarms = {found.detector: found.alarms for found in row.detectors}
     assert alarms["board"] == alarms["null"] == alarms["random"] == 0
     assert alarms["gini_mann_kendall"] == len(SEEDS)
@@ -116,13 +116,80 @@ def test_worlds_of_all_detectors_are_on_one_board(tmp_path):
     assert all(f"| {name} |" in text for name in names)
 
 
-def test_the_documentation_names_every_world_and_no_other():
+OF_NUDGES = ("random", "psi", "noise_regression", "cb_pdd")
+OF_ANYTHING = ("null", "adwin", "page_hinkley", "kswin")
+OF_CONCENTRATION = "gini_mann_kendall"
+
+
+@pytest.fixture(scope="module")
+def beside_others(tmp_path_factory):
+    """A small board with everybody on it: by world its row in the JSON, its line in Markdown, the folder."""
+    folder = tmp_path_factory.mktemp("board")
+    names = ["exogenous_trend", "concentration_by_rates", "presentation_users_differ", "retrain_echo"]
+    words = ["loops", "bench", "--seeds", "2", "--baselines", "--output", str(folder)]
+    answer = CliRunner().invoke(build(), [*words, *(f"--world={name}" for name in names)])
+    assert answer.exit_code == 0, answer.output
+    worlds = {row["world"]: row for row in json.loads((folder / "loopbench.json").read_text())["worlds"]}
+    assert list(worlds) == names
+    return worlds, answer.stdout, folder
+
+
+def test_baselines_are_in_the_json_of_every_world_where_they_have_an_input(beside_others):
+    worlds, _, _ = beside_others
+    found = {name: {each["detector"]: each for each in row["detectors"]} for name, row in worlds.items()}
+    others = {name: {n for n, each in row.items() if each["contender"]} for name, row in found.items()}
+    assert others == {
+        "exogenous_trend": {*OF_ANYTHING, OF_CONCENTRATION, *OF_NUDGES},
+        "concentration_by_rates": {*OF_ANYTHING, OF_CONCENTRATION},
+        "presentation_users_differ": set(OF_ANYTHING),
+        "retrain_echo": set(OF_ANYTHING),
+    }
+    assert all(row["null"]["alarms"] == 0 for row in found.values())
+    assert found["exogenous_trend"][OF_CONCENTRATION]["alarms"] == 2
+    assert found["concentration_by_rates"][OF_CONCENTRATION]["alarms"] == 2
+    assert all(
+        each["power_low"] <= each["power"] <= each["power_high"] for each in found["retrain_echo"].values()
+    )
+
+
+def test_every_world_says_what_its_detector_and_every_other_cost(beside_others):
+    worlds, _, _ = beside_others
+    for row in worlds.values():
+        first, *rest = row["detectors"]
+        assert row["cpu_s_per_million_events"] == first["cpu_s_per_million_events"] > 0
+        assert first["detector"] == row["detector"]
+        assert all(each["cpu_s_per_million_events"] is not None for each in rest if each["contender"])
+
+
+def test_baselines_are_printed_drawn_and_in_markdown(beside_others):
+    worlds, printed, folder = beside_others
+    text = (folder / "loopbench.md").read_text().partition("what others would watch")[2]
+    heads = re.search(r"^\| world \| (.*) \|$", text, re.M)[1].split(" | ")
+    assert set(heads) == {"ours", OF_CONCENTRATION, *OF_ANYTHING, *OF_NUDGES}
+    for name, row in worlds.items():
+        cells = re.search(rf"^\| {name} \| (.*) \|$", text, re.M)[1].split(" | ")
+        shown = dict(zip(heads, cells, strict=True))
+        alarms = {each["detector"]: str(each["alarms"]) for each in row["detectors"] if each["contender"]}
+        assert shown == {**dict.fromkeys(heads, ""), **alarms, "ours": str(row["alarms"])}
+        assert printed.count(name) == 2
+    assert (folder / "others.svg").stat().st_size < 100_000
+
+
+def test_without_contenders_nothing_is_said_of_others(tmp_path):
+    words = ["loops", "bench", "--seeds", "1", "--world", "retrain_echo", "--output", str(tmp_path)]
+    answer = CliRunner().invoke(build(), words)
+    assert answer.exit_code == 0, answer.output
+    assert "others" not in answer.stdout + (tmp_path / "loopbench.md").read_text()
+    assert not (tmp_path / "others.svg").exists()
+
+
+def test_the_documentation_names_every_world_and_everybody_who_watches_and_no_other():
     tables = [
         line for line in (ROOT / "docs/loopbench.md").read_text().splitlines() if line.startswith("| `")
     ]
     named = {name for line in tables for name in re.findall(r"`(\w+)`", line.split("|")[1])}
-    detectors = {"feature_path", "total_score", "cross_model", "board", "null", "random"}
-    assert named - detectors == set(NAMES) - detectors
+    ours = {"feature_path", "total_score", "cross_model", "board"}
+    assert named == ours | set(NAMES) | {each.name for name in NAMES for each in everybody(name)}
 
 
 def test_the_last_report_is_of_the_worlds_and_promises_that_there_are():

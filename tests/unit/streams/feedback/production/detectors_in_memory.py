@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry
 
 from feature_store.online.memory import MemoryOnlineStore
@@ -168,6 +170,32 @@ def rewritten(world, changed):
             payload = write_record_batch(rows)
         logs.append(topic, partition, stamp_ms, payload)
     return logs
+
+
+def never_exposed(rows):
+    return None
+
+
+def nulled(name):
+    def changed(rows):
+        at = rows.schema.get_field_index(name)
+        return rows.set_column(at, rows.schema.field(at), pa.nulls(len(rows), rows.schema.field(at).type))
+
+    return changed
+
+
+def an_hour_ahead(rows):
+    at = rows.schema.get_field_index("served_time_ms")
+    return rows.set_column(at, "served_time_ms", pc.add(rows.column(at), 3_600_000))
+
+
+UNCOUNTABLE = {
+    "never exposed": never_exposed,
+    "no propensity": nulled("propensity"),
+    "no version": nulled("model_version"),
+    "an hour ahead": an_hour_ahead,
+}
+"""What leaves no exposure of a log that could be counted, to be given to `rewritten`."""
 
 
 def end_ms(world) -> int:

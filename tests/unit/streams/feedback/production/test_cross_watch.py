@@ -8,12 +8,14 @@ from feature_store.schema.topics import SCORE_PANEL
 from streams.processors.start import CannotStart
 from tests.unit.streams.feedback.production.cross_log import MODELS, CrossWorld
 from tests.unit.streams.feedback.production.detectors_in_memory import (
+    UNCOUNTABLE,
     Deadly,
     DeadlyStore,
     Detectors,
     end_ms,
     lives,
     logs_of,
+    rewritten,
 )
 
 ONE_WAY = CrossWorld()
@@ -86,6 +88,14 @@ def test_a_panel_of_one_model_that_is_absent_leaves_the_others_evidence_alone():
     assert counted == {"used": ONE_WAY.epochs - 1, "panel_incomplete": 1}
     assert [(edge["from"], edge["to"]) for edge in found[-1].evidence["edges"]] == [MODELS]
     assert says(detectors, "quiet", "board", "feed")
+
+
+@pytest.mark.parametrize("changed", UNCOUNTABLE.values(), ids=UNCOUNTABLE)
+def test_where_no_exposure_can_be_counted_it_is_blind_and_not_quiet(changed):
+    detectors, found, _ = detected(ONE_WAY, rewritten(ONE_WAY, changed))
+    assert found == []
+    assert says(detectors, "blind")
+    assert not says(detectors, "quiet")
 
 
 def test_where_one_model_alone_is_scored_it_is_blind_and_says_who_is_absent():

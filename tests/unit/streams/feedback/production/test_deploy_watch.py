@@ -78,6 +78,22 @@ def test_deploys_that_move_nothing_are_no_echo(seed):
     assert life.now() == (VerdictKind.QUIET, [])
 
 
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_kpi_that_never_moves_is_quiet(rate):
+    """Nobody ever clicks, or everybody always does: all moments are equal, and ties are broken by chance."""
+    life = Life().live(DeployedLog(rate=rate, season=0.0), 40)
+    assert life.findings == []
+    assert life.now() == (VerdictKind.QUIET, [])
+    assert life.counted("slots_seen") == 40
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_kpi_that_never_moves_is_blind_where_too_little_is_explored(rate):
+    life = Life().live(DeployedLog(rate=rate, season=0.0, rows=36), 10)
+    assert life.findings == []
+    assert life.now() == (VerdictKind.BLIND, [NO_KPI])
+
+
 def test_periods_in_which_nothing_is_due_say_nothing():
     life = Life().live(DeployedLog(echo=0.25, due=lambda period: period % 3 == 0), 12)
     assert life.counted("slots_seen") == 4

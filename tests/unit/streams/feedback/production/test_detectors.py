@@ -1,11 +1,10 @@
 """The detectors over topics: they find what is there, and no death changes a bit of their evidence."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from feature_store.schema.batches import write_record_batch
+from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import Acknowledgement, encode_record
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.apps.detectors_settings import DetectorSettings
@@ -15,6 +14,7 @@ from tests.unit.streams.feedback.exposure_log import scored
 from tests.unit.streams.feedback.production.detectors_in_memory import (
     GRACE_MS,
     SETTINGS,
+    UNCOUNTABLE,
     Deadly,
     DeadlyStore,
     Detectors,
@@ -68,26 +68,7 @@ def test_without_nudges_the_detectors_say_that_they_are_blind():
     assert detectors.value("eddyline_loop_verdict", detector="board", experiment="nudges", **labels) == 1
 
 
-def never_exposed(rows):
-    return None
-
-
-def nulled(name):
-    def changed(rows):
-        at = rows.schema.get_field_index(name)
-        return rows.set_column(at, rows.schema.field(at), pa.nulls(len(rows), rows.schema.field(at).type))
-
-    return changed
-
-
-def an_hour_ahead(rows):
-    at = rows.schema.get_field_index("served_time_ms")
-    return rows.set_column(at, "served_time_ms", pc.add(rows.column(at), 3_600_000))
-
-
-@pytest.mark.parametrize(
-    "changed", [never_exposed, nulled("propensity"), nulled("model_version"), an_hour_ahead]
-)
+@pytest.mark.parametrize("changed", UNCOUNTABLE.values(), ids=UNCOUNTABLE)
 def test_where_no_exposure_can_be_counted_the_detectors_are_blind_and_not_quiet(changed):
     detectors, logs = detected(LOOPED, rewritten(LOOPED, changed))
     assert logs.findings == []
@@ -129,6 +110,45 @@ def test_the_order_in_which_partitions_are_read_changes_nothing():
         reversed_logs.messages[place] = logs.messages[place]
     late, _ = detected(SHORT, reversed_logs)
     assert bits(late)[1] == bits(calm)[1]
+
+
+def test_a_brokers_clock_that_jumps_for_a_while_hides_no_more_than_what_it_stamped():
+    """A day ahead for some messages of one partition: those after them are not held back until then."""
+    calm, logs = detected(SHORT)
+    place, jumped = (EXPOSURES, 1), range(4, 6)
+    hidden = sum(len(decode_exposures(logs.messages[place][number][1])) for number in jumped)
+    for number in jumped:
+        stamp_ms, payload = logs.messages[place][number]
+        logs.messages[place][number] = stamp_ms + 86_400_000, payload
+    detectors = Detectors(logs, DeadlyStore(), SHORT.epoch_ms)
+    for each, log in logs.messages.items():
+        for offset, (stamp_ms, payload) in enumerate(log):
+            detectors.epochs.cut.take(each, offset, stamp_ms, payload)
+    detectors.read(end_ms(SHORT))
+    assert used(calm) - hidden <= used(detectors) <= used(calm)
+
+
+def test_a_successor_judges_stamps_as_the_one_before_did():
+    logs, store = logs_of(SHORT), DeadlyStore()
+    place, log = (EXPOSURES, 0), logs.messages[EXPOSURES, 0]
+    first = Detectors(logs, store, SHORT.epoch_ms)
+    first.read(log[3][0] - 1)
+    log[3] = log[3][0] + 86_400_000, log[3][1]
+    assert [first.epochs.cut.take(place, number, *log[number])["ahead"] for number in (3, 4)] == [0, 1]
+    for each in logs.messages:
+        first.epochs.cut.quiet(each, log[4][0] - 1)
+    assert first.epochs.close_due(logs)
+    successor = Detectors(logs, store, SHORT.epoch_ms)
+    for number in (3, 4):
+        successor.epochs.cut.take(place, number, *log[number])
+    judged = successor.epochs.cut.judged()[place]
+    assert judged == first.epochs.cut.judged()[place]
+    assert judged.put_back == {3: log[4][0]}
+
+
+def used(detectors):
+    """Exposures that said something about scores."""
+    return detectors.value("eddyline_loop_exposures_total", watch="scores", outcome="used")
 
 
 def test_the_first_epoch_waits_for_what_other_logs_hold():

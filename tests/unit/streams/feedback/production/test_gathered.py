@@ -5,8 +5,8 @@ import pytest
 from feature_store.schema.exposures import LATE, ON_TIME, ORPHAN, decode_exposures, encode_exposures
 from feature_store.schema.topics import EXPOSURES, FINDINGS, SCORE_PANEL
 from streams.feedback.production import gathered as module
+from streams.feedback.production.dated_log import LogMessage
 from streams.feedback.production.gathered import READ, gathered
-from streams.feedback.production.log_cut import LogMessage
 from tests.unit.streams.feedback.exposure_log import scored
 
 

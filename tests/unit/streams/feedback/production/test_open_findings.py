@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from feature_store.schema.findings import Acknowledgement, Finding, decode_record, encode_record, fold_all
 from feature_store.schema.topics import FINDINGS, FINDINGS_AGAIN_MS
-from streams.feedback.production.log_cut import LogMessage
+from streams.feedback.production.dated_log import LogMessage
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watches import REMEMBERED, Watches
 from tests.unit.streams.feedback.production.detectors_in_memory import (
