@@ -33,17 +33,23 @@ class Traffic:
 
     came_ms: list[float] = field(default_factory=list)
     nudged: list[bool] = field(default_factory=list)
+    failure: Exception | None = None
 
     def wait_until(self, time_ms: float) -> None:
         """Return once an answer came after ``time_ms``."""
         while not self.came_ms or self.came_ms[-1] < time_ms:
-            time.sleep(0.01)
+            self._wait()
 
     def wait_for_nudges(self) -> None:
         """Return once an answer is nudged."""
         known = len(self.nudged)
         while not any(self.nudged[known:]):
-            time.sleep(0.01)
+            self._wait()
+
+    def _wait(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        time.sleep(0.01)
 
     def last_nudged_ms(self, since_ms: float) -> float:
         """From ``since_ms`` until the last nudged answer."""
@@ -101,6 +107,12 @@ def _steady(stack: RunningStack) -> Iterator[Traffic]:
     traffic, stopped = Traffic(), Event()
 
     def ask() -> None:
+        try:
+            ask_on()
+        except Exception as error:  # noqa: BLE001  (whoever waits raises it)
+            traffic.failure = error
+
+    def ask_on() -> None:
         with httpx.Client(trust_env=False, timeout=30.0) as client:
             n = 0
             while not stopped.is_set():

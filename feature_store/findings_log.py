@@ -39,15 +39,17 @@ def read_findings(settings: Settings, refuse: Refuse = _refuse) -> dict[str, Fin
     """
     with closing(log_reader(settings, "findings")) as consumer:
         messages = read_log(consumer, FINDINGS, log_bounds(consumer, FINDINGS))
-        payloads = ((message.offset() or 0, message.value() or b"") for message in messages)
-        return fold_all(records(payloads, refuse))
+        stored = (
+            (message.offset() or 0, message.timestamp()[1], message.value() or b"") for message in messages
+        )
+        return fold_all(records(stored, refuse))
 
 
-def records(payloads: Iterable[tuple[int, bytes]], refuse: Refuse) -> Iterator[Record]:
-    """What messages, by their offsets, say."""
-    for offset, payload in payloads:
+def records(stored: Iterable[tuple[int, int, bytes]], refuse: Refuse) -> Iterator[tuple[int, Record]]:
+    """What messages (offset, time ms, payload) say, each with its time."""
+    for offset, logged_ms, payload in stored:
         try:
-            yield decode_record(payload)
+            yield logged_ms, decode_record(payload)
         except msgspec.DecodeError as error:
             refuse(offset, str(error))
 

@@ -67,14 +67,14 @@ class Judgement:
     Attributes
     ----------
     subject : what it looks at
-    evidence_log10 : the most that it ever had, as a power of ten
+    evidence_log10 : the most that it ever had, as a power of ten; None: it is certain, or has none
     reason : why it is blind; "" where it is not
     """
 
     detector: str
     subject: str
     verdict: str
-    evidence_log10: float
+    evidence_log10: float | None
     reason: str
 
 
@@ -88,9 +88,7 @@ def judgements(samples: list[Measured]) -> list[Judgement]:
         if each.name == "eddyline_loop_blind_reason" and each.value == 1.0
     }
     return [
-        Judgement(
-            *_who(each), each.labels["verdict"], evidence.get(_who(each), 0.0), reasons.get(_who(each), "")
-        )
+        Judgement(*_who(each), each.labels["verdict"], evidence.get(_who(each)), reasons.get(_who(each), ""))
         for each in present
     ]
 

@@ -81,4 +81,4 @@ class DetectorWatch:
         page = labelled(samples, "eddyline_loop_threshold_log10", "severity").get("page", 0.0)
         if board is None:
             return Look(seconds, "", 0.0, page)
-        return Look(seconds, board.verdict, board.evidence_log10, page)
+        return Look(seconds, board.verdict, board.evidence_log10 or 0.0, page)

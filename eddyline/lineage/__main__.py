@@ -26,8 +26,6 @@ _STUCK_AFTER_S = 120.0
 def make_watch(settings: LineageSettings, registry: CollectorRegistry) -> LineageWatch:
     """Over the broker of ``settings``; raises as `declared_lineage`."""
     inside = declared_lineage()
-    if settings.lineage_outside is not None:
-        read_outside(settings.lineage_outside)
 
     def declared() -> Lineage:
         outside = settings.lineage_outside

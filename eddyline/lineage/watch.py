@@ -12,12 +12,17 @@ from feature_store.schema.findings import Finding, FindingState, Record
 from feature_store.schema.topics import FINDINGS_AGAIN_MS
 from streams.feedback.base import Verdict
 from streams.feedback.lineage import Groups
-from streams.feedback.lineage_verdicts import CONSUMER_GROUPS, NAME, blind, fused, suspects
+from streams.feedback.lineage_verdicts import CONSUMER_GROUPS, NAME, blind, fused, hidden, suspects
 from streams.feedback.production.finding_metrics import FindingMetrics
 from streams.feedback.production.verdicts import finding_of
 
 RUNBOOK = "docs/runbooks/undeclared-consumer.md"
 _NO_EXPERIMENT = ""
+_HIDDEN = (
+    "the broker shows none of the declared consumer groups: do they run, and may this client DESCRIBE the "
+    "cluster, groups and topics?"
+)
+_MILDER = ("loop_detected", "warning")
 
 _log = structlog.get_logger()
 
@@ -56,7 +61,10 @@ class LineageWatch:
         """Look once; where that is not possible, say why, until it is."""
         now_ms = self._clock.now_ms()
         try:
-            found = suspects(self._declared(), self._groups(), now_ms)
+            declared, groups = self._declared(), self._groups()
+            if hidden(declared, groups):
+                raise LineageError(_HIDDEN)
+            found = suspects(declared, groups, now_ms)
             for record in news(found, self._known(), now_ms):
                 _log.warning("lineage_finding", finding=record.finding_id, subject=record.subject)
                 self._write(record)
@@ -69,24 +77,27 @@ class LineageWatch:
 
 
 def news(found: Mapping[str, Verdict], known: Mapping[str, FindingState], now_ms: int) -> Iterator[Record]:
-    """What has to be written: new findings, those that became another verdict, and each day what is open."""
+    """What has to be written: new findings, those that became more, and each day what is open."""
     mine = {
         state.finding.subject: state
         for state in known.values()
         if state.open and state.finding.detector == NAME
     }
-    changed = {
-        subject: verdict
-        for subject, verdict in found.items()
-        if subject not in mine or mine[subject].finding.verdict != verdict.kind
-    }
+    changed = {subject: verdict for subject, verdict in found.items() if _is_news(mine.get(subject), verdict)}
     for subject, verdict in changed.items():
         yield _finding(verdict, subject, now_ms, mine.get(subject))
     for subject, state in mine.items():
         if subject not in changed and now_ms - state.finding.updated_time_ms >= FINDINGS_AGAIN_MS:
-            yield msgspec.structs.replace(state.finding, updated_time_ms=now_ms)
-            if state.acknowledgement is not None:
-                yield state.acknowledgement
+            yield from state.again(now_ms)
+
+
+def _is_news(known: FindingState | None, verdict: Verdict) -> bool:
+    """A loop that seems to be less goes on as it was: only people say that it is over."""
+    if known is None:
+        return True
+    if (known.finding.verdict, verdict.kind) == _MILDER:
+        return False
+    return (known.finding.verdict, known.finding.evidence) != (verdict.kind, dict(verdict.evidence))
 
 
 def _finding(verdict: Verdict, subject: str, now_ms: int, state: FindingState | None) -> Finding:
@@ -96,6 +107,9 @@ def _finding(verdict: Verdict, subject: str, now_ms: int, state: FindingState | 
         raise ValueError(f"{subject}: {verdict.kind} is no finding")
     if state is not None:
         found = msgspec.structs.replace(
-            found, finding_id=state.finding.finding_id, opened_time_ms=state.finding.opened_time_ms
+            found,
+            finding_id=state.finding.finding_id,
+            opened_time_ms=state.finding.opened_time_ms,
+            detected_time_ms=state.detected_ms,
         )
     return msgspec.structs.replace(found, runbook=RUNBOOK)

@@ -63,7 +63,8 @@ class MemorySwitches:
 
 
 class RedisSwitches:
-    """A `SwitchStore` in one Redis hash; every method raises ConnectionError when Redis does not answer."""
+    """A `SwitchStore` in one Redis hash; every method raises ConnectionError when Redis does not answer, or
+    with what is no switch."""
 
     def __init__(self, redis: Redis | RedisCluster) -> None:
         self._redis = redis
@@ -72,7 +73,12 @@ class RedisSwitches:
         """See `SwitchStore.read`."""
         with redis_errors(_WHAT):
             stored: dict[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
-        return {name.decode(): msgspec.json.decode(switch, type=Switch) for name, switch in stored.items()}
+        try:
+            return {
+                name.decode(): msgspec.json.decode(switch, type=Switch) for name, switch in stored.items()
+            }
+        except msgspec.DecodeError as error:
+            raise ConnectionError(f"{_KEY}: one of the switches is none of ours: {error}") from error
 
     def switch_off(self, name: str, switch: Switch) -> None:
         """See `SwitchStore.switch_off`."""

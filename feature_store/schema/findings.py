@@ -1,6 +1,6 @@
 """`findings`: what detectors and monitors found, and what people said of it. JSON, keyed by subject."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -29,6 +29,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
     gain : what the nudge does over all later epochs together, where that is estimated
     evidence : feature, lag, slices, epochs: whatever the detector localised
     opened_time_ms, updated_time_ms : of the log, ms UTC
+    detected_time_ms : when the log took that it is a loop, for whoever reads this when that record is gone;
+        0: this is that record, or it is no loop
     runbook : path in the repository
     """
 
@@ -43,6 +45,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
     evidence: dict[str, Any] = {}
     opened_time_ms: int
     updated_time_ms: int
+    detected_time_ms: int = 0
     runbook: str
 
 
@@ -91,7 +94,7 @@ class FindingState(msgspec.Struct, frozen=True):
     Attributes
     ----------
     closed_time_ms : None while it is open
-    detected_ms : when it was a loop for the first time, of the log; 0: it never was
+    detected_ms : when the log took that it is a loop, ms UTC; 0: it never was
     """
 
     finding: Finding
@@ -109,11 +112,25 @@ class FindingState(msgspec.Struct, frozen=True):
         """Whether promotion and training wait for it."""
         return self.open and self.finding.verdict == "loop_detected"
 
+    def again(self, now_ms: int | None = None) -> Iterator[Record]:
+        """What says the same when all before it is gone; ``now_ms``: as of then, ms UTC."""
+        updated_ms = self.finding.updated_time_ms if now_ms is None else now_ms
+        yield msgspec.structs.replace(
+            self.finding, updated_time_ms=updated_ms, detected_time_ms=self.detected_ms
+        )
+        if self.acknowledgement is not None:
+            yield self.acknowledgement
 
-def fold(known: FindingState | None, record: Record) -> FindingState | None:
-    """The state after one more record; None where somebody speaks of what nobody found."""
+
+def fold(known: FindingState | None, record: Record, logged_ms: int) -> FindingState | None:
+    """The state after one more record; None where somebody speaks of what nobody found.
+
+    Parameters
+    ----------
+    logged_ms : when the log took the record, ms UTC
+    """
     if isinstance(record, Finding):
-        return _found(known or FindingState(record), record)
+        return _found(known or FindingState(record), record, logged_ms)
     if known is None:
         return None
     said = msgspec.structs.replace(record, verdict=record.verdict or known.finding.verdict)
@@ -123,18 +140,19 @@ def fold(known: FindingState | None, record: Record) -> FindingState | None:
     return msgspec.structs.replace(known, acknowledgement=said, closed_time_ms=closed_ms)
 
 
-def _found(known: FindingState, finding: Finding) -> FindingState:
+def _found(known: FindingState, finding: Finding, logged_ms: int) -> FindingState:
     said = known.acknowledgement
     covered = said is not None and said.covers(finding)
-    detected_ms = known.detected_ms or (finding.updated_time_ms if finding.verdict == "loop_detected" else 0)
+    since_ms = finding.detected_time_ms or logged_ms
+    detected_ms = known.detected_ms or (since_ms if finding.verdict == "loop_detected" else 0)
     return FindingState(finding, said if covered else None, known.closed_time_ms, detected_ms)
 
 
-def fold_all(records: Iterable[Record]) -> dict[str, FindingState]:
-    """Finding id -> state, in the order in which they were found."""
+def fold_all(records: Iterable[tuple[int, Record]]) -> dict[str, FindingState]:
+    """Finding id -> state, in the order in which they were found; ``records`` with the times of the log."""
     states: dict[str, FindingState] = {}
-    for record in records:
-        state = fold(states.get(record.finding_id), record)
+    for logged_ms, record in records:
+        state = fold(states.get(record.finding_id), record, logged_ms)
         if state is not None:
             states[record.finding_id] = state
     return states

@@ -29,28 +29,33 @@ class CostBudget:
         self._share_max = share_max
         self._clock = clock
         self._show = show
-        self._seen: dict[str, int] = {}
+        self._judged_from: dict[str, int] = {}
         self._thrown: set[str] = set()
 
-    def spent(self, experiment: str, share: float) -> None:
-        """Take in what ``experiment`` costs by now; raises what the store raises."""
+    def spent(self, experiment: str, share: float, answers: int) -> None:
+        """Take in what ``experiment`` costs by now; raises what the store raises.
+
+        Parameters
+        ----------
+        share : of the expected value
+        answers : that could have cost something, of those measured so far
+        """
         self._show(experiment, share)
-        if self._still_off(experiment):
+        if self._still_off(experiment, answers):
             return
-        self._seen[experiment] = self._seen.get(experiment, 0) + 1
-        if share <= self._share_max or self._seen[experiment] < _JUDGED_FROM:
+        if share <= self._share_max or answers - self._judged_from.get(experiment, 0) < _JUDGED_FROM:
             return
         reason = f"costs {share:.2%} of the expected value of answers, more than {self._share_max:.2%}"
         _log.error("experiment_stopped", experiment=experiment, reason=reason)
         self._store.switch_off(experiment, Switch(reason, self._clock.now_ms()))
         self._thrown.add(experiment)
 
-    def _still_off(self, experiment: str) -> bool:
+    def _still_off(self, experiment: str, answers: int) -> bool:
         """Whether the switch stands as it was thrown here: answers made before it are measured after it."""
         if experiment not in self._thrown:
             return False
         if experiment in self._store.read():
             return True
         self._thrown.remove(experiment)
-        self._seen[experiment] = 0
+        self._judged_from[experiment] = answers
         return False

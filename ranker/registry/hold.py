@@ -28,6 +28,19 @@ class Hold(msgspec.Struct, frozen=True):
     since_ms: int
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What the last look told.
+
+    Attributes
+    ----------
+    hold : None: nothing held
+    as_of_ms : when that look began, ms UTC: a hold that was logged before is known
+    """
+
+    hold: Hold | None
+    as_of_ms: int
+
+
 Held = Callable[[], Hold | None]
 """Whether training and promotion wait; raises `HoldUnknown`."""
 

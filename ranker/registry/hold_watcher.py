@@ -5,7 +5,7 @@ from threading import Event, Thread
 import structlog
 
 from feature_store.clock import Clock
-from ranker.registry.hold import Held, Hold
+from ranker.registry.hold import Held, Hold, Known
 
 _log = structlog.get_logger()
 _EVERY_S = 5.0
@@ -16,18 +16,20 @@ class HoldWatcher:
     """Asks from a thread of its own, so that whoever wants to know asks only memory.
 
     What was known last holds on while nobody can say; before anything is known it is held.
+
+    Attributes
+    ----------
+    known : asked from memory
     """
 
     def __init__(self, held: Held, clock: Clock) -> None:
         self._held = held
-        self._known: Hold | None = Hold("it is not known yet whether a loop is open", clock.now_ms())
+        self._clock = clock
+        now_ms = clock.now_ms()
+        self.known = Known(Hold("it is not known yet whether a loop is open", now_ms), now_ms)
         self._looked = Event()
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="hold", daemon=True)
-
-    def hold(self) -> Hold | None:
-        """What is known."""
-        return self._known
 
     def start(self) -> None:
         """Follow in the background; when this returns the first look is over, or has taken 10 s."""
@@ -40,14 +42,15 @@ class HoldWatcher:
 
     def refresh(self) -> None:
         """Look once."""
+        began_ms = self._clock.now_ms()
         try:
-            known = self._held()
+            hold = self._held()
         except Exception as error:  # noqa: BLE001  (whatever it is, the next look may succeed)
             _log.warning("hold_not_known", problem=str(error))
             return
-        if known != self._known:
-            _log.info("hold", reason=None if known is None else known.reason)
-        self._known = known
+        if hold != self.known.hold:
+            _log.info("hold", reason=None if hold is None else hold.reason)
+        self.known = Known(hold, began_ms)
 
     def _run(self) -> None:
         self.refresh()

@@ -10,7 +10,7 @@ from feature_store.schema.requests import Assignment
 from ranker.experiments.deploys import DeployTimes
 from ranker.experiments.settings import ExperimentSettings
 from ranker.registry.connect import open_registry
-from ranker.registry.hold import Hold, hold_of_switch, loop_hold
+from ranker.registry.hold import Hold, Known, hold_of_switch, loop_hold
 from ranker.registry.hold_watcher import HoldWatcher
 from ranker.registry.models import ModelMetadata, ServedModel
 from ranker.registry.registry import ModelRegistry
@@ -29,12 +29,13 @@ class DrawnReleases:
 
     While training is held no moment comes: nothing is due in a period that begins then, and what was due
     waits on, though requests log its moment to the end of the period. When the hold ends, what has missed its
-    moment serves at once.
+    moment serves at once. A moment counts once it is known that no hold was logged before it, so that all
+    agree, however late each of them learns of a hold.
 
     Parameters
     ----------
     switches : read at every turn
-    loops : whether an open loop holds, from memory
+    loops : what is known of open loops, from memory
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class DrawnReleases:
         registry: ModelRegistry,
         times: DeployTimes,
         switches: SwitchStore,
-        loops: Callable[[], Hold | None],
+        loops: Callable[[], Known],
         clock: Clock,
     ) -> None:
         self._registry = registry
@@ -51,7 +52,7 @@ class DrawnReleases:
         self._loops = loops
         self._clock = clock
         self._hold: Hold | None = None
-        self._counted_ms: int | None = None
+        self._counted_ms = 0
         self._period = -1
         self._begun_held = False
         self._assignment: Assignment | None = None
@@ -68,9 +69,11 @@ class DrawnReleases:
         """
         now_ms, champion = self._clock.now_ms(), self._registry.resolve("champion")
         off = self._switches.read()
-        holds = [hold for hold in (hold_of_switch(off), self._loops()) if hold is not None]
-        self._hold = min(holds, key=lambda hold: hold.since_ms, default=None)
-        counted_ms = self._count_moments(now_ms)
+        loops = self._loops()
+        holds = [hold for hold in (hold_of_switch(off), loops.hold) if hold is not None]
+        counted_ms = self._count_moments(
+            min(now_ms, loops.as_of_ms), min(holds, key=lambda hold: hold.since_ms, default=None)
+        )
         if DEPLOYS in off:
             self._period, self._assignment, self._last = -1, None, champion
         else:
@@ -94,12 +97,13 @@ class DrawnReleases:
         known = self._times.calendar.period(now_ms) == self._period
         return self._assignment if known else None
 
-    def _count_moments(self, now_ms: int) -> int:
-        """Until when moments count. A process that begins while held takes the time from the hold."""
-        if self._hold is None:
-            self._counted_ms = now_ms
-        elif self._counted_ms is None:
-            self._counted_ms = min(now_ms, self._hold.since_ms)
+    def _count_moments(self, known_ms: int, hold: Hold | None) -> int:
+        """Until when moments count: until ``known_ms``, or until the hold began that goes on."""
+        if hold is None:
+            self._counted_ms = max(self._counted_ms, known_ms)
+        elif self._hold is None:
+            self._counted_ms = max(self._counted_ms, min(known_ms, hold.since_ms))
+        self._hold = hold
         return self._counted_ms
 
     def _draw(self, period: int, counted_ms: int) -> None:
@@ -122,7 +126,7 @@ def open_releases(settings: ExperimentSettings, clock: Clock, stack: ExitStack) 
     stack.callback(loops.close)
     times = DeployTimes(settings.deploy_salt.get_secret_value().encode(), settings.deploy_calendar)
     switches = open_switches(settings, _SWITCH_TIMEOUT_MS)
-    return DrawnReleases(open_registry(settings, clock), times, switches, loops.hold, clock)
+    return DrawnReleases(open_registry(settings, clock), times, switches, lambda: loops.known, clock)
 
 
 def open_watcher(

@@ -12,8 +12,8 @@ from ranker.pipeline.components import Selector
 from ranker.pipeline.scoring import LOWEST
 from ranker.side_effects.answer import Answer
 
-Spent = Callable[[str, float], None]
-"""(experiment, share of the expected value that it costs, by now)"""
+Spent = Callable[[str, float, int], None]
+"""(experiment, share of the expected value that it costs by now, answers measured that it could cost any)"""
 
 _MEASURE_EVERY = 8
 _REMEMBERED = 1_000.0
@@ -88,7 +88,7 @@ class ExperimentCost:
         worth = [float(np.sum(raw[order])) for order in (best, nudged, slate.order)]
         for name, (before, after) in zip(self._names, pairwise(worth), strict=True):
             self._costs[name].add(before, after)
-            self._spent(name, self._costs[name].share)
+            self._spent(name, self._costs[name].share, self._costs[name].measured)
 
 
 def has_worth(answer: Answer) -> bool:

@@ -60,6 +60,7 @@ class ForgoneCost:
         self._paused = paused
         self._cost = RunningCost(remembered=inf)
         self._answers = 0
+        self._forgone_measured = 0
         self._told_from_ms: int | None = None
 
     def apply(self, answers: Sequence[Answer]) -> None:
@@ -85,7 +86,8 @@ class ForgoneCost:
                 return
             best, shown = (slate_of(surface.selector, answer, scores) for scores in (raw, present))
             self._cost.add(float(raw[best].sum()), float(raw[shown].sum()))
+            self._forgone_measured += 1
         if self._told_from_ms is None:
             self._told_from_ms = answer.served_time_ms + self._told_after_ms
         if answer.served_time_ms >= self._told_from_ms:
-            self._spent(self._experiment, self._cost.share)
+            self._spent(self._experiment, self._cost.share, self._forgone_measured)

@@ -4,22 +4,20 @@ Deterministic, so that it keeps nothing: whoever looks again sees the same.
 """
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 
 from feature_store.lineage import Lineage
 from streams.feedback.base import Verdict, VerdictKind
 from streams.feedback.evidence.alarm_budget import PAGE_FLOOR, TICKET_FLOOR
-from streams.feedback.lineage import Groups, UndeclaredConsumer, loops, undeclared_consumers
+from streams.feedback.lineage import Groups, loops, undeclared_consumers
 
 NAME = "D0"
 CONSUMER_GROUPS = "consumer groups"
 """Subject of the verdict on all that was looked at."""
-DECLARED_LOOPS = "declared loops"
-
-_CERTAIN = math.log(sys.float_info.max)
-"""No chance is in it. The evidence would be infinite, which JSON cannot say."""
-_LOOPS_NAMED = 10
+OTHERS = "others"
+"""Subject of what is beyond :data:`MOST_SUSPECTS`."""
+MOST_SUSPECTS = 20
+"""Each becomes a finding: a broker may have thousands of groups that nobody declared."""
 
 
 def suspects(lineage: Lineage, groups: Groups, now_ms: int) -> dict[str, Verdict]:
@@ -27,14 +25,16 @@ def suspects(lineage: Lineage, groups: Groups, now_ms: int) -> dict[str, Verdict
 
     A consumer of a model's output that nobody declared is a loop where what it writes leads back to what
     it reads, and a warning where nobody knows what it writes; so is a declared loop whose gain nobody
-    decided on.
+    decided on. The worst come first, :data:`MOST_SUSPECTS` by their names and the rest as one.
     """
-    consumers = {
-        f"{each.group} reads {each.topic}": _of_consumer(each, now_ms)
-        for each in undeclared_consumers(lineage, groups)
-        if each.closes_loop is not False
-    }
-    return {**consumers, **dict(_of_loops(lineage, now_ms))}
+    found = {**dict(_of_consumers(lineage, groups, now_ms)), **dict(_of_loops(lineage, now_ms))}
+    worst_first = sorted(found, key=lambda subject: (found[subject].kind is VerdictKind.WARNING, subject))
+    named, others = worst_first[:MOST_SUSPECTS], worst_first[MOST_SUSPECTS:]
+    chosen = {subject: found[subject] for subject in named}
+    if others:
+        value = f"{len(others)} more that nobody declared"
+        chosen[OTHERS] = _verdict(found[others[0]].kind, now_ms, math.inf, {"value": value})
+    return chosen
 
 
 def fused(found: Mapping[str, Verdict], now_ms: int) -> Verdict:
@@ -42,7 +42,7 @@ def fused(found: Mapping[str, Verdict], now_ms: int) -> Verdict:
     kinds = {verdict.kind for verdict in found.values()}
     worst = (VerdictKind.LOOP_DETECTED, VerdictKind.WARNING, VerdictKind.QUIET)
     kind = next(kind for kind in worst if kind in kinds or kind is VerdictKind.QUIET)
-    return _verdict(kind, now_ms, _CERTAIN if found else 0.0, {"suspects": list(found)})
+    return _verdict(kind, now_ms, math.inf if found else 0.0, {"suspects": list(found)})
 
 
 def blind(reason: str, now_ms: int) -> Verdict:
@@ -50,23 +50,32 @@ def blind(reason: str, now_ms: int) -> Verdict:
     return _verdict(VerdictKind.BLIND, now_ms, 0.0, {}, reason)
 
 
-def _of_consumer(found: UndeclaredConsumer, now_ms: int) -> Verdict:
-    kind = VerdictKind.LOOP_DETECTED if found.closes_loop else VerdictKind.WARNING
-    value = "what it writes leads back" if found.closes_loop else "what it writes is unknown"
-    return _verdict(kind, now_ms, _CERTAIN, {"value": value, **found.to_json()})
+def hidden(lineage: Lineage, groups: Groups) -> bool:
+    """Whether no declared group is seen: a broker leaves out in silence what its ACLs do not let one see."""
+    return not any(topics & set(groups.get(group, ())) for group, topics in lineage.groups().items())
+
+
+def _of_consumers(lineage: Lineage, groups: Groups, now_ms: int) -> Iterator[tuple[str, Verdict]]:
+    for found in undeclared_consumers(lineage, groups):
+        if found.closes_loop is not False:
+            kind = VerdictKind.LOOP_DETECTED if found.closes_loop else VerdictKind.WARNING
+            value = "what it writes leads back" if found.closes_loop else "what it writes is unknown"
+            evidence = {"value": value, **found.to_json()}
+            yield f"{found.group} reads {found.topic}", _verdict(kind, now_ms, math.inf, evidence)
 
 
 def _of_loops(lineage: Lineage, now_ms: int) -> Iterator[tuple[str, Verdict]]:
-    forbidden = [" -> ".join(map(str, loop.nodes)) for loop in loops(lineage) if not loop.allowed]
-    if forbidden:
-        value = f"{len(forbidden)} without an allowed gain"
-        evidence = {"value": value, "loops": forbidden[:_LOOPS_NAMED]}
-        yield DECLARED_LOOPS, _verdict(VerdictKind.WARNING, now_ms, _CERTAIN, evidence)
+    for loop in loops(lineage):
+        if not loop.allowed:
+            path = " -> ".join(map(str, loop.nodes))
+            evidence = {"value": "nobody decided what it may gain", "loop": path}
+            yield path, _verdict(VerdictKind.WARNING, now_ms, math.inf, evidence)
 
 
 def _verdict(
     kind: VerdictKind, now_ms: int, statistic: float, evidence: Mapping[str, object], reason: str = ""
 ) -> Verdict:
+    """No chance is in it: the evidence is infinite, or there is none."""
     return Verdict(
         kind=kind,
         detector=NAME,

@@ -8,7 +8,7 @@ from streams.feedback.evidence.betting import Float64
 LEAST_WEIGHT = 0.02
 
 LARGE_NUDGE = 0.4
-"""Nudges up to this share of the scores' standard deviation found β within 20 % of that of small ones; larger
+"""Nudges up to this share of the scores' standard deviation found β within 15 % of that of small ones; larger
 ones saturate, as nothing can be shown to more users than all."""
 
 

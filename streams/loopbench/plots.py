@@ -1,6 +1,7 @@
 """The board as pictures."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -81,7 +82,7 @@ def draw_map(points: Sequence[MapPoint], path: Path) -> None:
 def draw_evidence(courses: Sequence[EvidenceCourse], path: Path) -> None:
     """W over events, a line a seed: worlds without a loop in grey, each other world in its own colour."""
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    colours = iter(matplotlib.color_sequences["tab10"])
+    colours = cycle(matplotlib.color_sequences["tab10"])
     for course in courses:
         colour = next(colours) if course.loop else "tab:gray"
         label = f"{course.world}: {'a loop' if course.loop else 'no loop'}"

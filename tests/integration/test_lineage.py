@@ -106,10 +106,11 @@ def test_a_watch_writes_of_a_stranger_once_and_another_process_goes_on(
 ) -> None:
     settings = LineageSettings(kafka_bootstrap=kafka, lineage_outside=tmp_path / "outside.toml")
     (answers,) = make_topics("answers")
-    stranger = f"stranger-{answers}"
-    edges = f'[[edge]]\nsource = "model:m"\ntarget = "topic:{answers}"\n'
+    ours, stranger = f"ours-{answers}", f"stranger-{answers}"
+    edges = f'[[edge]]\nsource = "model:m"\ntarget = "topic:{answers}"\n{reads(ours, answers)}'
     settings.lineage_outside.write_text(edges)
-    commit(kafka, stranger, answers)
+    for group in (ours, stranger):
+        commit(kafka, group, answers)
 
     make_watch(settings, CollectorRegistry()).look()
     make_watch(settings, CollectorRegistry()).look()
@@ -118,12 +119,16 @@ def test_a_watch_writes_of_a_stranger_once_and_another_process_goes_on(
     assert found.finding.evidence["closes_loop"] is None
     assert len(list(written(settings, found.finding.finding_id))) == 1
 
-    said = f'[[edge]]\nsource = "topic:{answers}"\ntarget = "system:mail"\ngroup = "{stranger}"\n'
-    settings.lineage_outside.write_text(edges + said)
+    settings.lineage_outside.write_text(edges + reads(stranger, answers))
     registry = CollectorRegistry()
     make_watch(settings, registry).look()
     labels = {"subject": "consumer groups", "detector": "D0", "experiment": "", "verdict": "quiet"}
     assert registry.get_sample_value("eddyline_loop_verdict", labels) == 1
+
+
+def reads(group: str, name: str) -> str:
+    """What declares that a group reads a topic, for a mail."""
+    return f'[[edge]]\nsource = "topic:{name}"\ntarget = "system:mail"\ngroup = "{group}"\n'
 
 
 def written(settings: Settings, finding_id: str) -> Iterator[Record]:

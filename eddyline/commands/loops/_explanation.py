@@ -37,10 +37,9 @@ def _what_was_seen(found: Finding) -> tuple[str, ...]:
 
 
 def _of_lineage(evidence: Mapping[str, Any]) -> tuple[str, ...]:
-    """Who reads undeclared, or which declared loops nobody allowed: no chance is in it."""
-    if "loops" in evidence:
-        first, *others = evidence["loops"]
-        return (f"  where      {first}", *(f"             {loop}" for loop in others))
+    """Who reads undeclared, or which declared loop nobody allowed: no chance is in it."""
+    if "group" not in evidence:
+        return (f"  where      {evidence.get('loop', 'eddyline lineage lists them')}: {evidence['value']}",)
     writes = ", ".join(evidence["writes"]) or "nobody declared"
     return (
         f"  evidence   certain: the broker lists group {evidence['group']}, and no declaration lets it read"

@@ -84,7 +84,7 @@ def _show_detectors(console: Console, found: Measurements) -> None:
     whole = (Column(name, no_wrap=True) for name in ("detector", "looks at", "verdict", "evidence"))
     table = Table(*whole, "why")
     for each in judgements(found.samples):
-        evidence = f"10^{each.evidence_log10:.1f}"
+        evidence = "" if each.evidence_log10 is None else f"10^{each.evidence_log10:.1f}"
         table.add_row(each.detector, escape(each.subject), each.verdict, evidence, escape(each.reason))
     if not table.rows:
         if not found.missing:

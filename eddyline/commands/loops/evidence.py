@@ -27,6 +27,9 @@ def evidence(
     unknown = sorted(set(world) - set(WORLDS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: not among {', '.join(WORLDS)}", param_hint="--world")
+    if output.suffix not in (".svg", ".png", ".pdf"):
+        raise typer.BadParameter(f"{output.name}: not .svg, .png or .pdf", param_hint="--output")
+    output.parent.mkdir(parents=True, exist_ok=True)
     runs, console = range(first_seed, first_seed + seeds), Console(stderr=True)
     worlds = track(list(dict.fromkeys(world)), "worlds", console=console)
     draw_evidence([evidence_course(WORLDS[name], runs) for name in worlds], output)

@@ -2,7 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable
-from math import e, log10
+from math import e, isfinite, log10
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -75,7 +75,8 @@ class FindingMetrics:
         for kind in VerdictKind:
             self._verdict.labels(*who, experiment, kind).set(kind is verdict.kind)
         self._explain(who, verdict.reason if verdict.kind is VerdictKind.BLIND else "")
-        self._evidence.labels(*who).set(verdict.statistic * _LOG10)
+        if isfinite(verdict.statistic):
+            self._evidence.labels(*who).set(verdict.statistic * _LOG10)
         self._threshold.labels("ticket").set(log10(verdict.ticket))
         self._threshold.labels("page").set(log10(verdict.page))
         for gauge, estimate in ((self._beta, verdict.beta), (self._gain, verdict.gain)):

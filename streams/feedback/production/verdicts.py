@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import isfinite, log
+from sys import float_info
 
 from feature_store.schema.findings import Beta, Finding
 from feature_store.schema.ids import hash53
@@ -12,6 +13,9 @@ RUNBOOKS = {
     VerdictKind.LOOP_DETECTED: "docs/runbooks/loop-detected.md",
 }
 """What is found, and what to do about it; other verdicts are no findings."""
+
+_LARGEST = log(float_info.max)
+"""JSON has no infinities."""
 
 
 def finding_id(detector: str, subject: str, started_epoch: int) -> str:
@@ -30,7 +34,7 @@ def finding_of(verdict: Verdict, subject: str, started_epoch: int, opened_ms: in
         detector=verdict.detector,
         subject=subject,
         verdict="loop_detected" if paged else "warning",
-        statistic=verdict.statistic,
+        statistic=min(verdict.statistic, _LARGEST),
         threshold=log(verdict.page if paged else verdict.ticket),
         beta=_bounded(verdict.beta),
         gain=_bounded(verdict.gain),
@@ -54,7 +58,6 @@ def blinded(verdict: Verdict, reason: str) -> Verdict:
 
 
 def _bounded(estimate: Estimate | None) -> Beta | None:
-    """JSON has no infinities."""
     if estimate is None:
         return None
     value, lower, upper = (

@@ -22,6 +22,7 @@ from feature_store.schema.panel import PanelRows, decode_panel
 from feature_store.schema.topics import FINDINGS, SCORE_PANEL
 from streams.feedback.base import State
 from streams.feedback.lineage_self_training import READ, label_causes
+from streams.feedback.lineage_verdicts import NAME as LINEAGE
 from streams.feedback.production.dated_log import LogMessage
 from streams.feedback.production.gathered import gathered
 from streams.feedback.production.metrics import LoopMetrics
@@ -31,6 +32,9 @@ REMEMBERED = 256
 """Closed findings that are known still, the latest: what was written before the closing was read must not
 open them again. A number, and no time: detectors that were away for long read it late.
 """
+
+
+_NOT_LOGGED_YET = 0
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -75,23 +79,22 @@ class Watches:
                 for watch in self._watches.values():
                     watch.expose(message)
             elif message.topic == FINDINGS:
-                self._hear(message.payload, epoch)
+                self._hear(message, epoch)
             elif message.topic == SCORE_PANEL:
                 panel.append(decode_panel(message.payload))
         due = [part for part in panel if part.header.epoch == epoch]
         found = [finding for watch in self._watches.values() for finding in watch.close(epoch, due, now_ms)]
         for finding in found:
-            self._note(finding)
+            self._note(finding, _NOT_LOGGED_YET)
         return found
 
     def still_open(self) -> list[Record]:
-        """What nobody has closed, and what was said of it."""
+        """What nobody has closed, and what was said of it; of the lineage others write, who know better."""
         return [
             record
             for state in self._known.values()
-            if state.open
-            for record in (state.finding, state.acknowledgement)
-            if record is not None
+            if state.open and state.finding.detector != LINEAGE
+            for record in state.again()
         ]
 
     def state(self) -> tuple[bytes, State]:
@@ -123,21 +126,21 @@ class Watches:
         self._known = stored.known
         self._show()
 
-    def _hear(self, payload: bytes, epoch: int) -> None:
+    def _hear(self, message: LogMessage, epoch: int) -> None:
         """Take in what was found or said; the watch whose finding is closed begins anew."""
         try:
-            record = decode_record(payload)
+            record = decode_record(message.payload)
         except msgspec.DecodeError:
             self._metrics.refused.inc()
             return
-        self._note(record)
+        self._note(record, message.time_ms)
         if isinstance(record, Acknowledgement) and record.closes:
             for watch in self._watches.values():
                 watch.settle(record.finding_id, epoch)
 
-    def _note(self, record: Record) -> None:
+    def _note(self, record: Record, logged_ms: int) -> None:
         known = self._known.get(record.finding_id)
-        state = fold(known, record)
+        state = fold(known, record, logged_ms)
         if state is not None:
             self._known[record.finding_id] = state
             if not state.open and known is not None and known.open:

@@ -18,5 +18,5 @@ def test_each_detector_says_what_it_sees_or_why_it_is_blind() -> None:
     ]
     assert judgements(samples) == [
         Judgement("board", "ranker", "quiet", 1.5, ""),
-        Judgement("D3", "exposures", "blind", 0.0, "no twin"),
+        Judgement("D3", "exposures", "blind", None, "no twin"),
     ]

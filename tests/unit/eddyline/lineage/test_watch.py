@@ -15,12 +15,13 @@ from streams.feedback.production.finding_metrics import FindingMetrics
 DECLARED = Lineage.of(
     [
         Edge(USERS, topic("events"), by="producers"),
-        Edge(topic("events"), model("m"), by="ranker", allowed_gain=0.0),
+        Edge(topic("events"), model("m"), by="ranker", group="ranker", allowed_gain=0.0),
         Edge(model("m"), topic("answers"), by="ranker"),
     ]
 )
 WRITES_EVENTS = Edge(topic("clicks"), topic("events"), by="mailer", group="mailer")
-STRANGER = {"mailer": {"answers"}}
+OURS = {"ranker": {"events"}}
+STRANGER = OURS | {"mailer": {"answers"}}
 
 
 class Deployment:
@@ -45,7 +46,7 @@ class Deployment:
         )
 
     def known(self):
-        return fold_all(map(decode_record, self.log))
+        return fold_all(enumerate(map(decode_record, self.log)))
 
     def look(self):
         """Look once; the findings that are there then."""
@@ -84,7 +85,7 @@ class Deployment:
 
 
 def test_a_deployment_without_strangers_is_quiet_and_writes_nothing():
-    deployment = Deployment({"somebody": {"events"}})
+    deployment = Deployment(OURS | {"somebody": {"events"}})
     assert deployment.look() == []
     assert (deployment.verdict(), deployment.open("warning")) == ("quiet", 0)
 
@@ -116,10 +117,44 @@ def test_what_the_stranger_turns_out_to_write_makes_the_same_finding_a_loop():
     assert deployment.open("loop_detected") == 1  # who had the warning does not have this
 
 
+def test_what_seems_to_be_less_goes_on_as_the_loop_that_it_was_and_holds():
+    deployment = Deployment(STRANGER)
+    deployment.declared = Lineage.of(DECLARED.edges, [WRITES_EVENTS])
+    (before,) = deployment.look()
+    deployment.declared = DECLARED
+    (after,) = deployment.look()
+    assert after == before and after.holds
+
+
+def test_another_loop_without_an_allowed_gain_is_another_finding():
+    deployment = Deployment(OURS)
+    for name in ("echo", "copy"):
+        back = [Edge(topic("answers"), topic(name), by="x"), Edge(topic(name), model("m"), by="x")]
+        deployment.declared = Lineage.of(deployment.declared.edges, back)
+        subjects = {state.finding.subject for state in deployment.look()}
+        assert f"model:m -> topic:answers -> topic:{name}" in subjects
+    assert len(subjects) == 2
+
+
+def test_what_is_found_otherwise_is_written_again():
+    deployment = Deployment(STRANGER)
+    deployment.look()
+    deployment.declared = Lineage.of(DECLARED.edges, [Edge(model("n"), topic("answers"), by="ranker")])
+    (state,) = deployment.look()
+    assert state.finding.evidence["models"] == ["m", "n"]
+    assert len(deployment.log) == 2
+
+
+def test_a_broker_that_shows_none_of_our_groups_makes_it_blind():
+    deployment = Deployment({})
+    assert deployment.look() == []
+    assert deployment.verdict() == "blind"
+
+
 def test_a_finding_stays_open_when_its_cause_is_gone_and_is_over_when_it_is_closed():
     deployment = Deployment(STRANGER)
     (state,) = deployment.look()
-    deployment.groups = {}
+    deployment.groups = OURS
     deployment.look()
     assert (deployment.verdict(), deployment.open("warning")) == ("quiet", 1)
     deployment.say(state, closes=True)

@@ -104,5 +104,6 @@ def test_an_undeclared_consumer_is_told_without_odds() -> None:
     assert not any("lives of a detector" in line for line in lines)
 
 
-def test_declared_loops_that_nobody_allowed_are_told_one_by_one() -> None:
-    assert of_lineage(loops=["a -> b", "c -> d"])[1:3] == ("  where      a -> b", "             c -> d")
+def test_a_declared_loop_that_nobody_allowed_is_told_by_its_path() -> None:
+    assert of_lineage(loop="a -> b", value="nobody decided")[1] == "  where      a -> b: nobody decided"
+    assert of_lineage(value="7 more")[1] == "  where      eddyline lineage lists them: 7 more"

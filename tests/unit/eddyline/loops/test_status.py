@@ -35,7 +35,7 @@ SAID = Acknowledgement(
 
 def shown(records=(), samples=(), missing="", off=()) -> str:
     console = Console(file=io.StringIO(), width=200)
-    show_status(console, fold_all(records), Measurements(list(samples), missing), dict(off))
+    show_status(console, fold_all(enumerate(records)), Measurements(list(samples), missing), dict(off))
     return console.file.getvalue()
 
 

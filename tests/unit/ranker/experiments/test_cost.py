@@ -44,7 +44,13 @@ def answer(arms, delta=0.0, model=spread_out, late=False):
 
 def costs(arms, delta=0.0, **kwargs):
     spent = {}
-    cost = ExperimentCost({}, ByScore(), spent.__setitem__, nudges="nudges", exploration="exploration")
+    cost = ExperimentCost(
+        {},
+        ByScore(),
+        lambda name, share, _: spent.update({name: share}),
+        nudges="nudges",
+        exploration="exploration",
+    )
     cost.apply([answer(arms, delta, **kwargs)] * 8)
     return spent
 
@@ -108,14 +114,14 @@ def test_it_costs_what_the_version_that_would_have_answered_would_have_shown_ins
     best, shown = (
         newer[slate_of(ByScore(), answered, scores)].sum() for scores in (newer, answered.outcome.scores.raw)
     )
-    ((name, share),) = forgone_costs(WAITS, lambda n: newer)
-    assert name == "deploys"
+    ((name, share, answers),) = forgone_costs(WAITS, lambda n: newer)
+    assert (name, answers) == ("deploys", 1)
     assert share == pytest.approx((best - shown) / best)
     assert share > 0
 
 
 def test_where_no_other_version_would_have_answered_nothing_is_lost():
-    assert forgone_costs(None, lambda n: np.ones(n, np.float32)) == [("deploys", 0.0)]
+    assert forgone_costs(None, lambda n: np.ones(n, np.float32)) == [("deploys", 0.0, 0)]
 
 
 def test_the_cost_is_told_once_enough_was_seen_and_of_answers_that_log_it():

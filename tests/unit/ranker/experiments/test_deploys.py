@@ -12,7 +12,7 @@ from feature_store.online.switches import TRAINING, MemorySwitches, Switch
 from ranker.experiments.deploys import DeployTimes
 from ranker.registry.aliases import MemoryAliases
 from ranker.registry.folders import ModelFolders
-from ranker.registry.hold import Hold
+from ranker.registry.hold import Hold, Known
 from ranker.registry.models import ModelId, ModelMetadata
 from ranker.registry.registry import ModelRegistry
 from ranker.service.releases import DrawnReleases
@@ -40,11 +40,16 @@ class Deployment:
         self.registry = ModelRegistry(ModelFolders(folder / "models"), MemoryAliases(), self.clock)
         self.switches = MemorySwitches()
         self.loop: Hold | None = None
+        self.looked_ms: int | None = None
         self.registry.register(COUNTERS, {})
         self.ranker = self.another_ranker()
 
     def another_ranker(self) -> DrawnReleases:
-        return DrawnReleases(self.registry, TIMES, self.switches, lambda: self.loop, self.clock)
+        return DrawnReleases(self.registry, TIMES, self.switches, self.known, self.clock)
+
+    def known(self) -> Known:
+        """Of loops, by a look that began now, or at ``looked_ms``."""
+        return Known(self.loop, self.clock.now_ms() if self.looked_ms is None else self.looked_ms)
 
     def promote(self, at_ms: int) -> None:
         """The next version of the learned model, made and promoted at ``at_ms``."""
@@ -230,6 +235,29 @@ def test_of_two_holds_the_longer_one_counts(deployment):
     assert deployment.served(MOMENT_MS + 2) == "learned/1"
     deployment.loop = None
     assert deployment.served(MOMENT_MS + 3) == "learned/1"
+
+
+def test_a_moment_comes_once_it_is_known_that_nothing_held_by_then(deployment):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.looked_ms = MOMENT_MS - 1
+    assert deployment.served(MOMENT_MS + 5) == "learned/1"
+    deployment.looked_ms = MOMENT_MS
+    assert deployment.served(MOMENT_MS + 6) == "learned/2"
+
+
+@pytest.mark.parametrize(("logged_ms", "version"), [(MOMENT_MS - 1, "learned/1"), (MOMENT_MS, "learned/2")])
+def test_rankers_agree_however_late_they_learn_of_a_hold_and_when_they_began(deployment, logged_ms, version):
+    deployment.promote(BEGINS_MS - 1)
+    early, late = deployment.ranker, deployment.another_ranker()
+    deployment.looked_ms = MOMENT_MS - 2
+    assert deployment.served(MOMENT_MS - 1, early) == deployment.served(MOMENT_MS - 1, late) == "learned/1"
+    if logged_ms >= MOMENT_MS:
+        deployment.looked_ms = MOMENT_MS
+        assert deployment.served(MOMENT_MS + 2, early) == version
+    deployment.looked_ms = MOMENT_MS + 9
+    find_loop(deployment, logged_ms)
+    for ranker in (early, late, deployment.another_ranker()):
+        assert deployment.served(MOMENT_MS + 10, ranker) == version
 
 
 @HOLDS

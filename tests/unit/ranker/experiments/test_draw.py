@@ -136,11 +136,11 @@ def test_experiments_without_salts_of_their_own_are_refused(wrong, named):
 def test_an_experiment_that_costs_too_much_is_stopped_with_its_reason():
     store, shown = MemorySwitches(), []
     budget = CostBudget(store, 0.005, ManualClock(), lambda name, share: shown.append((name, share)))
-    for _ in range(99):
-        budget.spent("nudges", 0.006)
-        budget.spent("exploration", 0.001)
+    for answers in range(1, 100):
+        budget.spent("nudges", 0.006, answers)
+        budget.spent("exploration", 0.001, answers)
     assert store.read() == {}
-    budget.spent("nudges", 0.006)
+    budget.spent("nudges", 0.006, 100)
     assert "more than 0.50%" in store.read()["nudges"].reason
     assert list(store.read()) == ["nudges"]
     assert shown[-1] == ("nudges", 0.006)

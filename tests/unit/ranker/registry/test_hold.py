@@ -3,7 +3,7 @@
 from feature_store.clock import ManualClock
 from feature_store.online.switches import Switch
 from feature_store.schema.findings import Acknowledgement, Finding, fold_all
-from ranker.registry.hold import Hold, HoldUnknown, hold_of_findings, hold_of_switch
+from ranker.registry.hold import Hold, HoldUnknown, Known, hold_of_findings, hold_of_switch
 from ranker.registry.hold_watcher import HoldWatcher
 
 
@@ -27,13 +27,13 @@ def closed(name: str) -> Acknowledgement:
     )
 
 
-def test_open_loops_hold_from_the_first_one_on():
-    records = [found("loop-1", "warning", 2), found("loop-2", "loop_detected", 5)]
-    records.append(found("loop-3", "loop_detected", 4))
+def test_open_loops_hold_from_when_the_first_one_was_logged():
+    records = [(3, found("loop-1", "warning", 2)), (6, found("loop-2", "loop_detected", 1))]
+    records.append((7, found("loop-3", "loop_detected", 4)))
     hold = hold_of_findings(fold_all(records).values())
-    assert hold is not None and hold.since_ms == 4
+    assert hold is not None and hold.since_ms == 6
     assert "loop-2 (timeline_ranker), loop-3" in hold.reason and "loop-1" not in hold.reason
-    records += [closed("loop-2"), closed("loop-3")]
+    records += [(8, closed("loop-2")), (9, closed("loop-3"))]
     assert hold_of_findings(fold_all(records).values()) is None
 
 
@@ -59,17 +59,20 @@ class Findings:
 def test_before_anything_is_known_it_is_held_from_the_start_on():
     watcher = HoldWatcher(Findings().held, ManualClock(50))
     for _ in range(2):
-        known = watcher.hold()
-        assert known is not None and known.since_ms == 50
+        assert watcher.known.hold is not None and watcher.known.hold.since_ms == 50
+        assert watcher.known.as_of_ms == 50
         watcher.refresh()
 
 
 def test_what_was_known_last_stays_while_nobody_can_say():
-    findings = Findings()
-    watcher = HoldWatcher(findings.held, ManualClock())
+    findings, clock = Findings(), ManualClock(50)
+    watcher = HoldWatcher(findings.held, clock)
     for says in (Hold("loop-1 is open", 3), None):
         findings.says = [says]
+        clock.advance(5)
         watcher.refresh()
+        began_ms = clock.now_ms()
         findings.says = []
+        clock.advance(5)
         watcher.refresh()
-        assert watcher.hold() == says
+        assert watcher.known == Known(says, began_ms)

@@ -13,7 +13,7 @@ from feature_store.schema.exposures import EXPOSURE_FIELDS
 from streams.feedback.base import VerdictKind
 from streams.feedback.lineage import Loop, by_view, loops, model_outputs, undeclared_consumers
 from streams.feedback.lineage_self_training import label_causes, self_training
-from streams.feedback.lineage_verdicts import DECLARED_LOOPS, fused, suspects
+from streams.feedback.lineage_verdicts import MOST_SUSPECTS, OTHERS, fused, hidden, suspects
 
 SERVICE = Node(Kind.SERVICE, "s")
 LINEAGE = Lineage.of(
@@ -119,10 +119,24 @@ def test_the_verdict_on_all_is_the_worst_of_any(groups: dict[str, list[str]], ki
 def test_a_declared_loop_that_nobody_allowed_is_a_warning_of_its_own() -> None:
     more = [Edge(topic("answers"), topic("echo"), by="x"), Edge(topic("echo"), model("m"), by="x")]
     found = suspects(Lineage.of(LINEAGE.edges, more), {}, 5)
-    assert {subject: verdict.kind for subject, verdict in found.items()} == {
-        DECLARED_LOOPS: VerdictKind.WARNING
-    }
-    assert found[DECLARED_LOOPS].evidence["loops"] == ["model:m -> topic:answers -> topic:echo"]
+    ((subject, verdict),) = found.items()
+    assert (subject, verdict.kind) == ("model:m -> topic:answers -> topic:echo", VerdictKind.WARNING)
+    assert verdict.evidence["loop"] == subject
+
+
+def test_of_very_many_the_worst_are_named_and_the_rest_is_one() -> None:
+    groups = {f"mailer-{n}": ["answers"] for n in range(3 * MOST_SUSPECTS)} | {"features": ["answers"]}
+    found = suspects(LINEAGE, groups, 5)
+    assert len(found) == MOST_SUSPECTS + 1
+    assert next(iter(found)) == "features reads answers"
+    assert found[OTHERS].evidence["value"] == f"{2 * MOST_SUSPECTS + 1} more that nobody declared"
+    assert found[OTHERS].kind is VerdictKind.WARNING
+
+
+def test_a_broker_that_shows_no_declared_group_hides_them() -> None:
+    assert hidden(LINEAGE, {})
+    assert hidden(LINEAGE, {"keeper": ["events"], "mailer": ["answers"]})
+    assert not hidden(LINEAGE, {"keeper": ["events", "answers"]})
 
 
 def test_views_keep_what_their_strictest_feature_allows() -> None:

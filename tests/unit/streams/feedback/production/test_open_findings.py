@@ -1,5 +1,6 @@
 """What is open: who has it, when it is written again, and that what is over stays over."""
 
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from feature_store.schema.findings import Acknowledgement, Finding, decode_record, encode_record, fold_all
@@ -63,7 +64,7 @@ def shown(detectors, verdict):
 
 def told(logs):
     """What whoever reads the log knows, by finding."""
-    return fold_all(decode_record(payload) for _, payload in logs.messages[FINDINGS, 0])
+    return fold_all((stamp_ms, decode_record(payload)) for stamp_ms, payload in logs.messages[FINDINGS, 0])
 
 
 def test_a_loop_that_was_a_warning_somebody_had_is_one_that_nobody_has():
@@ -92,7 +93,10 @@ def test_what_is_open_is_written_again_each_day_with_what_was_said_of_it():
     before, before_count = told(logs), len(logs.messages[FINDINGS, 0])
     detectors.read(end_ms(OVERNIGHT))
     del logs.messages[FINDINGS, 0][:before_count]
-    assert told(logs) == before
+    (state,) = told(logs).values()
+    assert state.detected_ms == before[found.finding_id].detected_ms > 0
+    assert structs.replace(state, finding=found) == before[found.finding_id]
+    assert structs.replace(state.finding, detected_time_ms=0) == found
 
 
 def test_what_is_over_is_not_written_again():
@@ -129,10 +133,10 @@ def found(number):
     )
 
 
-def heard(records, watches=None):
+def heard(records, watches=None, first_epoch=0):
     """Watches that have heard ``records``, each in an epoch of its own."""
     watches = watches or Watches([], LoopMetrics(CollectorRegistry()))
-    for epoch, record in enumerate(records):
+    for epoch, record in enumerate(records, first_epoch):
         watches.fold(epoch, [LogMessage(epoch, FINDINGS, 0, epoch, encode_record(record))], epoch)
     return watches
 
@@ -149,4 +153,8 @@ def test_of_what_is_over_the_latest_is_remembered_and_what_is_open_for_good():
     assert heard([found(1), found(3), found(REMEMBERED + 1)], watches).still_open() == [found(0)]
     again = Watches([], LoopMetrics(CollectorRegistry()))
     again.restore(*heard(records[:100]).state())
-    assert heard(records[100:], again).state() == heard(records).state()
+    assert heard(records[100:], again, 100).state() == heard(records).state()
+
+
+def test_what_the_lineage_is_found_to_be_is_left_to_those_who_look_at_it():
+    assert heard([found(1), structs.replace(found(2), detector="D0")]).still_open() == [found(1)]
