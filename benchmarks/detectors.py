@@ -195,6 +195,7 @@ def _unchanging_columns(rng: np.random.Generator) -> dict[str, pa.Array]:
         "request_id": pa.array([f"r{k // ANSWER}" for k in range(n)]),
         "user_id": pa.array([f"u{k // ANSWER}" for k in range(n)]),
         "position": pa.array(np.arange(n, dtype=np.int32) % ANSWER),
+        "position_seen": pa.array(np.arange(n, dtype=np.int32) % ANSWER),
         "heads": pa.StructArray.from_arrays([pa.array(rng.uniform(0.05, 0.15, n), pa.float32())], ["click"]),
         "propensity": pa.array(np.ones(n)),
         "model_version": pa.array([MODEL] * n).dictionary_encode(),

@@ -3,10 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_store.schema.assignments import EXPLORATION, HOLDOUT, explored, held_out
+from feature_store.schema.assignments import EXPLORATION, HOLDOUT, Mask, explored, held_out
 
 READ = ("request_id", "position", "position_seen", "model_version", "assignments")
 """Columns of `feature_store.schema.exposures` that tell who put a row where it was seen."""
@@ -43,18 +44,28 @@ def self_training(exposures: pa.Table, model: str) -> SelfTraining:
     exposures : latest revision of each exposure, at least the columns :data:`READ`
     model : its name; ``model_version`` is ``<name>:<version>``
     """
-    causes = label_causes(exposures)
+    causes = label_causes(exposures, np.ones(len(exposures), np.bool_))
     return SelfTraining(sum(causes.values()), causes.get(model, 0))
 
 
-def label_causes(exposures: pa.Table) -> dict[str, int]:
-    """Who put labels where they were seen -> how many: a model's name, `exploration`, or `holdout`."""
-    rows = exposures.select(READ)
-    seen = rows.filter(pc.and_(pc.is_valid(rows["request_id"]), pc.is_valid(rows["position_seen"])))
-    by_chance, frozen = explored(seen), held_out(seen)
-    chosen = seen["model_version"].filter(pa.array(~by_chance & ~frozen)).cast(pa.string())
-    causes = Counter({EXPLORATION: int(by_chance.sum()), HOLDOUT: int((frozen & ~by_chance).sum())})
-    for version in pc.value_counts(chosen).to_pylist():
-        name = (version["values"] or UNKNOWN).partition(":")[0]
-        causes[name] += version["counts"]
+def label_causes(exposures: pa.Table, counted: Mask) -> dict[str, int]:
+    """Who put labels where they were seen -> how many: a model's name, `exploration`, or `holdout`.
+
+    Parameters
+    ----------
+    counted : (n,) rows to look at
+    """
+    seen = counted & _valid(exposures, "request_id") & _valid(exposures, "position_seen")
+    by_chance, frozen = explored(exposures), held_out(exposures)
+    causes = Counter({EXPLORATION: int(np.count_nonzero(seen & by_chance))})
+    causes[HOLDOUT] = int(np.count_nonzero(seen & frozen & ~by_chance))
+    version = exposures["model_version"].combine_chunks()
+    chosen = version.filter(pa.array(seen & ~by_chance & ~frozen))
+    for counts in pc.value_counts(chosen).to_pylist():
+        causes[(counts["values"] or UNKNOWN).partition(":")[0]] += counts["counts"]
     return dict(+causes)
+
+
+def _valid(exposures: pa.Table, column: str) -> Mask:
+    valid: Mask = exposures[column].is_valid().to_numpy()
+    return valid

@@ -3,6 +3,7 @@
 A pure function of the messages of each epoch: no clock, no randomness, no order but that of the logs.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -32,9 +33,6 @@ REMEMBERED = 256
 """Closed findings that are known still, the latest: what was written before the closing was read must not
 open them again. A number, and no time: detectors that were away for long read it late.
 """
-
-
-_NOT_LOGGED_YET = 0
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -73,19 +71,22 @@ class Watches:
         now_ms : log time of the cut
         """
         panel: list[PanelRows] = []
+        seen: dict[pa.Schema, list[pa.RecordBatch]] = defaultdict(list)
         for message in gathered(messages):
             if isinstance(message, pa.RecordBatch):
-                self._metrics.caused(label_causes(_first_revisions(message)))
+                seen[message.schema].append(message)
                 for watch in self._watches.values():
                     watch.expose(message)
             elif message.topic == FINDINGS:
-                self._hear(message, epoch)
+                self._hear(message.payload, epoch)
             elif message.topic == SCORE_PANEL:
                 panel.append(decode_panel(message.payload))
+        for batches in seen.values():
+            self._metrics.caused(_label_causes(pa.Table.from_batches(batches)))
         due = [part for part in panel if part.header.epoch == epoch]
         found = [finding for watch in self._watches.values() for finding in watch.close(epoch, due, now_ms)]
         for finding in found:
-            self._note(finding, _NOT_LOGGED_YET)
+            self._note(finding)
         return found
 
     def still_open(self) -> list[Record]:
@@ -126,21 +127,21 @@ class Watches:
         self._known = stored.known
         self._show()
 
-    def _hear(self, message: LogMessage, epoch: int) -> None:
+    def _hear(self, payload: bytes, epoch: int) -> None:
         """Take in what was found or said; the watch whose finding is closed begins anew."""
         try:
-            record = decode_record(message.payload)
+            record = decode_record(payload)
         except msgspec.DecodeError:
             self._metrics.refused.inc()
             return
-        self._note(record, message.time_ms)
+        self._note(record)
         if isinstance(record, Acknowledgement) and record.closes:
             for watch in self._watches.values():
                 watch.settle(record.finding_id, epoch)
 
-    def _note(self, record: Record, logged_ms: int) -> None:
+    def _note(self, record: Record) -> None:
         known = self._known.get(record.finding_id)
-        state = fold(known, record, logged_ms)
+        state = fold(known, record, _time_ms(record))
         if state is not None:
             self._known[record.finding_id] = state
             if not state.open and known is not None and known.open:
@@ -158,7 +159,12 @@ class Watches:
         self._metrics.opened(state for state in self._known.values() if state.open)
 
 
-def _first_revisions(rows: pa.RecordBatch) -> pa.Table:
-    """Each exposure once, of it what tells who caused it."""
+def _time_ms(record: Record) -> int:
+    """Of the epochs, not of the log: a record is the same whenever it is written."""
+    return record.updated_time_ms if isinstance(record, Finding) else record.time_ms
+
+
+def _label_causes(rows: pa.Table) -> dict[str, int]:
+    """Of exposures in their first revision, so that each counts once."""
     first = pc.equal(rows["status"].cast(pa.string()), ON_TIME)
-    return pa.Table.from_batches([rows.select(READ)]).filter(first)
+    return label_causes(rows.select(READ), pc.fill_null(first, False).to_numpy())

@@ -3,6 +3,7 @@
 from itertools import permutations
 from math import log
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -177,7 +178,14 @@ def test_labels_that_the_model_did_not_cause_are_of_others_of_chance_or_organic(
     )
     found = self_training(labels, "m")
     assert (found.labels, found.caused) == (7, 3)
-    assert label_causes(labels) == {"m": 3, "exploration": 1, "holdout": 1, "m2": 1, "unknown": 1}
+    everything = np.ones(len(labels), np.bool_)
+    assert label_causes(labels, everything) == {
+        "m": 3,
+        "exploration": 1,
+        "holdout": 1,
+        "m2": 1,
+        "unknown": 1,
+    }
 
 
 def test_no_labels_have_no_share() -> None:
