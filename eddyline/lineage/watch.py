@@ -10,9 +10,9 @@ from feature_store.clock import Clock
 from feature_store.lineage import Lineage, LineageError
 from feature_store.schema.findings import Finding, FindingState, Record
 from feature_store.schema.topics import FINDINGS_AGAIN_MS
-from streams.feedback.base import Verdict
+from streams.feedback.base import LINEAGE, Verdict
 from streams.feedback.lineage import Groups
-from streams.feedback.lineage_verdicts import CONSUMER_GROUPS, NAME, blind, fused, hidden, suspects
+from streams.feedback.lineage_verdicts import CONSUMER_GROUPS, blind, fused, hidden, suspects
 from streams.feedback.production.finding_metrics import FindingMetrics
 from streams.feedback.production.verdicts import finding_of
 
@@ -73,7 +73,7 @@ class LineageWatch:
         except (KafkaException, LineageError, OSError) as error:
             verdict = blind(str(error), now_ms)
             _log.warning("lineage_blind", error=str(error))
-        self._metrics.judged(NAME, CONSUMER_GROUPS, verdict, _NO_EXPERIMENT)
+        self._metrics.judged(LINEAGE, CONSUMER_GROUPS, verdict, _NO_EXPERIMENT)
 
 
 def news(found: Mapping[str, Verdict], known: Mapping[str, FindingState], now_ms: int) -> Iterator[Record]:
@@ -81,7 +81,7 @@ def news(found: Mapping[str, Verdict], known: Mapping[str, FindingState], now_ms
     mine = {
         state.finding.subject: state
         for state in known.values()
-        if state.open and state.finding.detector == NAME
+        if state.open and state.finding.detector == LINEAGE
     }
     changed = {subject: verdict for subject, verdict in found.items() if _is_news(mine.get(subject), verdict)}
     for subject, verdict in changed.items():

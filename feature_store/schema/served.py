@@ -288,4 +288,4 @@ def _assignments(assignments: tuple[tuple[str, Assignment], ...], n: int) -> pa.
         {"experiment": experiment, "variant": drawn.variant, "propensity": drawn.propensity}
         for experiment, drawn in assignments
     ]
-    return pa.array([one] * n, pa.list_(_ASSIGNMENT))
+    return pa.array([one], pa.list_(_ASSIGNMENT)).take(pa.array(np.zeros(n, np.int32)))

@@ -13,6 +13,10 @@ State = Mapping[str, NDArray[np.generic]]
 """A detector's whole state by name, for a checkpoint. Names and shapes are stable for equal parameters."""
 
 
+LINEAGE = "D0"
+"""The detector that looks at the declared lineage; a process of its own writes what it finds."""
+
+
 class VerdictKind(StrEnum):
     """States of a detector, from no knowledge to alarm."""
 

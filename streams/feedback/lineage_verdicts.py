@@ -7,11 +7,10 @@ import math
 from collections.abc import Iterator, Mapping
 
 from feature_store.lineage import Lineage
-from streams.feedback.base import Verdict, VerdictKind
+from streams.feedback.base import LINEAGE, Verdict, VerdictKind
 from streams.feedback.evidence.alarm_budget import PAGE_FLOOR, TICKET_FLOOR
 from streams.feedback.lineage import Groups, loops, undeclared_consumers
 
-NAME = "D0"
 CONSUMER_GROUPS = "consumer groups"
 """Subject of the verdict on all that was looked at."""
 OTHERS = "others"
@@ -78,7 +77,7 @@ def _verdict(
     """No chance is in it: the evidence is infinite, or there is none."""
     return Verdict(
         kind=kind,
-        detector=NAME,
+        detector=LINEAGE,
         statistic=statistic,
         ticket=TICKET_FLOOR,
         page=PAGE_FLOOR,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from math import e, log10
 from typing import TYPE_CHECKING, Any
 
-from streams.feedback.lineage_verdicts import NAME as LINEAGE
+from streams.feedback.base import LINEAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,9 +21,8 @@ from feature_store.schema.findings import (
 )
 from feature_store.schema.panel import PanelRows, decode_panel
 from feature_store.schema.topics import FINDINGS, SCORE_PANEL
-from streams.feedback.base import State
+from streams.feedback.base import LINEAGE, State
 from streams.feedback.lineage_self_training import READ, label_causes
-from streams.feedback.lineage_verdicts import NAME as LINEAGE
 from streams.feedback.production.dated_log import LogMessage
 from streams.feedback.production.gathered import gathered
 from streams.feedback.production.metrics import LoopMetrics

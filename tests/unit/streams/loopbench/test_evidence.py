@@ -5,7 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from eddyline.cli import build
-from streams.loopbench.campaign import NEVER, play
+from streams.loopbench.alarms import NEVER
+from streams.loopbench.campaign import play
 from streams.loopbench.evidence import evidence_course
 from streams.loopbench.worlds.catalogue import WORLDS
 
