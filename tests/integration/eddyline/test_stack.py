@@ -20,7 +20,7 @@ from tests.processes import ended
 pytestmark = pytest.mark.integration
 
 EDDYLINE = str(Path(sys.executable).with_name("eddyline"))
-KINDS = ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY")
+KINDS = ("INGEST", "FEATURES", "JOIN", "RANKER", "PARITY", "LINEAGE")
 NO_WORKERS = {f"EDDYLINE_{kind}_WORKERS": "0" for kind in KINDS}
 DEADLINE_S = 120
 LOOK_EVERY_S = 0.5
