@@ -107,10 +107,16 @@ class DrawnReleases:
         return self._counted_ms
 
     def _draw(self, period: int, counted_ms: int) -> None:
-        """Find out whether a version is due in ``period``: the one that is champion as it begins, or none."""
+        """Find out whether a version is due in ``period``: the one that is champion as it begins, or none.
+
+        A period that began held has nothing due.
+        """
         begin_ms = self._times.calendar.begin_ms(period)
         if period != self._period:
             self._begun_held = counted_ms < begin_ms
+            if self._begun_held and self._hold is None:  # whether it did is not known yet
+                self._period, self._assignment = -1, None
+                return
         before_ms = self._times.calendar.begin_ms(period - 1)
         present = self._registry.champion_at(begin_ms, begin_ms)
         due = not self._begun_held and present != self._registry.champion_at(before_ms, begin_ms)

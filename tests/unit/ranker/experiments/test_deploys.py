@@ -245,6 +245,16 @@ def test_a_moment_comes_once_it_is_known_that_nothing_held_by_then(deployment):
     assert deployment.served(MOMENT_MS + 6) == "learned/2"
 
 
+def test_what_a_period_logs_is_known_once_it_is_known_whether_it_began_held(deployment):
+    deployment.promote(BEGINS_MS - 1)
+    deployment.looked_ms = BEGINS_MS - 1
+    deployment.served(BEGINS_MS + 1)
+    assert deployment.ranker.drawn(BEGINS_MS + 1) is None
+    deployment.looked_ms = BEGINS_MS
+    deployment.served(BEGINS_MS + 2)
+    assert deployment.ranker.drawn(BEGINS_MS + 2).variant.endswith(f"/{PERIOD}/{TIMES.slot(PERIOD)}")
+
+
 @pytest.mark.parametrize(("logged_ms", "version"), [(MOMENT_MS - 1, "learned/1"), (MOMENT_MS, "learned/2")])
 def test_rankers_agree_however_late_they_learn_of_a_hold_and_when_they_began(deployment, logged_ms, version):
     deployment.promote(BEGINS_MS - 1)
