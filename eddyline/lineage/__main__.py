@@ -1,9 +1,7 @@
 """Watches who reads what models decide: `python -m eddyline.lineage`."""
 
-import signal
 from contextlib import closing
 from functools import partial
-from threading import Event
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -16,6 +14,7 @@ from feature_store.findings_log import read_findings, write_record
 from feature_store.lineage import Lineage
 from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
+from feature_store.telemetry.stopping import told_to_stop
 from streams.feedback.lineage_broker import consumer_groups
 from streams.feedback.production.finding_metrics import FindingMetrics
 
@@ -43,10 +42,8 @@ def make_watch(settings: LineageSettings, registry: CollectorRegistry) -> Lineag
 
 def run() -> None:
     """Watch until SIGTERM or SIGINT."""
-    settings, stop = LineageSettings(), Event()
+    settings, stop = LineageSettings(), told_to_stop()
     configure_logging(f"lineage-{settings.instance}", settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     heartbeat = Heartbeat(SystemClock(), settings.lineage_every_s + _STUCK_AFTER_S)
     health = HealthServer(
         settings.bind_host, settings.metrics_port, live=heartbeat.problem, ready=heartbeat.problem

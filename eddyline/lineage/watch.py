@@ -65,11 +65,15 @@ class LineageWatch:
             if hidden(declared, groups):
                 raise LineageError(_HIDDEN)
             found = suspects(declared, groups, now_ms)
-            for record in news(found, self._known(), now_ms):
+            known = self._known()
+            records = list(news(found, known, now_ms))
+            for record in records:
                 _log.warning("lineage_finding", finding=record.finding_id, subject=record.subject)
                 self._write(record)
+            if records:
+                known = self._known()
+            self._metrics.opened(state for state in known.values() if state.open)
             verdict = fused(found, now_ms)
-            self._metrics.opened(state for state in self._known().values() if state.open)
         except (KafkaException, LineageError, OSError) as error:
             verdict = blind(str(error), now_ms)
             _log.warning("lineage_blind", error=str(error))

@@ -1,8 +1,6 @@
 """Checks a trickle of what is served: `python -m eddyline.parity`."""
 
-import signal
 from contextlib import ExitStack, closing
-from threading import Event
 
 import structlog
 from prometheus_client import REGISTRY
@@ -16,16 +14,15 @@ from feature_store.catalog import Catalog, load_catalog
 from feature_store.clock import SystemClock
 from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
+from feature_store.telemetry.stopping import told_to_stop
 
 _STUCK_AFTER_S = 60.0
 
 
 def run(catalog: Catalog) -> None:
     """Check until SIGTERM or SIGINT."""
-    settings, stop = ParitySettings(), Event()
+    settings, stop = ParitySettings(), told_to_stop()
     configure_logging(f"parity-{settings.instance}", settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     heartbeat = Heartbeat(SystemClock(), _STUCK_AFTER_S)
     with ExitStack() as stack:
         health = HealthServer(

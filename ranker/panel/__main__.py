@@ -1,10 +1,8 @@
 """`python -m ranker.panel`: scores the panel at the beginning of every epoch, until it is told to stop."""
 
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from threading import Event
 
 import structlog
 
@@ -12,6 +10,7 @@ from feature_store.catalog import load_catalog
 from feature_store.clock import Clock, SystemClock
 from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
+from feature_store.telemetry.stopping import told_to_stop
 from ranker.panel.metrics import PanelMetrics
 from ranker.panel.panel import EpochMissed, Panel
 from ranker.panel.settings import PanelSettings
@@ -101,10 +100,8 @@ class PanelLoop:
 
 def main() -> int:
     """Score until SIGTERM or SIGINT."""
-    settings, clock, stop = PanelSettings(), SystemClock(), Event()
+    settings, clock, stop = PanelSettings(), SystemClock(), told_to_stop()
     configure_logging("panel", settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with ExitStack() as stack:
         parts = open_parts(settings, load_catalog(), clock, stack)
         heartbeat = Heartbeat(clock)

@@ -1,6 +1,5 @@
 """Keeps the champion fresh: `python -m ranker.training`."""
 
-import signal
 from contextlib import closing
 from threading import Event
 
@@ -12,6 +11,7 @@ from feature_store.clock import SystemClock
 from feature_store.exposure_log import read_exposures
 from feature_store.telemetry.health import HealthServer, Heartbeat
 from feature_store.telemetry.logs import configure_logging
+from feature_store.telemetry.stopping import told_to_stop
 from ranker.registry.connect import open_registry, open_training_data
 from ranker.registry.hold import HoldUnknown, training_hold
 from ranker.registry.signature import default_signature
@@ -29,10 +29,8 @@ _STUCK_AFTER_S = 300.0
 
 def main() -> None:
     """Follow `exposures` until SIGTERM or SIGINT."""
-    settings, clock, stopped = TrainerSettings(), SystemClock(), Event()
+    settings, clock, stopped = TrainerSettings(), SystemClock(), told_to_stop()
     configure_logging(f"trainer-{settings.instance}", settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
     heartbeat = Heartbeat(clock, _STUCK_AFTER_S)
     health = HealthServer(
         settings.bind_host, settings.metrics_port, live=heartbeat.problem, ready=heartbeat.problem

@@ -35,13 +35,11 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Play worlds with and without feedback loops; print how often, and how soon, the detectors alarm."""
+    from eddyline.commands.loops._worlds import chosen_worlds
     from streams.loopbench.report import as_table, as_table_of_contenders
     from streams.loopbench.run import NAMES
 
-    names = list(dict.fromkeys(world or NAMES))
-    unknown = sorted(set(names) - set(NAMES))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not among {', '.join(NAMES)}", param_hint="--world")
+    names = chosen_worlds(world or NAMES, NAMES)
     rows = _run(names, range(first_seed, first_seed + seeds), workers, baselines, output)
     if as_json:
         typer.echo(json.dumps({"worlds": [row.to_json() for row in rows]}))

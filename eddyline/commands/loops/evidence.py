@@ -20,17 +20,16 @@ def evidence(
     first_seed: Annotated[int, typer.Option(min=0, help="The first of them; the others follow.")] = 1,
 ) -> None:
     """Play worlds; plot W, the evidence for a loop, against the events seen, a line a run."""
+    from eddyline.commands.loops._worlds import chosen_worlds
     from streams.loopbench.evidence import evidence_course
     from streams.loopbench.plots import draw_evidence
     from streams.loopbench.worlds.catalogue import WORLDS
 
-    unknown = sorted(set(world) - set(WORLDS))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not among {', '.join(WORLDS)}", param_hint="--world")
+    names = chosen_worlds(world, WORLDS)
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise typer.BadParameter(f"{output.name}: not .svg, .png or .pdf", param_hint="--output")
     output.parent.mkdir(parents=True, exist_ok=True)
     runs, console = range(first_seed, first_seed + seeds), Console(stderr=True)
-    worlds = track(list(dict.fromkeys(world)), "worlds", console=console)
+    worlds = track(names, "worlds", console=console)
     draw_evidence([evidence_course(WORLDS[name], runs) for name in worlds], output)
     console.print(f"{output}", highlight=False)
