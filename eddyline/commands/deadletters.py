@@ -74,7 +74,7 @@ def replay(
     if (reason is None) != everything:
         raise typer.BadParameter("say either --reason REASON or --all")
     from streams.deadletters import KafkaPositions, read_dead_letters, replay_dead_letters
-    from streams.ingest.gapless import GaplessProducer
+    from feature_store.gapless import GaplessProducer
 
     with _at_broker(kafka) as settings:
         events = GaplessProducer(settings, waiting=lambda: None, log_level=3)

@@ -11,12 +11,14 @@ from threading import Event, Thread
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from feature_store.clock import Clock
+from feature_store.gapless import GaplessProducer
+from feature_store.outbound import Outbound
 from feature_store.schema.requests import BadRequest, Problem, RankError
 from feature_store.schema.topics import RANK_REQUESTS, RANK_RESPONSES
-from feature_store.settings import Settings, gapless_producer_config, kafka_client_config
+from feature_store.settings import Settings, kafka_client_config
 from feature_store.telemetry.health import Heartbeat
 from ranker.service.echo import echo_of, require_room
 from ranker.service.lanes import Lanes, Overloaded
@@ -26,7 +28,6 @@ from ranker.side_effects.answer import Answer
 
 DOOR = "kafka"
 POLL_S = 0.2
-FLUSH_S = 1.0
 COMMIT_EVERY_NS = 100_000_000
 
 _encode = msgspec.json.Encoder().encode
@@ -82,7 +83,7 @@ class KafkaDoor:
         """Partition -> offset behind the last request that was answered and is not committed."""
         self._committed_ns = clock.monotonic_ns()
         self._stopping = Event()
-        self._producer = Producer({**gapless_producer_config(settings), "linger.ms": 0})
+        self._producer = GaplessProducer(settings, waiting=self.heartbeat.beat)
         self._consumer = Consumer(_consumer_config(settings))
         self._thread = Thread(target=self._run, name="kafka-door", daemon=True)
 
@@ -168,12 +169,11 @@ class KafkaDoor:
         return Reply(message, answer.payload, arrival, answer)
 
     def _send(self, replies: Sequence[Reply]) -> None:
-        """Produce the responses and wait until Kafka has them; without it nothing is committed."""
+        """Produce the responses and wait until Kafka has them; where one is refused nothing is committed."""
         for reply in replies:
             key, headers = echo_of(reply.message)
-            self._producer.produce(RANK_RESPONSES, reply.payload, key, headers=headers)
-        while self._producer.flush(FLUSH_S):
-            self.heartbeat.beat()
+            self._producer.produce(Outbound(RANK_RESPONSES, reply.payload, key, headers=headers))
+        self._producer.flush()
 
     def _commit(self) -> None:
         """Behind the last answered request of each partition; what is lost of it is answered twice."""

@@ -26,8 +26,8 @@ from streams.feedback.production.log_cut import LogCut
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import ScoreWatch
 from streams.feedback.production.watches import Watches
-from streams.ingest.gapless import GaplessProducer
-from streams.ingest.outbound import Sink
+from feature_store.gapless import GaplessProducer
+from feature_store.outbound import Sink
 from streams.processors.start import CannotStart, LogBounds
 
 _CLOSE_EVERY_S = 0.25

@@ -19,8 +19,8 @@ from streams.apps.log_worker import LogWorker, Message
 from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import run_worker
 from streams.apps.topic_identities import topic_identities
-from streams.ingest.gapless import GaplessProducer
-from streams.ingest.outbound import Sink
+from feature_store.gapless import GaplessProducer
+from feature_store.outbound import Sink
 from streams.processors.corrupt_batch import CorruptBatch
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_metrics import JoinMetrics

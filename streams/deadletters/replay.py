@@ -7,7 +7,7 @@ from typing import Protocol
 
 from feature_store.schema.topics import EVENTS
 from streams.deadletters.letters import DeadLetter
-from streams.ingest.outbound import Outbound, Sink
+from feature_store.outbound import Outbound, Sink
 
 _SAVE_EVERY = 10_000
 """Letters between two savings of the positions: so many are sent twice where a replay is interrupted and

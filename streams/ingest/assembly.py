@@ -16,7 +16,7 @@ from streams.ingest.entity_batches import EntityBatcher
 from streams.ingest.feedback_batches import feedback_batches
 from streams.ingest.item_columns import ItemColumns
 from streams.ingest.joined_rows import JoinedRows
-from streams.ingest.outbound import Outbound
+from feature_store.outbound import Outbound
 from streams.ingest.registry import Registry
 from streams.ingest.routes import EntityRoute
 from streams.ingest.rows import event_rows

@@ -11,7 +11,7 @@ from feature_store.schema.topics import ITEMS
 from streams.ingest.assembly import Assembly
 from streams.ingest.dead_letters import dead_letter
 from streams.ingest.duplicates import DuplicateWindow
-from streams.ingest.outbound import Outbound
+from feature_store.outbound import Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings

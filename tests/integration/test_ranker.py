@@ -8,12 +8,20 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from pydantic import SecretStr
 
 from eddyline.stack.background import running
@@ -102,8 +110,24 @@ class Ranker:
 
     def kill_part(self, name: str) -> None:
         """SIGKILL Redis or Triton; their supervisor starts it again."""
+        os.kill(self._pid(name), signal.SIGKILL)
+
+    @contextmanager
+    def part_stopped(self, name: str) -> Iterator[None]:
+        """A part that does nothing, until :meth:`resume_part` or the end."""
+        os.killpg(self._pid(name), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.resume_part(name)
+
+    def resume_part(self, name: str) -> None:
+        """Let a stopped part go on."""
+        os.killpg(self._pid(name), signal.SIGCONT)
+
+    def _pid(self, name: str) -> int:
         (status,) = [each for each in self._parts.statuses if each.name == name]
-        os.kill(status.pid, signal.SIGKILL)
+        return status.pid
 
     def rank(self, **fields) -> dict:
         """The answer to one request over HTTP."""
@@ -370,6 +394,52 @@ def test_a_ranker_that_is_killed_or_told_to_end_leaves_no_request_unanswered(ran
         while answered < {each.encode() for each in requests}:
             answered |= {each.key() for each in responses() if b'"items"' in each.value()}
             assert time.monotonic() < deadline, len(answered)
+
+
+def test_a_request_whose_response_kafka_refuses_is_answered_by_the_next_ranker(ranker: Ranker) -> None:
+    (lost,) = requests = [uuid.uuid4().hex]
+    with reading(ranker.bootstrap, RANK_RESPONSES) as responses:
+        with smaller_messages(ranker.bootstrap, RANK_RESPONSES):
+            produce(ranker.bootstrap, RANK_REQUESTS, *messages(requests))
+            assert ranker.process.wait(PATIENCE_S) != 0
+        ranker.start()
+        wait_until(lambda: lost.encode() in {each.key() for each in responses()})
+
+
+@contextmanager
+def smaller_messages(bootstrap: str, topic: str) -> Iterator[None]:
+    """The broker refuses what is longer than a few bytes."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def alter(value: str, operation: AlterConfigOpType) -> None:
+        entry = ConfigEntry("max.message.bytes", value, incremental_operation=operation)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        for altered in admin.incremental_alter_configs([resource]).values():
+            altered.result(30)
+
+    (before,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    usual = before.result(30)["max.message.bytes"].value
+    alter("10", AlterConfigOpType.SET)
+    try:
+        yield
+    finally:
+        alter(usual, AlterConfigOpType.SET)
+
+
+def test_requests_in_flight_over_http_are_answered_before_a_ranker_ends(ranker: Ranker) -> None:
+    def rank(n: int) -> dict:
+        return ranker.rank(user_id=f"u{n}")
+
+    ranker.stop(signal.SIGTERM)
+    ranker.start(EDDYLINE_RANK_DEADLINE_MS="60000", EDDYLINE_RANK_MODEL_TIMEOUT_MS="60000")
+    with ranker.part_stopped("triton"), ThreadPoolExecutor(8) as clients:
+        answers = [clients.submit(rank, n) for n in range(8)]
+        wait_until(lambda: "eddyline_ranker_in_flight_requests 8.0" in ranker.client.get("/metrics").text)
+        ranker.process.send_signal(signal.SIGTERM)
+        ranker.resume_part("triton")
+        assert [each.result()["degraded"] for each in answers] == [[]] * 8
+    assert ranker.process.wait(PATIENCE_S) == 0
+    ranker.start()
 
 
 def test_a_model_that_runs_in_the_process_itself_is_said_in_every_answer(ranker: Ranker) -> None:

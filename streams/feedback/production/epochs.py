@@ -16,7 +16,7 @@ from streams.feedback.production.checkpoint import (
 from streams.feedback.production.dated_log import Judged
 from streams.feedback.production.log_cut import LogCut, Place
 from streams.feedback.production.watches import Watches
-from streams.ingest.outbound import Outbound, Sink
+from feature_store.outbound import Outbound, Sink
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 TOPICS = (EXPOSURES, SCORE_PANEL, FINDINGS)

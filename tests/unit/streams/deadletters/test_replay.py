@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from feature_store.schema.topics import EVENTS
 from streams.deadletters import DeadLetter, Replayed, replay_dead_letters
-from streams.ingest.outbound import Outbound
+from feature_store.outbound import Outbound
 
 STEP = 10_000
 """Letters between two savings of the positions."""

@@ -9,7 +9,7 @@ from feature_store.schema.batches import EntityBatch, SourceRanges, decode_entit
 from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.topics import DEAD_LETTER, FEEDBACK, batch_topic
 from streams.ingest.ingestor import Ingestor, Output
-from streams.ingest.outbound import Outbound
+from feature_store.outbound import Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings

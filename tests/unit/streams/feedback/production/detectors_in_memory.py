@@ -17,7 +17,7 @@ from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import LoopEpochs, take_over
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watches import Watches
-from streams.ingest.outbound import Outbound
+from feature_store.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
