@@ -48,9 +48,11 @@ class ItemsFollower:
 
     def problem(self) -> str | None:
         """None while the follower does its work, else why it does not."""
-        if self._failure is not None:
-            return f"items follower failed: {self._failure}"
-        return None if self.caught_up() else "items are being loaded"
+        return self.failed() or (None if self.caught_up() else "items are being loaded")
+
+    def failed(self) -> str | None:
+        """What ended the follower's thread, if anything did: only a new process follows again."""
+        return None if self._failure is None else f"items follower failed: {self._failure}"
 
     def raise_failure(self) -> None:
         """Raise what ended the follower's thread, if anything did."""

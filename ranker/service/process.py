@@ -89,6 +89,7 @@ class Engine:
     lanes: Lanes
     publisher: Publisher
     metrics: RankerMetrics
+    live: Readiness
 
 
 def open_process(
@@ -116,7 +117,8 @@ def open_process(
     live = first_problem(
         *(heartbeat.problem for heartbeat in heartbeats.values()),
         *(door.heartbeat.problem for door in doors),
-        engine.lanes.problem,
+        engine.live,
+        knowledge.follower.failed,
     )
     ready = first_problem(
         live,
@@ -175,9 +177,10 @@ def _open_engine(
         settings, clock, stack, releases, lambda: watcher.current, _asking(client, settings)
     )
     stages = make_surfaces(policy, knowledge, shelves)
-    publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped)
+    publishing = Heartbeat(clock)
+    publisher = Publisher(settings, settings.publish_timeout_ms, metrics.dropped, publishing)
     stack.callback(_close_publisher, publisher, settings.drain_s)
-    effects = make_side_effects(settings, knowledge, publisher, metrics, instruments.effects(stages))
+    effects = make_side_effects(settings, knowledge, publisher, metrics, instruments.effects(stages), clock)
     for each in effects:
         stack.callback(each.close)
     lanes = Lanes(settings.rank_lanes, settings.rank_waiting, clock)
@@ -201,7 +204,8 @@ def _open_engine(
     metrics.watch_model("champion", lambda: watcher.problem)
     if frozen is not None:
         metrics.watch_model("holdout", lambda: frozen.problem)
-    return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics)
+    live = first_problem(lanes.problem, publishing.problem, *(each.problem for each in effects))
+    return Engine(knowledge, client, watcher, ranking, lanes, publisher, metrics, live)
 
 
 def _asking(client: InferenceClient, settings: RankerSettings) -> Ask:

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from feature_store.schema.topics import EVENTS, RANK_SERVED
 from feature_store.settings import MAX_MESSAGE_BYTES, Settings, kafka_client_config
+from feature_store.telemetry.health import Heartbeat
 
 _POLL_S = 0.1
 
@@ -23,9 +24,16 @@ class Publisher:
     ----------
     timeout_ms : a message not acknowledged by then has failed
     on_lost : told of each message of `rank.served` that failed
+    heartbeat : of the thread that polls
     """
 
-    def __init__(self, settings: Settings, timeout_ms: int, on_lost: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        timeout_ms: int,
+        on_lost: Callable[[str, int], None],
+        heartbeat: Heartbeat,
+    ) -> None:
         self._producer = Producer(
             {
                 **kafka_client_config(settings),
@@ -39,6 +47,7 @@ class Publisher:
             }
         )
         self._on_lost = on_lost
+        self._heartbeat = heartbeat
         self._open = True
         self._thread = Thread(target=self._poll, name="publisher", daemon=True)
         self._thread.start()
@@ -75,6 +84,7 @@ class Publisher:
 
     def _poll(self) -> None:
         while self._open:
+            self._heartbeat.beat()
             self._producer.poll(_POLL_S)
 
     def _served_delivered(self, error: object, _: Message) -> None:

@@ -10,6 +10,7 @@ from ranker.pipeline.arms import NO_ARMS, Arms
 from ranker.pipeline.deadline import Deadline
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.query import Query
+from ranker.service.failures import FailureLog
 from ranker.service.metrics import RankerMetrics
 from ranker.service.respond import Responder
 from ranker.side_effects.answer import Answer
@@ -78,6 +79,7 @@ class Ranking:
         self._metrics = metrics
         self._follow_up = follow_up
         self._draw_arms = draw_arms
+        self._failures = FailureLog(clock)
 
     def begin(self, payload: bytes) -> Arrival:
         """The request in ``payload``; its deadline starts now.
@@ -110,6 +112,7 @@ class Ranking:
         """What follows once the answer has left through ``door``."""
         elapsed_ms = (self._clock.monotonic_ns() - arrival.arrived_ns) / 1e6
         self._metrics.answered(door, answer, elapsed_ms)
+        self._failures.add(answer.query.request_id, answer.outcome.failures)
         self._follow_up(answer)
 
     def _query(self, request: RankRequest) -> Query:

@@ -186,6 +186,7 @@ def make_side_effects(
     log: ServedLog,
     metrics: RankerMetrics,
     others: tuple[SideEffect, ...],
+    clock: Clock,
 ) -> tuple[SideEffects, ...]:
     """Ready timelines and ``others``, and `rank.served`: neither waits for what the other writes to."""
     behind: tuple[SideEffect, ...] = (ReadyTimeline(knowledge.timelines, settings.timeline_ttl_s), *others)
@@ -194,6 +195,7 @@ def make_side_effects(
         SideEffects,
         waiting=settings.side_effects_waiting,
         on_drop=metrics.dropped,
+        clock=clock,
         gather_s=settings.side_effects_gather_ms / 1000,
     )
     return run(behind), run([served])

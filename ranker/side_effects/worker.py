@@ -1,12 +1,14 @@
 """Runs side effects behind the answers, on one thread, from a bounded queue."""
 
 from collections.abc import Callable, Sequence
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Protocol
 
 import structlog
 
+from feature_store.clock import Clock
+from feature_store.telemetry.health import Heartbeat
 from ranker.side_effects.answer import Answer
 
 _log = structlog.get_logger()
@@ -34,19 +36,27 @@ class SideEffects:
     ----------
     waiting : answers that may wait
     on_drop : told what did not happen, by reason
+    clock : its monotonic time tells a stuck effect
     gather_s : how long more answers are waited for once there is one, to handle them together
     """
 
     AT_ONCE = 256
+    LOOK_S = 1.0
 
     def __init__(
-        self, effects: Sequence[SideEffect], waiting: int, on_drop: OnDrop, gather_s: float = 0.0
+        self,
+        effects: Sequence[SideEffect],
+        waiting: int,
+        on_drop: OnDrop,
+        clock: Clock,
+        gather_s: float = 0.0,
     ) -> None:
         self._effects = tuple(effects)
         self._gather_s = gather_s
         self._closing = Event()
         self._queue: Queue[Answer | None] = Queue(waiting)
         self._on_drop = on_drop
+        self._heartbeat = Heartbeat(clock)
         self._thread = Thread(target=self._run, name="side-effects", daemon=True)
         self._thread.start()
 
@@ -57,6 +67,10 @@ class SideEffects:
         except Full:
             self._on_drop("queue_full", len(self._effects))
 
+    def problem(self) -> str | None:
+        """None while the thread gets on, else for how long it has not."""
+        return self._heartbeat.problem()
+
     def close(self) -> None:
         """Finish what waits, then end the thread."""
         self._closing.set()
@@ -66,13 +80,17 @@ class SideEffects:
     def _run(self) -> None:
         open_ = True
         while open_:
+            self._heartbeat.beat()
             answers, open_ = self._next()
             for effect in self._effects if answers else ():
                 self._apply(effect, answers)
 
     def _next(self) -> tuple[list[Answer], bool]:
-        """What waits, at least one and at most ``AT_ONCE``, and whether more may come."""
-        taken = [self._queue.get()]
+        """What waits, at most ``AT_ONCE``, and whether more may come; nothing where none comes for a while."""
+        try:
+            taken = [self._queue.get(timeout=self.LOOK_S)]
+        except Empty:
+            return [], True
         self._closing.wait(self._gather_s)
         while len(taken) < self.AT_ONCE and not self._queue.empty():
             taken.append(self._queue.get_nowait())

@@ -99,7 +99,7 @@ def test_answers_without_a_model_are_logged_too():
 
 def test_an_answer_that_finds_the_queue_full_is_dropped_and_counted():
     world, gate, dropped = World(), Gate(), []
-    effects = SideEffects([gate], 1, lambda reason, count: dropped.append((reason, count)))
+    effects = SideEffects([gate], 1, lambda reason, count: dropped.append((reason, count)), world.clock)
     answers = [answer(world, ["i0"]) for _ in range(3)]
     effects.submit(answers[0])
     gate.entered.wait()
@@ -116,8 +116,22 @@ def test_an_effect_that_fails_is_counted_and_the_others_happen():
     broken, well = Gate(OSError("disk")), Gate()
     broken.open.set()
     well.open.set()
-    effects = SideEffects([broken, well], 8, lambda reason, count: dropped.append((reason, count)))
+    effects = SideEffects(
+        [broken, well], 8, lambda reason, count: dropped.append((reason, count)), world.clock
+    )
     effects.submit(answer(world, ["i0"]))
     effects.close()
     assert len(well.seen) == 1
     assert dropped == [("gate", 1)]
+
+
+def test_an_effect_that_hangs_is_told_and_one_that_waits_for_answers_is_well():
+    world, gate = World(), Gate()
+    effects = SideEffects([gate], 8, lambda *_: None, world.clock)
+    assert effects.problem() is None
+    effects.submit(answer(world, ["i0"]))
+    gate.entered.wait()
+    world.clock.advance(31_000)
+    assert "not turned for 31 s" in (effects.problem() or "")
+    gate.open.set()
+    effects.close()
