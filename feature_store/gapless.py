@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from feature_store.settings import NOTICE, Settings, gapless_producer_config
 from feature_store.outbound import Outbound
+from feature_store.settings import NOTICE, Settings, gapless_producer_config
 
 _WAIT_S = 0.1
 _ANY_PARTITION = -1

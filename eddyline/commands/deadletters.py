@@ -73,8 +73,8 @@ def replay(
     """
     if (reason is None) != everything:
         raise typer.BadParameter("say either --reason REASON or --all")
-    from streams.deadletters import KafkaPositions, read_dead_letters, replay_dead_letters
     from feature_store.gapless import GaplessProducer
+    from streams.deadletters import KafkaPositions, read_dead_letters, replay_dead_letters
 
     with _at_broker(kafka) as settings:
         events = GaplessProducer(settings, waiting=lambda: None, log_level=3)

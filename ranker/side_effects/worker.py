@@ -86,7 +86,7 @@ class SideEffects:
                 self._apply(effect, answers)
 
     def _next(self) -> tuple[list[Answer], bool]:
-        """What waits, at most ``AT_ONCE``, and whether more may come; nothing where none comes for a while."""
+        """What waits, at most ``AT_ONCE``, and whether more may come; nothing where none comes for long."""
         try:
             taken = [self._queue.get(timeout=self.LOOK_S)]
         except Empty:

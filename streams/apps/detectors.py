@@ -6,7 +6,9 @@ from faust.types import TP
 from prometheus_client import REGISTRY, Gauge
 
 from feature_store.clock import SystemClock
+from feature_store.gapless import GaplessProducer
 from feature_store.online import online_store
+from feature_store.outbound import Sink
 from feature_store.schema.topics import FINDINGS
 from feature_store.telemetry.logs import configure_logging
 from streams.apps.broker_clock import BrokerClock
@@ -26,8 +28,6 @@ from streams.feedback.production.log_cut import LogCut
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.score_watch import ScoreWatch
 from streams.feedback.production.watches import Watches
-from feature_store.gapless import GaplessProducer
-from feature_store.outbound import Sink
 from streams.processors.start import CannotStart, LogBounds
 
 _CLOSE_EVERY_S = 0.25

@@ -7,7 +7,9 @@ from faust.types import TP
 from prometheus_client import REGISTRY, Gauge
 
 from feature_store.clock import SystemClock
+from feature_store.gapless import GaplessProducer
 from feature_store.online import online_store
+from feature_store.outbound import Sink
 from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.served import decode_served
 from feature_store.schema.topics import FEEDBACK, RANK_SERVED
@@ -19,8 +21,6 @@ from streams.apps.log_worker import LogWorker, Message
 from streams.apps.progress import ProgressWatch
 from streams.apps.runtime import run_worker
 from streams.apps.topic_identities import topic_identities
-from feature_store.gapless import GaplessProducer
-from feature_store.outbound import Sink
 from streams.processors.corrupt_batch import CorruptBatch
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_metrics import JoinMetrics

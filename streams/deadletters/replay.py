@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
+from feature_store.outbound import Outbound, Sink
 from feature_store.schema.topics import EVENTS
 from streams.deadletters.letters import DeadLetter
-from feature_store.outbound import Outbound, Sink
 
 _SAVE_EVERY = 10_000
 """Letters between two savings of the positions: so many are sent twice where a replay is interrupted and

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_store.items import ItemTable
+from feature_store.outbound import Outbound
 from feature_store.schema.batches import EntityBatch, SourceRanges, encode_entity_batch
 from feature_store.schema.feedback import encode_feedback
 from feature_store.schema.topics import FEEDBACK, batch_topic
@@ -16,7 +17,6 @@ from streams.ingest.entity_batches import EntityBatcher
 from streams.ingest.feedback_batches import feedback_batches
 from streams.ingest.item_columns import ItemColumns
 from streams.ingest.joined_rows import JoinedRows
-from feature_store.outbound import Outbound
 from streams.ingest.registry import Registry
 from streams.ingest.routes import EntityRoute
 from streams.ingest.rows import event_rows

@@ -1,8 +1,8 @@
 """Dead letters: the bytes as they arrived, and in headers why and from where."""
 
+from feature_store.outbound import Headers, Outbound
 from feature_store.schema.events import MAX_EVENT_BYTES, Refusal
 from feature_store.schema.topics import DEAD_LETTER, EVENTS
-from feature_store.outbound import Headers, Outbound
 from streams.ingest.records import Run
 
 KEPT_BYTES = 64 * 1024

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from feature_store.items import ItemTable
+from feature_store.outbound import Outbound
 from feature_store.schema.batches import SourceRanges
 from feature_store.schema.events import Event, Reason, encode_event
 from feature_store.schema.topics import ITEMS
 from streams.ingest.assembly import Assembly
 from streams.ingest.dead_letters import dead_letter
 from streams.ingest.duplicates import DuplicateWindow
-from feature_store.outbound import Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings

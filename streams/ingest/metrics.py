@@ -3,10 +3,10 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from feature_store.clock import Clock
+from feature_store.outbound import Outbound
 from feature_store.schema.events import Reason
 from feature_store.telemetry.stages import StageSeconds
 from streams.ingest.ingestor import Output
-from feature_store.outbound import Outbound
 
 _POLL_SIZES = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_192, 16_384, 32_768)
 

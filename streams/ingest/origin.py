@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from confluent_kafka import Consumer, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from feature_store.outbound import Headers
 from feature_store.schema.topics import EVENTS
 from feature_store.settings import Settings, kafka_client_config
 from feature_store.topic_log import log_bounds, log_reader, read_log
-from feature_store.outbound import Headers
 
 HEADER = "events_topic_id"
 

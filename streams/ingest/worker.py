@@ -7,16 +7,16 @@ from dataclasses import replace
 import structlog
 
 from feature_store.clock import Clock
+from feature_store.gapless import GaplessProducer
 from feature_store.items import ItemsFollower, ItemTable
+from feature_store.outbound import Headers, Outbound
 from feature_store.schema.topics import FEEDBACK, batch_topic
 from feature_store.telemetry.health import Heartbeat
 from streams.ingest.arrivals import ItemArrivals
-from feature_store.gapless import GaplessProducer
 from streams.ingest.holdback import Holdback
 from streams.ingest.ingestor import Ingestor, forwarded, shown_items
 from streams.ingest.metrics import IngestMetrics
 from streams.ingest.origin import headers_of_events
-from feature_store.outbound import Headers, Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from feature_store.online.base import OnlineStore, RowKey
+from feature_store.outbound import Outbound, Sink
 from feature_store.schema.exposures import encode_exposures
 from feature_store.schema.topics import EXPOSURES, FEEDBACK, RANK_SERVED
-from feature_store.outbound import Outbound, Sink
 from streams.processors.exposure_join import ExposureJoiner
 from streams.processors.join_checkpoint import (
     JoinCheckpoint,

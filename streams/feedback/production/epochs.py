@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from feature_store.outbound import Outbound, Sink
 from feature_store.schema.findings import Record, encode_record
 from feature_store.schema.panel import late_after_ms
 from feature_store.schema.topics import EXPOSURES, FINDINGS, FINDINGS_AGAIN_MS, SCORE_PANEL
@@ -16,7 +17,6 @@ from streams.feedback.production.checkpoint import (
 from streams.feedback.production.dated_log import Judged
 from streams.feedback.production.log_cut import LogCut, Place
 from streams.feedback.production.watches import Watches
-from feature_store.outbound import Outbound, Sink
 from streams.processors.start import CannotStart, LogBounds, TopicIdentity
 
 TOPICS = (EXPOSURES, SCORE_PANEL, FINDINGS)

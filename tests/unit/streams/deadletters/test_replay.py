@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.outbound import Outbound
 from feature_store.schema.topics import EVENTS
 from streams.deadletters import DeadLetter, Replayed, replay_dead_letters
-from feature_store.outbound import Outbound
 
 STEP = 10_000
 """Letters between two savings of the positions."""

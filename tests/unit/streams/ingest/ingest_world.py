@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from feature_store.items import ItemTable
+from feature_store.outbound import Outbound
 from feature_store.schema.batches import EntityBatch, SourceRanges, decode_entity_batch
 from feature_store.schema.feedback import decode_feedback
 from feature_store.schema.topics import DEAD_LETTER, FEEDBACK, batch_topic
 from streams.ingest.ingestor import Ingestor, Output
-from feature_store.outbound import Outbound
 from streams.ingest.records import Run
 from streams.ingest.routes import EntityRoute
 from streams.ingest.settings import IngestSettings

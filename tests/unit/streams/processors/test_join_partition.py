@@ -7,9 +7,9 @@ from prometheus_client import CollectorRegistry
 
 from feature_store.clock import ManualClock
 from feature_store.online import MemoryOnlineStore, RolledBack, StaleOwner
+from feature_store.outbound import Outbound
 from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.topics import EXPOSURES, FEEDBACK, RANK_SERVED
-from feature_store.outbound import Outbound
 from streams.processors.join_checkpoint import LogFloor, LogPosition, decode_checkpoint, first_offset, floors
 from streams.processors.join_metrics import JoinMetrics
 from streams.processors.join_partition import JoinPartition, JoinTakeover, write_decisions

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry
 
 from feature_store.online.memory import MemoryOnlineStore
+from feature_store.outbound import Outbound
 from feature_store.schema.batches import write_record_batch
 from feature_store.schema.exposures import decode_exposures
 from feature_store.schema.findings import Finding, decode_record
@@ -17,7 +18,6 @@ from streams.feedback.production.checkpoint import LoopStore
 from streams.feedback.production.epochs import LoopEpochs, take_over
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.watches import Watches
-from feature_store.outbound import Outbound
 from streams.processors.start import LogBounds, TopicIdentity
 
 GRACE_MS = 15_000
