@@ -2,12 +2,13 @@
 
 import hashlib
 import hmac
+import struct
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-_DRAWS = 4
+_DRAWS = struct.Struct(">4Q")
 _TO_UNIT = 2.0**-53
 
 
@@ -20,11 +21,13 @@ def signs(salt: bytes, epoch: int, units: Iterable[str]) -> NDArray[np.int8]:
 
 def uniforms(salt: bytes, unit: str) -> tuple[float, float, float, float]:
     """Four independent numbers within [0, 1)."""
-    digest = hmac.digest(salt, unit.encode(), "sha256")
-    first, second, third, fourth = (
-        (int.from_bytes(digest[8 * n : 8 * n + 8], "big") >> 11) * _TO_UNIT for n in range(_DRAWS)
+    first, second, third, fourth = _DRAWS.unpack(hmac.digest(salt, unit.encode(), "sha256"))
+    return (
+        (first >> 11) * _TO_UNIT,
+        (second >> 11) * _TO_UNIT,
+        (third >> 11) * _TO_UNIT,
+        (fourth >> 11) * _TO_UNIT,
     )
-    return first, second, third, fourth
 
 
 def salt_id(salt: bytes) -> str:

@@ -42,6 +42,8 @@ class Experiments:
         self._nudge_salt_id = salt_id(settings.nudge_salt.get_secret_value().encode())
         self._explore_salt = settings.explore_salt.get_secret_value().encode()
         self._holdout_salt = settings.holdout_salt.get_secret_value().encode()
+        self._held = Assignment("holdout", settings.holdout_share)
+        self._treated = Assignment("treatment", 1 - settings.holdout_share)
         self._any = bool(
             settings.nudge_delta or settings.explore_share or settings.holdout_share or settings.deploy_slots
         )
@@ -67,8 +69,7 @@ class Experiments:
         if not share:
             return False
         held = uniforms(self._holdout_salt, user_id)[0] < share
-        drawn = Assignment("holdout", share) if held else Assignment("treatment", 1 - share)
-        assignments[HOLDOUT] = drawn
+        assignments[HOLDOUT] = self._held if held else self._treated
         return held
 
     def _nudge_epoch(self, now_ms: int, assignments: dict[str, Assignment]) -> int | None:

@@ -33,9 +33,10 @@ class Nudges:
     def nudge(self, epoch: int, batch: CandidateBatch) -> Float64:
         """(n,) what is added to each candidate's score."""
         drawn = self._of_epoch(epoch, int(batch.rows.max(initial=-1)) + 1)
-        tossed = np.where(batch.rows >= 0, drawn.signs[batch.rows], _UNKNOWN)
-        missing = np.flatnonzero(tossed == _UNKNOWN)
-        if len(missing):
+        tossed = drawn.signs[batch.rows]
+        tossed[batch.rows < 0] = _UNKNOWN
+        if not tossed.all():
+            missing = np.flatnonzero(tossed == _UNKNOWN)
             tossed[missing] = self._toss(drawn, batch, missing)
         nudge: Float64 = self.delta * tossed.astype(np.float64)
         return nudge

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from feature_store.deploy_calendar import LEAD_STEPS, DeployCalendar
-from feature_store.schema.assignments import DEPLOYS, EXPLORATION, assigned, explored, mask_of
-from feature_store.schema.exposures import ON_TIME
+from feature_store.schema.assignments import DEPLOYS, EXPLORATION, Drawn, whole_number
+from feature_store.schema.categorical import Categorical
 from streams.feedback.base import State
 from streams.feedback.capture import capture, reinstate
-from streams.feedback.experiment_rows import clicked, numbered
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.retrain_echo import Retrain
 from streams.feedback.sifting import sifted
 
@@ -32,7 +30,6 @@ NOTHING_DUE, UNDRAWN, UNREADABLE = -1, -2, -3
 _FOLLOWED = 0.9
 """Share of the rows on either side of the moment that one version served: rankers follow within a second."""
 
-_MOST_DIGITS = 19
 _STATE = ("lead", "shown", "clicks", "models", "served")
 
 
@@ -46,7 +43,7 @@ class DeployRows:
     drawn : slot of the period's deploy as they log it, or one of those below 0
     explored : chosen by chance
     click : 1 where it was clicked
-    model : string, the version that served
+    model : the version that served
     """
 
     period: Int64
@@ -54,7 +51,7 @@ class DeployRows:
     drawn: Int64
     explored: Mask
     click: Float64
-    model: pa.Array
+    model: Categorical
 
     def where(self, mask: Mask) -> "DeployRows":
         """Those of ``mask`` (m,)."""
@@ -64,66 +61,53 @@ class DeployRows:
             self.drawn[mask],
             self.explored[mask],
             self.click[mask],
-            self.model.filter(pa.array(mask)),
+            self.model.where(mask),
         )
 
 
-_READ = ("served_time_ms", "assignments", "position", "outcomes", "model_version")
-"""Columns that are read of rows that count; to filter a row copies it."""
-
-
-def deploy_rows(rows: pa.Table, calendar: DeployCalendar) -> tuple[DeployRows, dict[str, int]]:
+def deploy_rows(rows: ExposureRows, calendar: DeployCalendar) -> tuple[DeployRows, dict[str, int]]:
     """The rows, and why the others are left out: `not_ranked`, `revision` (a later one), `not_drawn`."""
     kept, dropped = sifted(
         len(rows),
         (
-            ("not_ranked", rows["served_time_ms"].is_valid()),
-            ("revision", pc.equal(rows["status"].cast(pa.string()), ON_TIME)),
-            ("not_drawn", mask_of(len(rows), assigned(rows, EXPLORATION)[1])),
+            ("not_ranked", rows.ranked),
+            ("revision", rows.first),
+            ("not_drawn", rows.draws.of(EXPLORATION).drew),
         ),
     )
-    chosen = rows.select(_READ).filter(pa.array(kept))
-    served_ms = chosen["served_time_ms"].to_numpy().astype(np.int64)
-    period = served_ms // calendar.period_ms
+    period = rows.served_ms // calendar.period_ms
     found = DeployRows(
         period=period,
-        step=(served_ms - period * calendar.period_ms) // calendar.step_ms,
-        drawn=_drawn(chosen, period, calendar.slots),
-        explored=explored(chosen),
-        click=clicked(chosen),
-        model=chosen["model_version"].combine_chunks().cast(pa.string()),
+        step=(rows.served_ms - period * calendar.period_ms) // calendar.step_ms,
+        drawn=_slots(rows.draws.of(DEPLOYS), period, calendar.slots),
+        explored=rows.explored,
+        click=rows.clicked,
+        model=rows.model,
     )
-    return found, dropped
+    return found.where(kept), dropped
 
 
-def _drawn(rows: pa.Table, period: Int64, slots: int) -> Int64:
-    """(m,) what each row logs, where that is of its period and drawn from as many slots."""
-    drawn = np.full(len(rows), UNDRAWN, np.int64)
-    variant, row, propensity = assigned(rows, DEPLOYS)
-    slot = numbered(variant, _slot_of)
+def _slots(drawn: Drawn, period: Int64, slots: int) -> Int64:
+    """(n,) what each row logs, where that is of its period and drawn from as many slots."""
+    slot = drawn.variant.numbers(_slot_of)
     chance = np.where(slot >= 0, 1.0 / max(1, slots), 1.0)
     fits = (
-        (numbered(variant, _period_of) == period[row])
+        (drawn.variant.numbers(_period_of) == period)
         & (slot < slots)
-        & np.isclose(propensity, chance, rtol=1e-6)
+        & np.isclose(drawn.propensity, chance, rtol=1e-6)
     )
-    drawn[row] = np.where(fits, slot, UNREADABLE)
-    return drawn
+    return np.where(drawn.drew, np.where(fits, slot, UNREADABLE), UNDRAWN)
 
 
 def _period_of(variant: str) -> int:
     """Of `<salt id>/<period>/<slot>`; −1 of anything else."""
-    return _number(variant.split("/")[1]) if variant.count("/") == 2 else -1
+    return whole_number(variant.split("/")[1]) if variant.count("/") == 2 else -1
 
 
 def _slot_of(variant: str) -> int:
     last = variant.rpartition("/")[2]
-    slot = NOTHING_DUE if last == "none" else _number(last)
+    slot = NOTHING_DUE if last == "none" else whole_number(last)
     return UNREADABLE if slot < 0 and last != "none" else slot
-
-
-def _number(digits: str) -> int:
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MOST_DIGITS else -1
 
 
 class PeriodTally:
@@ -153,7 +137,8 @@ class PeriodTally:
         by_chance = rows.step[rows.explored]
         self.shown += np.bincount(by_chance, minlength=steps)
         self.clicks += np.bincount(by_chance, weights=rows.click[rows.explored], minlength=steps)
-        np.add.at(self.served, (self._numbers(rows.model), rows.step), 1)
+        cells = self._numbers(rows.model) * steps + rows.step
+        self.served += np.bincount(cells, minlength=self.served.size).reshape(self.served.shape)
 
     def drawn(self) -> int:
         """What most rows before the first moment log."""
@@ -185,12 +170,11 @@ class PeriodTally:
     def restore(self, state: State) -> None:
         reinstate(self, _STATE, state)
 
-    def _numbers(self, model: pa.Array) -> NDArray[np.intp]:
+    def _numbers(self, model: Categorical) -> Int64:
         """(m,) number of each row's version."""
-        names = model.dictionary_encode()
-        distinct = np.array(names.dictionary.to_pylist(), np.str_)
-        unknown = np.setdiff1d(distinct, self.models)[: MOST_MODELS - len(self.models)]
+        present = np.array(list(model.counts()), np.str_)
+        unknown = np.setdiff1d(present, self.models)[: MOST_MODELS - len(self.models)]
         self.models = np.concatenate([self.models, unknown]) if len(unknown) else self.models
         number = {name: place for place, name in enumerate(self.models.tolist())}
-        known = np.array([number.get(name, MOST_MODELS) for name in distinct.tolist()], np.intp)
-        return known[names.indices.to_numpy(zero_copy_only=False)] if len(known) else np.zeros(0, np.intp)
+        numbers = model.numbers(lambda name: number.get(name, MOST_MODELS))
+        return np.where(numbers < 0, MOST_MODELS, numbers)

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from feature_store.schema.assignments import EXPLORATION, HOLDOUT, Mask, explored, held_out
+from feature_store.schema.assignments import EXPLORATION, HOLDOUT, Mask
+from streams.feedback.exposure_rows import ExposureRows
 
-READ = ("request_id", "position", "position_seen", "model_version", "assignments")
-"""Columns of `feature_store.schema.exposures` that tell who put a row where it was seen."""
 UNKNOWN = "unknown"
 
 
@@ -41,31 +39,26 @@ def self_training(exposures: pa.Table, model: str) -> SelfTraining:
 
     Parameters
     ----------
-    exposures : latest revision of each exposure, at least the columns :data:`READ`
+    exposures : latest revision of each exposure
     model : its name; ``model_version`` is ``<name>:<version>``
     """
-    causes = label_causes(exposures, np.ones(len(exposures), np.bool_))
+    causes = label_causes(ExposureRows(exposures), np.ones(len(exposures), np.bool_))
     return SelfTraining(sum(causes.values()), causes.get(model, 0))
 
 
-def label_causes(exposures: pa.Table, counted: Mask) -> dict[str, int]:
+def label_causes(rows: ExposureRows, counted: Mask) -> dict[str, int]:
     """Who put labels where they were seen -> how many: a model's name, `exploration`, or `holdout`.
 
     Parameters
     ----------
     counted : (n,) rows to look at
     """
-    seen = counted & _valid(exposures, "request_id") & _valid(exposures, "position_seen")
-    by_chance, frozen = explored(exposures), held_out(exposures)
+    seen = counted & rows.valid("request_id") & rows.valid("position_seen")
+    by_chance, frozen = rows.explored, rows.held_out
+    chosen = seen & ~by_chance & ~frozen
     causes = Counter({EXPLORATION: int(np.count_nonzero(seen & by_chance))})
     causes[HOLDOUT] = int(np.count_nonzero(seen & frozen & ~by_chance))
-    version = exposures["model_version"].combine_chunks()
-    chosen = version.filter(pa.array(seen & ~by_chance & ~frozen))
-    for counts in pc.value_counts(chosen).to_pylist():
-        causes[(counts["values"] or UNKNOWN).partition(":")[0]] += counts["counts"]
+    causes[UNKNOWN] = int(np.count_nonzero(chosen & (rows.model.codes < 0)))
+    for version, count in rows.model.where(chosen).counts().items():
+        causes[version.partition(":")[0] or UNKNOWN] += count
     return dict(+causes)
-
-
-def _valid(exposures: pa.Table, column: str) -> Mask:
-    valid: Mask = exposures[column].is_valid().to_numpy()
-    return valid

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from feature_store.schema.assignments import EXPLORATION, SLOT, assigned, mask_of
-from feature_store.schema.exposures import ON_TIME
-from streams.feedback.experiment_rows import clicked, numbered
+from feature_store.schema.assignments import EXPLORATION
 from streams.feedback.exploration_presentation import ExplorationRows
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.sifting import sifted
 
 Float64 = NDArray[np.float64]
@@ -25,7 +23,6 @@ Mask = NDArray[np.bool_]
 MIN_CHOSEN = 9
 """Chosen rows that there must be for each explored one: what it is held against must be known better."""
 
-_HEAD = "click"
 _BIN = 0.25
 """Width, in log odds, within which predictions are alike."""
 
@@ -71,7 +68,7 @@ def joined(parts: Sequence[PlacedRows]) -> PlacedRows:
     )
 
 
-def placed_rows(rows: pa.Table, positions: int) -> tuple[PlacedRows, dict[str, int]]:
+def placed_rows(rows: ExposureRows, positions: int) -> tuple[PlacedRows, dict[str, int]]:
     """The rows, and why the others are left out.
 
     `not_ranked` (organic, orphan), `revision` (a later one), `not_drawn` (no experiment, or another one, had
@@ -81,32 +78,27 @@ def placed_rows(rows: pa.Table, positions: int) -> tuple[PlacedRows, dict[str, i
     ----------
     positions : first ones that may be given away
     """
-    drawn, row, propensity = assigned(rows, EXPLORATION)
-    share = np.full(len(rows), np.nan)
-    slots = numbered(drawn, _slot_number)
-    share[row] = np.where(slots >= 0, propensity * positions, 1.0 - propensity)
-    position = _numbers(rows["position"])
-    predicted = _predicted(rows)
+    drawn, predicted = rows.draws.of(EXPLORATION), rows.predicted
+    slotted = rows.slot >= 0
+    share = np.where(slotted, drawn.propensity * positions, 1.0 - drawn.propensity)
     kept, dropped = sifted(
         len(rows),
         (
-            ("not_ranked", rows["served_time_ms"].is_valid()),
-            ("revision", pc.equal(rows["status"].cast(pa.string()), ON_TIME)),
+            ("not_ranked", rows.ranked),
+            ("revision", rows.first),
             ("not_drawn", np.isfinite(share)),
-            ("elsewhere", position < positions),
+            ("elsewhere", rows.position < positions),
             ("no_prediction", (predicted > 0) & (predicted < 1)),
         ),
     )
-    given_away = mask_of(len(rows), row[slots == position[row]])
-    wanted = pa.array(kept)
     placed = PlacedRows(
-        request=_texts(rows["request_id"]).filter(wanted),
-        model=_texts(rows["model_version"]).filter(wanted),
-        item=_texts(rows["item_id"]).filter(wanted),
-        position=position[kept].astype(np.int64),
-        slotted=mask_of(len(rows), row[slots >= 0])[kept],
-        explored=given_away[kept],
-        click=clicked(rows)[kept],
+        request=rows.texts("request_id", kept),
+        model=rows.texts("model_version", kept),
+        item=rows.texts("item_id", kept),
+        position=rows.position[kept].astype(np.int64),
+        slotted=slotted[kept],
+        explored=rows.explored[kept],
+        click=rows.clicked[kept],
         predicted=predicted[kept],
         share=share[kept],
     )
@@ -157,28 +149,3 @@ def _strata(rows: PlacedRows) -> NDArray[np.intp]:
 def _codes(texts: pa.Array) -> NDArray[np.intp]:
     codes: NDArray[np.intp] = texts.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.intp)
     return codes
-
-
-def _slot_number(variant: str) -> int:
-    """Of `slot_<number>`; −1 of anything else."""
-    digits = variant.removeprefix(SLOT)
-    return int(digits) if digits.isascii() and digits.isdigit() and digits != variant else -1
-
-
-def _predicted(rows: pa.Table) -> Float64:
-    """(n,) probability of a click by the model; NaN where it does not say."""
-    heads = rows["heads"].combine_chunks()
-    if not pa.types.is_struct(heads.type) or heads.type.get_field_index(_HEAD) < 0:
-        return np.full(len(rows), np.nan)
-    return _numbers(pc.struct_field(heads, _HEAD))
-
-
-def _numbers(column: pa.Array | pa.ChunkedArray) -> Float64:
-    """(n,) float64, NaN for null."""
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    numbers: Float64 = whole.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return numbers
-
-
-def _texts(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks().cast(pa.string())

@@ -5,12 +5,16 @@ every response, and the capital of any betting strategy is a martingale that sta
 *any* time with a probability of at most 1/W (Ville 1939; Waudby-Smith and Ramdas, arXiv 2010.09686).
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
-BETS: Float64 = np.array([-0.9, -0.3, -0.1, -0.03, 0.03, 0.1, 0.3, 0.9])
+_STAKES = (0.03, 0.1, 0.3, 0.9)
+
+BETS: Float64 = np.array([*(-stake for stake in reversed(_STAKES)), *_STAKES])
 """Fractions of its capital that each of the mixture's gamblers stakes, on either side."""
 
 BET_SHARES: Float64 = np.array([0.05, 0.15, 0.25, 0.05, 0.05, 0.25, 0.15, 0.05])
@@ -20,11 +24,14 @@ The best stake is about z / (sd · √n) for n outcomes that end z standard devi
 clipped, weighted response, .2, an alarm after 7000 to 100 000 of them is earned at .3 to .06.
 """
 
-_LANES = 128
-"""Products that grow side by side."""
+_LANES = 32
+"""Products of one stream that grow side by side."""
 
 _DEEPEST = 256
 """Outcomes multiplied before a logarithm is taken: .1 ** 256 and 1.9 ** 256 are well within float64."""
+
+_AT_ONCE = 1 << 16
+"""Outcomes that all gamblers bet on before the next are looked at: they stay in the processor's cache."""
 
 
 class BettingMixture:
@@ -61,12 +68,11 @@ class BettingMixture:
         """
         if not (np.abs(outcomes) <= 1.0).all():
             raise ValueError("outcomes: a bet needs numbers within [-1, 1]")
-        blocks = _in_blocks(outcomes)
-        factors = np.empty_like(blocks)
-        for gambler, stake in enumerate(BETS):
-            np.multiply(blocks, stake, out=factors)
-            factors += 1.0
-            self.log_capital[..., gambler] += np.log(factors.prod(axis=-2)).sum(axis=(-1, -2))
+        streams = outcomes.reshape(math.prod(outcomes.shape[:-1]), outcomes.shape[-1])
+        growth, some = np.empty((len(streams), BETS.size)), max(1, _AT_ONCE // max(1, outcomes.shape[-1]))
+        for first in range(0, len(streams), some):
+            growth[first : first + some] = _growth(streams[first : first + some])
+        self.log_capital += growth.reshape(self.log_capital.shape)
 
     def log_evidence(self) -> Float64:
         """(*streams,) natural logarithm of W, the weighted mean of the gamblers' capitals."""
@@ -86,10 +92,23 @@ def log_mean_exp(logs: Float64, axis: int | tuple[int, ...], weights: Float64 | 
     return fused
 
 
-def _in_blocks(outcomes: Float64) -> Float64:
-    """(*streams, blocks, depth, lanes), with outcomes of 0 at the end."""
-    *streams, n = outcomes.shape
-    depth = min(-(-n // _LANES), _DEEPEST)
-    spare = -n % max(depth * _LANES, 1)
-    padded = np.concatenate([outcomes, np.zeros((*streams, spare))], axis=-1) if spare else outcomes
-    return padded.reshape(*streams, -1, max(depth, 1), _LANES)
+def _growth(outcomes: Float64) -> Float64:
+    """(k, 8) logarithms of what (k, n) outcomes make of each gambler's capital."""
+    turns = _in_turn(outcomes)
+    growth = np.empty((len(outcomes), BETS.size))
+    won, factors = np.empty_like(turns), np.empty_like(turns)
+    for place, stake in enumerate(_STAKES):
+        np.multiply(turns, stake, out=won)
+        for gambler, gained in ((len(_STAKES) + place, np.add), (len(_STAKES) - 1 - place, np.subtract)):
+            gained(1.0, won, out=factors)
+            growth[:, gambler] = np.log(factors.prod(axis=0)).reshape(len(outcomes), -1).sum(axis=-1)
+    return growth
+
+
+def _in_turn(outcomes: Float64) -> Float64:
+    """(depth, k · blocks · lanes): what is multiplied lies one behind the other; outcomes of 0 at the end."""
+    k, n = outcomes.shape
+    depth = max(1, min(-(-n // _LANES), _DEEPEST))
+    padded = np.concatenate([outcomes, np.zeros((k, -n % (depth * _LANES)))], axis=-1)
+    blocks = padded.reshape(k, -(-n // (depth * _LANES)), depth, _LANES)
+    return np.moveaxis(blocks, 2, 0).reshape(depth, -1)

@@ -4,23 +4,22 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_store.schema.assignments import HOLDOUT, assigned, held_out, mask_of
-from feature_store.schema.exposures import ON_TIME
+from feature_store.schema.assignments import HOLDOUT
+from feature_store.schema.categorical import Categorical
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelRows
 from feature_store.schema.topics import EXPOSURES
 from streams.feedback.base import State
 from streams.feedback.concentration import ArmCells, ConcentrationDetector
 from streams.feedback.evidence.alarm_budget import AlarmBudget
-from streams.feedback.experiment_rows import arm_cells
+from streams.feedback.experiment_rows import ArmRows, arm_cells, arm_rows, joined
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.pursuit import Pursuit
 from streams.feedback.production.verdicts import blinded
-from streams.feedback.sifting import sifted
 
 MIN_EXPOSURES = 100
 """Of the holdout in an epoch; a coefficient of fewer is chance."""
@@ -35,7 +34,6 @@ FROZEN = (
     "loop or not"
 )
 
-_COLUMNS = ("request_id", "item_id", "position", "assignments")
 _MOSTLY = 0.95
 
 
@@ -75,17 +73,14 @@ class ArmsWatch:
         self._detector = ConcentrationDetector(_THINNING, half, budget, catalogue=items)
         self._arms: Arms | None = None
         self._pursuit = Pursuit(self._detector, EXPOSURES)
-        self._rows: list[pa.Table] = []
+        self._rows: list[ArmRows] = []
 
-    def expose(self, rows: pa.RecordBatch) -> None:
+    def expose(self, rows: ExposureRows) -> None:
         """Keep the rows of users who were drawn into an arm; count the others by why not."""
-        table = pa.Table.from_batches([rows])
-        kept, dropped = _of_an_arm(table)
-        self._metrics.exposed(self.name, {**dropped, "used": int(kept.sum())})
-        if kept.any():
-            models = table["model_version"].cast(pa.string())
-            chosen = table.select(_COLUMNS).append_column("model", models)
-            self._rows.append(chosen.filter(pa.array(kept)))
+        kept, dropped = arm_rows(rows)
+        self._metrics.exposed(self.name, {**dropped, "used": len(kept.item)})
+        if len(kept.item):
+            self._rows.append(kept)
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:
         """Compare the arms of the cut."""
@@ -114,16 +109,16 @@ class ArmsWatch:
         """Observe what the cut holds; why nothing can be said of it, "" where something can."""
         if not self._rows:
             return self._nothing(epoch, NO_HOLDOUT)
-        rows = pa.concat_tables(self._rows)
-        out = held_out(rows)
+        rows = joined(self._rows)
+        out, models = rows.held_out, Categorical.of(rows.model)
         if out.sum() < MIN_EXPOSURES:
             return self._nothing(epoch, NO_HOLDOUT)
-        production, holdout = _mostly(rows["model"], ~out), _mostly(rows["model"], out)
+        production, holdout = _mostly(models.where(~out)), _mostly(models.where(out))
         if not holdout[1]:
             return self._nothing(epoch, SEVERAL_MODELS)
         arms = self._arms = self._followed(Arms(production[0], holdout[0]), epoch)
         # In the order of their names: the same whatever order messages came in.
-        items = pc.unique(rows["item_id"]).sort()
+        items = pc.unique(rows.item).sort()
         self._detector.update(arm_cells(rows, items, epoch))
         return FROZEN if epoch < arms.blind_until else ""
 
@@ -144,22 +139,10 @@ class ArmsWatch:
         return msgspec.structs.replace(arms, blind_until=epoch + self._half if alone else 0)
 
 
-def _of_an_arm(rows: pa.Table) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], dict[str, int]]:
-    """(n,) rows of users drawn into an arm, and why the others are none."""
-    return sifted(
-        len(rows),
-        (
-            ("not_ranked", rows["served_time_ms"].is_valid()),
-            ("revision", pc.equal(rows["status"].cast(pa.string()), ON_TIME)),
-            ("not_drawn", mask_of(len(rows), assigned(rows, HOLDOUT)[1])),
-        ),
-    )
-
-
-def _mostly(models: pa.ChunkedArray, arm: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[str, bool]:
+def _mostly(models: Categorical) -> tuple[str, bool]:
     """The model that answers most of an arm, the first by name of equals, and whether it is nearly all."""
-    names, counts = np.unique(models.filter(pa.array(arm)).to_numpy().astype(str), return_counts=True)
-    if not len(names):
+    counts = models.counts()
+    if not counts:
         return "", False
-    most = int(counts.argmax())
-    return str(names[most]), bool(counts[most] >= _MOSTLY * counts.sum())
+    most = max(sorted(counts), key=counts.__getitem__)
+    return most, counts[most] >= _MOSTLY * len(models.codes)

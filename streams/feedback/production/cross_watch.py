@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from feature_store.schema.assignments import NUDGES
 from feature_store.schema.findings import Finding
@@ -13,6 +12,7 @@ from streams.feedback.base import State
 from streams.feedback.cell_builder import CellBuilder
 from streams.feedback.cross_model import NAME, CrossModel
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.production.case import Case
 from streams.feedback.production.columns import added, exposure_columns, panel_columns
 from streams.feedback.production.metrics import LoopMetrics
@@ -62,7 +62,7 @@ class CrossWatch:
         self._versions = ("",) * len(models)
         self._cells: CellBuilder | None = None
 
-    def expose(self, rows: pa.RecordBatch) -> None:
+    def expose(self, rows: ExposureRows) -> None:
         """Count exposures of the models that are watched; the others by why not."""
         if self._cells is None:
             self._metrics.exposed(self.name, {"no_panel": len(rows)})

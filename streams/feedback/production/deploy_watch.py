@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from feature_store.deploy_calendar import DeployCalendar
 from feature_store.schema.assignments import DEPLOYS
@@ -22,6 +21,7 @@ from streams.feedback.deploy_rows import (
     deploy_rows,
 )
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
 from streams.feedback.production.pursuit import Pursuit
@@ -86,9 +86,9 @@ class DeployWatch:
         self._periods: dict[int, PeriodTally] = {}
         self._rows: list[DeployRows] = []
 
-    def expose(self, rows: pa.RecordBatch) -> None:
+    def expose(self, rows: ExposureRows) -> None:
         """Keep the rows that drew whether they explore; count the others by why not."""
-        kept, dropped = deploy_rows(pa.Table.from_batches([rows]), self._calendar)
+        kept, dropped = deploy_rows(rows, self._calendar)
         self._metrics.exposed(self.name, dropped)
         if len(kept.period):
             self._rows.append(kept)

@@ -15,6 +15,7 @@ from streams.feedback.evidence.alarm_budget import AlarmBudget
 from streams.feedback.exploration import SelectionDetector
 from streams.feedback.exploration_cells import exploration_cells
 from streams.feedback.exploration_presentation import PresentationDetector
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.presented_rows import PlacedRows, compared, contradicted, joined, placed_rows
 from streams.feedback.production.case import Case
 from streams.feedback.production.metrics import LoopMetrics
@@ -64,9 +65,9 @@ class ExplorationWatch:
         self._roster = Roster(items)
         self._begin_cut()
 
-    def expose(self, rows: pa.RecordBatch) -> None:
+    def expose(self, rows: ExposureRows) -> None:
         """Keep the rows that drew whether they explore; count the others by why not."""
-        placed, dropped = placed_rows(pa.Table.from_batches([rows]), self._positions)
+        placed, dropped = placed_rows(rows, self._positions)
         self._metrics.exposed(self.name, dropped)
         self._unpredicted += dropped["no_prediction"]
         if len(placed.click):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from feature_store.schema.assignments import NUDGES
 from feature_store.schema.findings import Finding
@@ -16,6 +15,7 @@ from streams.feedback.board import NAME as BOARD
 from streams.feedback.board import Board
 from streams.feedback.cell_builder import CellBuilder
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.feature_path import UNEXPLAINED, feature_path
 from streams.feedback.gain import GainPlan
 from streams.feedback.nudge_detector import NudgeDetector
@@ -109,7 +109,7 @@ class ScoreWatch:
         if model is not None:
             metrics.last_epoch_s.labels(self.name).set(0)
 
-    def expose(self, rows: pa.RecordBatch) -> None:
+    def expose(self, rows: ExposureRows) -> None:
         """Count exposures of the model that is watched; the others by why not."""
         if self._watching is None or self._cells is None:
             self._metrics.exposed(self.name, {"no_panel": len(rows)})

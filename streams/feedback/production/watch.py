@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import pyarrow as pa
-
 from feature_store.schema.findings import Finding
 from feature_store.schema.panel import PanelRows
 from streams.feedback.base import State
+from streams.feedback.exposure_rows import ExposureRows
 
 
 class Watch(Protocol):
@@ -20,7 +19,7 @@ class Watch(Protocol):
 
     name: str
 
-    def expose(self, rows: pa.RecordBatch) -> None:
+    def expose(self, rows: ExposureRows) -> None:
         """Take in exposures of the cut."""
 
     def close(self, epoch: int, panel: Sequence[PanelRows], now_ms: int) -> list[Finding]:

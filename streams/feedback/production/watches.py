@@ -3,14 +3,11 @@
 A pure function of the messages of each epoch: no clock, no randomness, no order but that of the logs.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from feature_store.schema.exposures import ON_TIME
 from feature_store.schema.findings import (
     Acknowledgement,
     Finding,
@@ -22,7 +19,8 @@ from feature_store.schema.findings import (
 from feature_store.schema.panel import PanelRows, decode_panel
 from feature_store.schema.topics import FINDINGS, SCORE_PANEL
 from streams.feedback.base import LINEAGE, State
-from streams.feedback.lineage_self_training import READ, label_causes
+from streams.feedback.exposure_rows import ExposureRows
+from streams.feedback.lineage_self_training import label_causes
 from streams.feedback.production.dated_log import LogMessage
 from streams.feedback.production.gathered import gathered
 from streams.feedback.production.metrics import LoopMetrics
@@ -70,18 +68,13 @@ class Watches:
         now_ms : log time of the cut
         """
         panel: list[PanelRows] = []
-        seen: dict[pa.Schema, list[pa.RecordBatch]] = defaultdict(list)
         for message in gathered(messages):
             if isinstance(message, pa.RecordBatch):
-                seen[message.schema].append(message)
-                for watch in self._watches.values():
-                    watch.expose(message)
+                self._expose(ExposureRows(message))
             elif message.topic == FINDINGS:
                 self._hear(message.payload, epoch)
             elif message.topic == SCORE_PANEL:
                 panel.append(decode_panel(message.payload))
-        for batches in seen.values():
-            self._metrics.caused(_label_causes(pa.Table.from_batches(batches)))
         due = [part for part in panel if part.header.epoch == epoch]
         found = [finding for watch in self._watches.values() for finding in watch.close(epoch, due, now_ms)]
         for finding in found:
@@ -126,6 +119,12 @@ class Watches:
         self._known = stored.known
         self._show()
 
+    def _expose(self, rows: ExposureRows) -> None:
+        """Labels are counted in their first revision, so that each counts once."""
+        self._metrics.caused(label_causes(rows, rows.first))
+        for watch in self._watches.values():
+            watch.expose(rows)
+
     def _hear(self, payload: bytes, epoch: int) -> None:
         """Take in what was found or said; the watch whose finding is closed begins anew."""
         try:
@@ -161,9 +160,3 @@ class Watches:
 def _time_ms(record: Record) -> int:
     """Of the epochs, not of the log: a record is the same whenever it is written."""
     return record.updated_time_ms if isinstance(record, Finding) else record.time_ms
-
-
-def _label_causes(rows: pa.Table) -> dict[str, int]:
-    """Of exposures in their first revision, so that each counts once."""
-    first = pc.equal(rows["status"].cast(pa.string()), ON_TIME)
-    return label_causes(rows.select(READ), pc.fill_null(first, False).to_numpy())

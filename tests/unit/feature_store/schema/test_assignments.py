@@ -3,27 +3,22 @@
 import pyarrow as pa
 import pytest
 
-from feature_store.schema.assignments import arms, explored, held_out, marks
+from feature_store.schema.assignments import arms, draws_of, marks
 from ranker.experiments.draw import Experiments
 from ranker.experiments.settings import ExperimentSettings
 from tests.unit.feature_store.schema.assigned_rows import ROWS, rows
 
 
 def test_only_the_position_given_away_was_explored() -> None:
-    assert explored(ROWS).tolist() == [False, True, False, False, False, False]
+    assert marks(ROWS)["explored"].tolist() == [False, True, False, False, False, False]
 
 
 def test_holdouts_are_the_users_of_the_arm_not_of_the_experiment() -> None:
-    assert held_out(ROWS).tolist() == [False, False, False, True, False, False]
+    assert marks(ROWS)["held_out"].tolist() == [False, False, False, True, False, False]
 
 
 def test_a_nudge_of_nothing_and_an_organic_row_are_no_nudge() -> None:
-    marked = {name: mask.tolist() for name, mask in marks(ROWS).items()}
-    assert marked == {
-        "nudged": [True, True, False, False, False, True],
-        "explored": explored(ROWS).tolist(),
-        "held_out": held_out(ROWS).tolist(),
-    }
+    assert marks(ROWS)["nudged"].tolist() == [True, True, False, False, False, True]
 
 
 def test_every_row_has_its_arm_of_each_experiment_and_none_where_it_is_in_none() -> None:
@@ -54,9 +49,9 @@ def test_arms_are_read_back_as_the_ranker_drew_them() -> None:
             for position in (0, 1)
         )
     )
-    assert held_out(table)[::2].tolist() == [each.holdout for each in drawn]
+    assert draws_of(table).held_out()[::2].tolist() == [each.holdout for each in drawn]
     slots = [each.exploration and each.exploration.slot for each in drawn]
-    assert explored(table).tolist() == [slot == position for slot in slots for position in (0, 1)]
+    assert marks(table)["explored"].tolist() == [slot == position for slot in slots for position in (0, 1)]
     assert len(set(slots)) == 3
 
 
@@ -68,4 +63,4 @@ def test_rows_of_no_experiment_have_no_arms() -> None:
 @pytest.mark.parametrize("column", ["assignments", "position"])
 def test_a_table_without_what_was_drawn_is_refused_by_name(column: str) -> None:
     with pytest.raises(KeyError, match=column):
-        explored(ROWS.drop_columns([column]))
+        marks(ROWS.drop_columns([column]))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from feature_store.lineage import USERS, Edge, Kind, Lineage, Node, feature, model, topic
 from feature_store.schema.exposures import EXPOSURE_FIELDS
 from streams.feedback.base import VerdictKind
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.lineage import Loop, by_view, loops, model_outputs, undeclared_consumers
 from streams.feedback.lineage_self_training import label_causes, self_training
 from streams.feedback.lineage_verdicts import MOST_SUSPECTS, OTHERS, fused, hidden, suspects
@@ -179,7 +180,7 @@ def test_labels_that_the_model_did_not_cause_are_of_others_of_chance_or_organic(
     found = self_training(labels, "m")
     assert (found.labels, found.caused) == (7, 3)
     everything = np.ones(len(labels), np.bool_)
-    assert label_causes(labels, everything) == {
+    assert label_causes(ExposureRows(labels), everything) == {
         "m": 3,
         "exploration": 1,
         "holdout": 1,

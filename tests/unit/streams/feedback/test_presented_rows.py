@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from streams.feedback.base import VerdictKind
 from streams.feedback.exploration_presentation import PresentationDetector
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.presented_rows import compared, contradicted, joined, placed_rows
 from tests.unit.streams.feedback.exposure_log import exposures
 from tests.unit.streams.feedback.slotted_log import SlottedWorld
@@ -17,7 +17,7 @@ WORLD = SlottedWorld()
 
 def parts_of(world):
     for _, batch in world.batches():
-        placed, dropped = placed_rows(pa.Table.from_batches([batch]), world.positions)
+        placed, dropped = placed_rows(ExposureRows(batch), world.positions)
         assert not any(dropped.values())
         yield placed
 
@@ -77,8 +77,8 @@ def placed_rows_between(placed, start, end):
 
 def test_another_number_of_places_than_was_drawn_from_is_noticed():
     (_, batch), *_ = WORLD.batches()
-    right, _ = placed_rows(pa.Table.from_batches([batch]), WORLD.positions)
-    wrong, _ = placed_rows(pa.Table.from_batches([batch]), WORLD.positions + 1)
+    right, _ = placed_rows(ExposureRows(batch), WORLD.positions)
+    wrong, _ = placed_rows(ExposureRows(batch), WORLD.positions + 1)
     assert not contradicted(right)
     assert contradicted(wrong)
 
@@ -94,7 +94,7 @@ def test_what_says_nothing_is_left_out_by_reason():
         position=[0, 0, 0, 7, 0, 0],
         heads=[{"click": chance} for chance in (0.1, 0.1, 0.1, 0.1, None, 0.1)],
     )
-    placed, dropped = placed_rows(pa.Table.from_batches([rows]), 5)
+    placed, dropped = placed_rows(ExposureRows(rows), 5)
     assert dropped == {"not_ranked": 1, "revision": 1, "not_drawn": 1, "elsewhere": 1, "no_prediction": 1}
     assert len(placed.click) == 1
 
@@ -104,5 +104,5 @@ def test_a_model_that_predicts_no_click_is_nothing_to_compare_by(heads):
     drawn = [{"experiment": "exploration", "variant": "none", "propensity": 0.7}]
     told = {} if heads is None else {"heads": heads}
     rows = exposures(1, served_time_ms=[1], assignments=[drawn], position=[0], **told)
-    _, dropped = placed_rows(pa.Table.from_batches([rows]), 5)
+    _, dropped = placed_rows(ExposureRows(rows), 5)
     assert dropped["no_prediction"] == 1

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.feedback.base import VerdictKind
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.production.arms_watch import FROZEN, NO_HOLDOUT, SEVERAL_MODELS, ArmsWatch
 from streams.feedback.production.metrics import LoopMetrics
 from tests.unit.streams.feedback.exposure_log import exposures
@@ -24,7 +25,7 @@ class Life:
 
     def live(self, log, epochs):
         for epoch in epochs:
-            self.watch.expose(log.batch(epoch))
+            self.watch.expose(ExposureRows(log.batch(epoch)))
             self.findings += self.watch.close(epoch, [], epoch)
         return self
 
@@ -113,7 +114,7 @@ def test_the_order_of_messages_changes_nothing():
         halves = [rows.slice(0, 700), rows.slice(700)]
         for life, parts in ((one, halves), (other, halves[::-1])):
             for part in parts:
-                life.watch.expose(part)
+                life.watch.expose(ExposureRows(part))
             life.watch.close(epoch, [], epoch)
     expected, found = one.watch.state()[1], other.watch.state()[1]
     assert all(found[name].tobytes() == value.tobytes() for name, value in expected.items())
@@ -121,7 +122,8 @@ def test_the_order_of_messages_changes_nothing():
 
 def test_rows_of_no_arm_are_counted_by_reason():
     life = Life()
-    life.watch.expose(exposures(3, served_time_ms=[None, 1, 1], status=["on_time", "late", "on_time"]))
+    rows = exposures(3, served_time_ms=[None, 1, 1], status=["on_time", "late", "on_time"])
+    life.watch.expose(ExposureRows(rows))
     for outcome in ("not_ranked", "revision", "not_drawn"):
         labels = {"watch": "arms", "outcome": outcome}
         assert life.registry.get_sample_value("eddyline_loop_exposures_total", labels) == 1

@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.production.columns import exposure_columns
 from tests.unit.streams.feedback.exposure_log import scored
 
@@ -22,7 +23,7 @@ def epochs(*assigned: list[tuple[str, str]] | None) -> list[int]:
         for each in assigned
     ]
     rows = served("timeline_ranker:3", [f"i{number}" for number in range(len(assigned))], assignments=logged)
-    columns, dropped = exposure_columns(rows, ["timeline_ranker"], EPOCH_MS)
+    columns, dropped = exposure_columns(ExposureRows(rows), ["timeline_ranker"], EPOCH_MS)
     assert not any(dropped.values())
     return columns.epoch.tolist()
 
@@ -45,7 +46,7 @@ def test_exposures_belong_to_the_model_that_caused_them_and_those_of_others_are_
     by_model = [("feed:3", ["a", "b"]), ("related:1", ["c"]), ("feeder:1", ["d"]), ("feed:4", ["e"])]
     parts = [served(model, ids) for model, ids in by_model]
     rows = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()[0]
-    columns, dropped = exposure_columns(rows, ["related", "feed"], EPOCH_MS)
+    columns, dropped = exposure_columns(ExposureRows(rows), ["related", "feed"], EPOCH_MS)
     assert columns.item_id.to_pylist() == ["a", "b", "c", "e"]
     assert columns.subject.tolist() == [1, 1, 0, 1]
     assert dropped == {"not_ranked": 0, "revision": 0, "no_propensity": 0, "unknown_model": 1}

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from feature_store.deploy_calendar import DeployCalendar
 from streams.feedback.base import VerdictKind
 from streams.feedback.evidence.alarm_budget import AlarmBudget
+from streams.feedback.exposure_rows import ExposureRows
 from streams.feedback.production.deploy_watch import NO_KPI, NOT_DRAWN, OTHER_CALENDAR, DeployWatch
 from streams.feedback.production.metrics import LoopMetrics
 from tests.unit.streams.feedback.deployed_log import CALENDAR, EPOCH_MS, DeployedLog
@@ -28,7 +29,7 @@ class Life:
 
     def take(self, epoch, *batches):
         for rows in batches:
-            self.watch.expose(rows)
+            self.watch.expose(ExposureRows(rows))
         self.findings += self.watch.close(epoch, [], (epoch + 1) * EPOCH_MS + GRACE_MS)
         return self
 
@@ -183,7 +184,8 @@ def test_what_comes_too_late_or_from_the_future_is_counted_and_left_out():
 
 def test_rows_that_drew_nothing_are_counted_by_reason():
     life = Life()
-    life.watch.expose(exposures(3, served_time_ms=[None, 1, 1], status=["on_time", "late", "on_time"]))
+    rows = exposures(3, served_time_ms=[None, 1, 1], status=["on_time", "late", "on_time"])
+    life.watch.expose(ExposureRows(rows))
     for outcome in ("not_ranked", "revision", "not_drawn"):
         labels = {"watch": "deploys", "outcome": outcome}
         assert life.registry.get_sample_value("eddyline_loop_exposures_total", labels) == 1
