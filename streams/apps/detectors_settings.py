@@ -43,10 +43,23 @@ class DetectorSettings(Settings):
         2.0, gt=0, description="A log read to its end is taken to have got nothing older than so long ago, s."
     )
     detect_allowed_gain: float = Field(
-        0.01, ge=0, description="β of one declared feature from which on it counts as a loop."
+        0.01,
+        ge=0,
+        description="β of one declared feature, after any lag, from which on it counts as a loop.",
     )
     detect_allowed_total_gain: float = Field(
         0.05, ge=0, description="β of the total score from which on it counts as a loop."
+    )
+    detect_allowed_damping: float = Field(
+        0.2,
+        ge=0,
+        description="-β of a feature or of the score from which on it counts as a loop: rates fall where "
+        "more is shown, which steadies.",
+    )
+    detect_allowed_long_run_gain: float = Field(
+        0.1,
+        ge=0,
+        description="Long-run gain, up or down, from which on a feature or the score counts as a loop.",
     )
     detect_tickets_per_30_days: float = Field(0.1, gt=0, description="False tickets expected at most.")
     detect_pages_per_30_days: float = Field(0.01, gt=0, description="False pages expected at most.")
@@ -102,7 +115,12 @@ class DetectorSettings(Settings):
     def allowed(self) -> Allowed:
         """Gains that declared paths may have."""
         return Allowed(
-            self.detect_allowed_gain, self.detect_allowed_total_gain, self.detect_items, self.detect_gain_lags
+            feature=self.detect_allowed_gain,
+            total=self.detect_allowed_total_gain,
+            damping=self.detect_allowed_damping,
+            long_run=self.detect_allowed_long_run_gain,
+            items=self.detect_items,
+            gain_lags=self.detect_gain_lags,
         )
 
     @property

@@ -12,6 +12,9 @@ LAGS = (1, 2, 3, 5, 7, 10)
 LAG_SHARES: Float64 = np.array([0.7, 0.06, 0.06, 0.06, 0.06, 0.06])
 """How the starting capital is split over the lags: most loops answer in the next epoch."""
 
+LAG_ALPHAS: Float64 = 0.05 * LAG_SHARES
+"""Probability of ever missing β after each lag: of being wrong about any of them, .05."""
+
 _CLIP = 4.0
 
 
@@ -25,36 +28,42 @@ class Answers:
     Attributes
     ----------
     bets : processes (*values, 1 + lags); the first is the control, a bet on a nudge that is yet to come
-    beta : the answer after one epoch per unit of nudge, (*values)
-    safe_beta : the same from answers clipped at 4 standard deviations; wider, but right from the first epoch
+    betas : the answer per unit of nudge after each of :data:`LAGS`, (*values, lags)
+    safe_beta : that after one epoch, from answers clipped at 4 standard deviations; wider, but right from the
+        first epoch
     """
 
-    STATE = ("bets.log_capital", "beta.sums", "safe_beta.sums")
+    STATE = ("bets.log_capital", "betas.sums", "safe_beta.sums")
 
     def __init__(self, values: tuple[int, ...]) -> None:
         self.bets = BettingMixture((*values, 1 + len(LAGS)))
-        self.beta = AsymptoticSequence(values)
+        self.betas = AsymptoticSequence((*values, len(LAGS)))
         self.safe_beta = EmpiricalBernstein(values)
+
+    @property
+    def beta(self) -> AsymptoticSequence:
+        """The answer after one epoch, (*values)."""
+        return self.betas.part(..., 0)
 
     def update(self, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
         """Bet an epoch's response, where (*streams, f, n) ``counts``, on its nudges and those before."""
         stakes = nudges.stakes[..., None, :]
-        self._bet(response, counts, stakes, nudges.doses[1][..., None])
+        self._bet(response, counts, stakes, nudges.doses[..., None])
 
     def update_across(self, response: Response, counts: Mask, nudges: NudgeRecord) -> None:
         """The same, of each of k subjects on the nudges of all: values are then (*runs, k, k), f is 1."""
         stakes = nudges.stakes[..., None, :, :]
-        self._bet(response, counts, stakes, nudges.doses[1][..., None, :])
+        self._bet(response, counts, stakes, nudges.doses[..., None, :])
 
-    def _bet(self, response: Response, counts: Mask, stakes: Float64, dose: Float64) -> None:
-        """Outcomes, ``stakes`` by lag and ``dose`` are laid over one another to (*values, n)."""
+    def _bet(self, response: Response, counts: Mask, stakes: Float64, doses: Float64) -> None:
+        """Outcomes, and ``stakes`` and ``doses`` by lag, are laid over one another to (*values, n)."""
         lagged = np.stack([stakes[lag] for lag in (0, *LAGS)], axis=-2)
         self.bets.update((response.outcome * counts)[..., None, :] * lagged)
-        per_unit = 1.0 / np.where(dose > 0, dose, np.inf)
-        answer = np.sign(stakes[1]) * response.surprise * per_unit[..., None]
-        weights = np.abs(stakes[1]) * counts
-        self._bound_safely(answer, weights, counts)
-        self.beta.update(answer, weights)
+        weights = (np.abs(lagged) * counts[..., None, :])[..., 1:, :]
+        per_unit = np.stack([1.0 / np.where(doses[lag] > 0, doses[lag], np.inf) for lag in LAGS], axis=-1)
+        answers = np.sign(lagged[..., 1:, :]) * (response.surprise[..., None, :] * per_unit[..., None])
+        self._bound_safely(answers[..., 0, :], weights[..., 0, :], counts)
+        self.betas.update(answers, weights)
 
     def _bound_safely(self, answer: Float64, weights: Float64, counts: Mask) -> None:
         """Bounds come from the epochs before, weights from before the nudge: neither knows the answers."""

@@ -5,6 +5,7 @@ warning; a hidden loop is a cycle of edges, such as both directions between two 
 """
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class CrossModel(NudgeDetector):
     budget : of false alarms
     allowed_gain : β that one model may have on another by declared ways, such as counters that both read;
         None: none, and β need not even be estimated
+    allowed_damping : the same where the other one pushes back
     """
 
     apart = True
@@ -48,11 +50,13 @@ class CrossModel(NudgeDetector):
         models: Sequence[str],
         budget: AlarmBudget | None = None,
         allowed_gain: float | None = None,
+        allowed_damping: float = inf,
     ) -> None:
         if len(models) < 2:
             raise ValueError(f"models: {list(models)} are fewer than two")
         allowed = {} if allowed_gain is None else dict.fromkeys(models, allowed_gain)
-        super().__init__(NAME, Watched(tuple(models), tuple(models), allowed), raw_score, budget)
+        watched = Watched(tuple(models), tuple(models), allowed, allowed_damping)
+        super().__init__(NAME, watched, raw_score, budget)
         self._between = ~np.eye(len(models), dtype=np.bool_)
 
     def log_evidence(self) -> Float64:

@@ -7,6 +7,7 @@ not logged end there.
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 import numpy as np
 
@@ -30,9 +31,13 @@ def feature_path(
     allowed_gain: Mapping[str, float] | None = None,
     budget: AlarmBudget | None = None,
     gain_plan: GainPlan | None = None,
+    *,
+    allowed_damping: float = inf,
+    allowed_long_run: float = inf,
 ) -> NudgeDetector:
-    """The detector over the contributions of ``features`` to the scores of ``subjects``."""
-    watched = Watched(tuple(subjects), (*features, UNEXPLAINED), dict(allowed_gain or {}))
+    """The detector over the contributions of ``features`` to the scores of ``subjects``, see `Watched`."""
+    values = (*features, UNEXPLAINED)
+    watched = Watched(tuple(subjects), values, dict(allowed_gain or {}), allowed_damping, allowed_long_run)
     return NudgeDetector(NAME, watched, _contributions, budget, gain_plan)
 
 

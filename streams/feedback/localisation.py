@@ -22,8 +22,8 @@ class Location:
 
     Attributes
     ----------
-    subject, value : (*runs,) index of the subject and value with the largest β of those that e-BH believes;
-        with the most evidence where it believes none
+    subject, value : (*runs,) index of the subject and value with the largest β, after the lag named, of those
+        that e-BH believes; with the most evidence where it believes none
     lag_epochs : (*runs,) epochs after which it answers most clearly
     subjects : (*runs, k) mask: e-BH over subjects
     """
@@ -50,15 +50,17 @@ def locate(answers: Answers, counts: Mask) -> Location:
     *runs, k, f = by_value.shape
     flat = by_value.reshape(*runs, k * f)
     believed = e_bh(flat, SET_LEVEL)
-    size = np.abs(np.nan_to_num(answers.beta.interval().estimate)).reshape(*runs, k * f)
+    by_lag = log_mean_exp(np.where(counts[..., None], answers.log_by_lag(), -np.inf), axis=(-2, -3))
+    lag = by_lag.argmax(axis=-1)
+    betas = np.abs(np.nan_to_num(answers.betas.interval().estimate)).reshape(*runs, k * f, len(LAGS))
+    size = np.take_along_axis(betas, lag[..., None, None], axis=-1)[..., 0]
     strongest = np.where(
         believed.any(axis=-1), np.where(believed, size, -1.0).argmax(axis=-1), flat.argmax(axis=-1)
     )
-    by_lag = log_mean_exp(np.where(counts[..., None], answers.log_by_lag(), -np.inf), axis=(-2, -3))
     return Location(
         subject=strongest // f,
         value=strongest % f,
-        lag_epochs=np.array(LAGS)[by_lag.argmax(axis=-1)],
+        lag_epochs=np.array(LAGS)[lag],
         subjects=e_bh(log_mean_exp(by_value, axis=-1), SET_LEVEL),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.feedback.answers import Answers
+from streams.feedback.answers import LAG_ALPHAS, LAGS, Answers
 from streams.feedback.base import Estimate, State, Verdict, VerdictKind
 from streams.feedback.capture import capture, reinstate
 from streams.feedback.cells import EpochCells, Mask
@@ -130,9 +130,9 @@ class NudgeDetector:
         """Where the evidence is, over runs."""
         return locate(self._known().answers, self._counted())
 
-    def beta(self) -> Interval:
-        """(*runs, k, f) effect of one unit of nudge on each value in the next epoch."""
-        return self._known().answers.beta.interval()
+    def beta(self, lag_epochs: int = 1) -> Interval:
+        """(*runs, k, f) effect of one unit of nudge on each value so many epochs later (`answers.LAGS`)."""
+        return self._known().answers.betas.part(..., LAGS.index(lag_epochs)).interval()
 
     def gain(self) -> Interval | None:
         """(*runs, k, f) what one unit of nudge does to each value over the next epochs together."""
@@ -143,7 +143,8 @@ class NudgeDetector:
         """What it says of the one run that production is."""
         if self._memory is None:
             return self._say(VerdictKind.WARMING_UP, now_ms, reason="no epoch was seen yet")
-        standing, location, beta = self._memory.standing, self.location(), self.beta()
+        standing, location = self._memory.standing, self.location()
+        beta = self.beta(int(location.lag_epochs))
         kind = VerdictKind(str(self.kinds()))
         top = int(location.subject), int(location.value)
         return self._say(
@@ -174,9 +175,15 @@ class NudgeDetector:
             reinstate(self._memory, self._memory.paths(), state)
 
     def _counted(self) -> Mask:
-        """(*runs, k, f) values whose gain is above what is allowed of them."""
-        counted: Mask = self._known().answers.beta.lower_bound() >= self.watched.allowed()
-        return counted
+        """(*runs, k, f) values that certainly answer more than is allowed, after some lag or in all."""
+        memory, watched = self._known(), self.watched
+        rising = memory.answers.betas.lower_bound(LAG_ALPHAS) >= watched.allowed()[:, None]
+        falling = memory.answers.betas.upper_bound(LAG_ALPHAS) <= -watched.allowed_damping
+        counted: Mask = (rising | falling).any(axis=-1)
+        if memory.gain is None:
+            return counted
+        lasting, most = memory.gain.gain, watched.allowed_long_run
+        return counted | (lasting.lower_bound() >= most) | (lasting.upper_bound() <= -most)
 
     def _log_by_value(self) -> Float64:
         """(*runs, k, f) logarithm of W of each value; −∞ of those that do not count."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 
@@ -16,12 +17,17 @@ class Watched:
     ----------
     subjects : the k models, or slices of one model's users
     values : the f values of each: features, or the score
-    allowed_gain : β that the lineage graph allows, by value; a value that is absent here is allowed none
+    allowed_gain : β that the lineage graph allows after any lag, by value; a value that is absent here is
+        allowed none, in either direction
+    allowed_damping : by how much the others may push back, −β: a rate falls where more is shown
+    allowed_long_run : what all answers of the others together may come to, G, in either direction
     """
 
     subjects: tuple[str, ...]
     values: tuple[str, ...]
     allowed_gain: Mapping[str, float] = field(default_factory=dict)
+    allowed_damping: float = inf
+    allowed_long_run: float = inf
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.allowed_gain) - set(self.values))

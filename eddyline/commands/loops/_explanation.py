@@ -62,7 +62,7 @@ def _of_scores(found: Finding) -> tuple[str, ...]:
             for name, other in others.items()
             if other["value"]
         ),
-        f"  size       one unit of published score adds β = {estimate(found.beta)} in the next epoch,",
+        f"  size       one unit of published score adds β = {estimate(found.beta)} in that epoch,",
         f"             and over all later epochs together G = {estimate(found.gain)};"
         " means since the detectors began",
         *_of_large_nudges(found.evidence),

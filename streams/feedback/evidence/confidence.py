@@ -1,7 +1,9 @@
 """Confidence sequences for a mean: intervals that hold at all times at once."""
 
+from copy import copy
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +38,12 @@ class AsymptoticSequence:
         self._alpha = alpha
         self._rho_squared = (-2 * log(alpha) + log(1 - 2 * log(alpha))) / tuned_to
 
+    def part(self, *index: Any) -> "AsymptoticSequence":
+        """Some of the streams, as they are now: ``index`` as of an array of them."""
+        part = copy(self)
+        part.sums = self.sums[:, *index]
+        return part
+
     def update(self, values: Float64, weights: Float64) -> None:
         """Take in (*streams, n) values; a weight of 0 leaves one out."""
         weighted = weights * values
@@ -46,21 +54,34 @@ class AsymptoticSequence:
         """Two-sided; the whole line before the first value."""
         with np.errstate(divide="ignore", invalid="ignore"):
             estimate = self.sums[2] / self.sums[0]
-            width = self._standard_error() * self._boundary(two_sided=True)
+            width = self._standard_error() * self._boundary(self._alpha, sides=2)
         return _interval(estimate, width)
 
-    def lower_bound(self) -> Float64:
+    def lower_bound(self, alpha: Float64 | float | None = None) -> Float64:
         """(*streams,) one-sided; −inf before the first value."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            estimate = self.sums[2] / self.sums[0]
-            width = self._standard_error() * self._boundary(two_sided=False)
-        return _interval(estimate, width).lower
+        return self._one_sided(alpha).lower
+
+    def upper_bound(self, alpha: Float64 | float | None = None) -> Float64:
+        """(*streams,) one-sided; inf before the first value.
+
+        Parameters
+        ----------
+        alpha : probability of ever missing the running mean, where it is not that of the sequence; any shape
+            that the streams have or broadcast to
+        """
+        return self._one_sided(alpha).upper
 
     def spread(self) -> Float64:
         """(*streams,) root mean square of the values, by squared weights; 0 before the first."""
         squared_weights = self.sums[1]
         spread: Float64 = np.sqrt(self.sums[4] / np.where(squared_weights > 0, squared_weights, 1.0))
         return spread
+
+    def _one_sided(self, alpha: Float64 | float | None) -> Interval:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            estimate = self.sums[2] / self.sums[0]
+            width = self._standard_error() * self._boundary(self._alpha if alpha is None else alpha, sides=1)
+        return _interval(estimate, width)
 
     def _standard_error(self) -> Float64:
         total, _, weighted, squared_x, squared_x2 = self.sums
@@ -69,11 +90,11 @@ class AsymptoticSequence:
         error: Float64 = np.sqrt(np.maximum(spread, 0.0)) / total
         return error
 
-    def _boundary(self, *, two_sided: bool) -> Float64:
+    def _boundary(self, alpha: Float64 | float, *, sides: int) -> Float64:
         """In standard errors."""
         mixed = self.sums[0] ** 2 / self.sums[1] * self._rho_squared + 1
         root = np.sqrt(mixed)
-        height = np.log(root / self._alpha) if two_sided else np.log1p(root / (2 * self._alpha))
+        height = np.log(root / alpha) if sides == 2 else np.log1p(root / (2 * alpha))
         boundary: Float64 = np.sqrt(2 * mixed / (mixed - 1) * height)
         return boundary
 

@@ -55,7 +55,7 @@ class CrossWatch:
         self._epoch_ms = epoch_ms
         self._items = allowed.items
         self._metrics = metrics
-        self._detector = CrossModel(models, budget, allowed.total)
+        self._detector = CrossModel(models, budget, allowed.total, allowed.damping)
         self._subject = " + ".join(models)
         self._pursuit = Pursuit(self._detector, self._subject)
         self._models = tuple(models)

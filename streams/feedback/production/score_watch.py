@@ -39,12 +39,16 @@ class Allowed:
     feature : β of any one feature that the model declares to read; of an attribute, too: in a net its
         part of the score moves with the features that it is multiplied by
     total : β of the total score, and of what of it belongs to no one feature
+    damping : by how much any of them may push back
+    long_run : what all answers of one of them together may come to, where that is estimated
     items : slots at most
     gain_lags : epochs over which the long-run gain is estimated; 0: it is not
     """
 
     feature: float
     total: float
+    damping: float
+    long_run: float
     items: int = 1_000_000
     gain_lags: int = 0
 
@@ -184,12 +188,23 @@ class ScoreWatch:
     def _watch(self, watching: Watching) -> None:
         """Begin with nothing known."""
         subjects, features = watching.subjects, watching.features
-        declared = {**dict.fromkeys(features, self._allowed.feature), UNEXPLAINED: self._allowed.total}
-        total = Watched(subjects, ("raw_score",), {"raw_score": self._allowed.total})
+        allowed = self._allowed
+        declared = {**dict.fromkeys(features, allowed.feature), UNEXPLAINED: allowed.total}
+        total = Watched(
+            subjects, ("raw_score",), {"raw_score": allowed.total}, allowed.damping, allowed.long_run
+        )
         lags = watching.gain_lags
         one_by_one, all_nudges = (GainPlan(lags, lags), GainPlan(lags)) if lags else (None, None)
         detectors = (
-            feature_path(subjects, features, declared, self._budget, one_by_one),
+            feature_path(
+                subjects,
+                features,
+                declared,
+                self._budget,
+                one_by_one,
+                allowed_damping=allowed.damping,
+                allowed_long_run=allowed.long_run,
+            ),
             NudgeDetector(total_score.NAME, total, total_score.raw_score, self._budget, all_nudges),
         )
         self._watching = watching

@@ -219,10 +219,10 @@ def lives(world, deadly: Deadly, stride: int, **told: object) -> tuple[Detectors
     return detectors, logs
 
 
-def detected(world, logs=None):
+def detected(world, logs=None, **settings):
     """Detectors that have read a world to its end, or ``logs`` instead, and the logs."""
     logs = logs or logs_of(world)
-    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms)
+    detectors = Detectors(logs, DeadlyStore(), world.epoch_ms, **settings)
     detectors.read(end_ms(world))
     return detectors, logs
 

@@ -26,6 +26,8 @@ class LoopWorld:
         apart, and ``gain`` is that of all
     feature : that answers
     noise : how far it moves by itself in an epoch
+    lag : epochs until it answers
+    memory : share of itself that it keeps
     """
 
     gain: float
@@ -40,6 +42,8 @@ class LoopWorld:
     exposures: int = 400
     seed: int = 7
     gains: tuple[tuple[str, float], ...] = ()
+    lag: int = 1
+    memory: float = 0.5
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -56,11 +60,12 @@ class LoopWorld:
         rng = np.random.default_rng(self.seed)
         names, gains = zip(*(self.gains or (("", self.gain),)), strict=True)
         shape, gain = (len(names), self.items), np.array(gains)[:, None]
-        feature, nudge = rng.normal(size=shape), np.zeros(self.items)
+        feature, nudges = rng.normal(size=shape), [np.zeros(self.items)] * self.lag
         base = rng.normal(size=self.items)
         for epoch in range(self.first_epoch, self.first_epoch + self.epochs):
-            feature = feature * 0.5 + gain * nudge + rng.normal(size=shape) * self.noise
+            feature = feature * self.memory + gain * nudges.pop(0) + rng.normal(size=shape) * self.noise
             nudge = self.delta * signs(b"salt", epoch, self.ids).astype(np.float64)
+            nudges.append(nudge)
             for name, own in zip(names, feature, strict=True):
                 yield from self._panel(epoch, base + own, own, nudge, name)
             for name, own in zip(names, feature, strict=True):

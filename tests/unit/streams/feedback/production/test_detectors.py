@@ -48,6 +48,28 @@ def test_a_strong_loop_is_found_once_as_a_warning_and_once_as_a_loop_with_its_fe
     assert detectors.value("eddyline_loop_findings_open", verdict="loop_detected", acknowledged="false") == 1
 
 
+@pytest.mark.parametrize(("gain", "lag"), [(0.5, 2), (0.5, 3), (0.5, 10), (-0.5, 1), (-0.5, 3)])
+def test_a_loop_that_answers_later_or_pushes_back_is_found_with_its_lag(gain, lag):
+    finding = detected(LoopWorld(gain=gain, lag=lag))[1].findings[-1]
+    assert (finding.verdict, finding.evidence["lag_epochs"]) == ("loop_detected", lag)
+    named = {finding.evidence["value"], *(each["value"] for each in finding.evidence["others"].values())}
+    assert "item.click_count_total" in named
+    assert abs(finding.beta.value / gain - 1) < 0.2
+
+
+def test_small_answers_that_stay_are_found_by_what_they_come_to():
+    stays = LoopWorld(gain=0.009, noise=0.0005, memory=0.99, items=240, epochs=160)
+    finding = detected(stays, detect_gain_lags=20)[1].findings[-1]
+    assert finding.beta.upper < 0.01
+    assert finding.gain.value > 0.1
+    fades = LoopWorld(gain=0.009, noise=0.0005, memory=0.5, items=240, epochs=60)
+    assert detected(fades, detect_gain_lags=20)[1].findings == []
+
+
+def test_a_rate_that_falls_where_more_is_shown_is_allowed():
+    assert detected(LoopWorld(gain=-0.09))[1].findings == []
+
+
 def test_without_a_loop_nothing_is_found():
     detectors, logs = detected(LoopWorld(gain=0.0))
     assert logs.findings == []

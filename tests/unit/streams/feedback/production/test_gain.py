@@ -65,7 +65,7 @@ def test_other_lags_than_those_of_the_state_are_refused():
 
 def test_an_item_takes_no_more_memory_than_the_setting_says():
     items, features = 2_000, tuple(f"item.feature_{n}" for n in range(50))
-    allowed = Allowed(0.01, 0.05, gain_lags=20)
+    allowed = Allowed(0.01, 0.05, 0.2, 0.1, gain_lags=20)
     watch = ScoreWatch(10_000, allowed, AlarmBudget(), LoopMetrics(CollectorRegistry()))
     rng = np.random.default_rng(1)
     for epoch in range(2):

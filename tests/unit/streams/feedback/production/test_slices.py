@@ -215,7 +215,7 @@ def test_over_all_users_an_item_scores_as_slices_do_on_average_and_is_absent_whe
 
 def test_a_slice_takes_no_more_memory_of_an_item_than_the_documentation_says():
     items, features, slices = 1_000, tuple(f"item.feature_{n}" for n in range(50)), (NL, DE, OTHER)
-    allowed = Allowed(0.01, 0.05, gain_lags=20)
+    allowed = Allowed(0.01, 0.05, 0.2, 0.1, gain_lags=20)
     watch = ScoreWatch(10_000, allowed, AlarmBudget(), LoopMetrics(CollectorRegistry()))
     rng = np.random.default_rng(1)
     ids = pa.array([f"item-{n:032}" for n in range(items)])
