@@ -1,5 +1,6 @@
 """The doctor, on this machine with chosen limits."""
 
+import shutil
 import socket
 
 from eddyline.stack.doctor import Finding, examine
@@ -18,8 +19,20 @@ def test_too_little_disk_and_memory_are_found_with_a_remedy(tmp_path):
     assert str(tmp_path) in found["disk"].remedy
 
 
+def test_the_disk_that_kafka_may_take_is_asked_for_less_what_it_holds(tmp_path):
+    free_gb = shutil.disk_usage(tmp_path).free / 1e9
+    beyond = StackSettings(home=tmp_path, kafka_disk_gb=free_gb, min_free_disk_gb=0)
+    assert beyond.disk_gb > free_gb
+    assert not findings(beyond)["disk"].good
+    assert "EDDYLINE_KAFKA_DISK_GB" in findings(beyond)["disk"].remedy
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "held").write_bytes(bytes(64 * 1024**2))
+    asked = float(findings(beyond)["disk"].remedy.split()[1])
+    assert asked == round(beyond.disk_gb - 64 * 1024**2 / 1e9)
+
+
 def test_enough_is_good(tmp_path):
-    modest = StackSettings(home=tmp_path, min_free_disk_gb=0, min_free_memory_gb=0)
+    modest = StackSettings(home=tmp_path, kafka_disk_gb=0, min_free_disk_gb=0, min_free_memory_gb=0)
     found = findings(modest)
     assert found["disk"].good
     assert found["memory"].good
