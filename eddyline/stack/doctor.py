@@ -90,7 +90,7 @@ def _disk(home: Path, at_least_gb: float) -> Finding:
     free_gb = shutil.disk_usage(there).free / _GB
     held_gb = sum(_size_bytes(home / part) for part in ("kafka", "prometheus")) / _GB
     good = free_gb + held_gb >= at_least_gb
-    remedy = f"free {at_least_gb - held_gb:.0f} GB for {home}, or lower EDDYLINE_KAFKA_DISK_GB"
+    remedy = f"free {at_least_gb - held_gb:.1f} GB for {home}, or lower EDDYLINE_KAFKA_DISK_GB"
     return Finding("disk", good, f"{free_gb:.1f} GB free", remedy)
 
 
