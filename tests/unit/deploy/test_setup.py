@@ -70,7 +70,7 @@ def test_elsewhere_one_is_told_what_they_are_for_and_goes_on(machine):
 
 
 @pytest.mark.parametrize(
-    ("version", "old"), [("7.74.0", True), ("7.81.0", True), ("7.82.0", False), ("8.5.0", False)]
+    ("version", "old"), [("7.74.0", True), ("7.81.0", True), ("7.82.0", False), ("10.1.0", False)]
 )
 def test_a_curl_that_knows_no_json_is_named(machine, version, old):
     machine.have("curl", f"curl {version} (x86_64) libcurl/{version}")
