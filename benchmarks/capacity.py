@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from urllib.parse import urlparse
 
 import numpy as np
@@ -14,8 +15,11 @@ from feature_store.settings import Settings
 
 LIMIT_MS = 20.0
 SECONDS_PER_RATE = 8.0
+REQUESTS_PER_RATE = 100
+"""At least: of fewer there is no 99th percentile."""
 CONNECTIONS = 64
-RATES = (50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800)
+RATES = (5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 400, 600, 800)
+"""Two minutes for all of them."""
 
 
 def measure() -> list[Figure]:
@@ -24,17 +28,30 @@ def measure() -> list[Figure]:
         settings = Settings(kafka_bootstrap=stack.kafka)
         now_ms = time.time_ns() // 1_000_000
         produce(settings, WORLD.items_json(now_ms))
-        best, p99_at_best = 0.0, 0.0
         asyncio.run(_offer(stack.http, 50, 2.0))
-        for rate in RATES:
-            p99 = asyncio.run(_offer(stack.http, rate, SECONDS_PER_RATE))
-            if p99 > LIMIT_MS:
-                break
-            best, p99_at_best = rate, p99
+        best, p99 = largest_rate(
+            lambda rate: asyncio.run(
+                _offer(stack.http, rate, max(SECONDS_PER_RATE, REQUESTS_PER_RATE / rate))
+            )
+        )
     return [
         Figure("largest open-loop rate of 100-candidate requests with p99 <= 20 ms", best, "requests/s"),
-        Figure("p99 at that rate", p99_at_best, "ms"),
+        Figure("p99 of 100-candidate requests at that rate, or at the lowest tried", p99, "ms"),
     ]
+
+
+def largest_rate(p99_at: Callable[[float], float]) -> tuple[float, float]:
+    """The last rate before the first at which p99 is over the limit, and p99 in ms there.
+
+    Where the lowest is over it already, 0 and p99 at the lowest.
+    """
+    best, p99_at_best = 0.0, 0.0
+    for rate in RATES:
+        p99 = p99_at(rate)
+        if p99 > LIMIT_MS:
+            return best, p99_at_best if best else p99
+        best, p99_at_best = rate, p99
+    return best, p99_at_best
 
 
 async def _offer(http: str, rate: float, seconds: float) -> float:

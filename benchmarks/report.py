@@ -19,7 +19,8 @@ class Figure:
     """One measured value beside its baseline of the same run.
 
     ``target`` bounds the ratio where there is a baseline and ``bound_ratio``, else the value;
-    ``at_least`` says from which side. No target: it holds.
+    ``at_least`` says from which side. No target: it holds. ``note`` says why a target is missed, and what was
+    tried; it is kept while that is so.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Figure:
     target: float | None = None
     at_least: bool = True
     bound_ratio: bool = False
+    note: str | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -41,15 +43,27 @@ class Figure:
         """Whether the target is met."""
         if self.target is None:
             return True
-        measured = self.ratio if self.bound_ratio else self.value
+        measured = self.bounded
         if measured is None:
             return False
         return measured >= self.target if self.at_least else measured <= self.target
 
+    @property
+    def bounded(self) -> float | None:
+        """What the target bounds."""
+        return self.ratio if self.bound_ratio else self.value
+
+    @property
+    def missed(self) -> str | None:
+        """By how much the target is missed, as a share of it; and why."""
+        if self.holds or self.bounded is None or not self.target:
+            return None
+        return f"by {abs(self.bounded / self.target - 1):.0%}. {self.note or 'Nobody said why.'}"
+
     def as_json(self) -> dict[str, object]:
         """The published fields, and by what machine and commit."""
-        kept = {k: v for k, v in asdict(self).items() if k not in {"at_least", "bound_ratio"}}
-        measured = {"ratio": self.ratio, "holds": self.holds, "bound": self.bound}
+        kept = {k: v for k, v in asdict(self).items() if k not in {"at_least", "bound_ratio", "note"}}
+        measured = {"ratio": self.ratio, "holds": self.holds, "bound": self.bound, "missed": self.missed}
         return {**kept, **measured, "machine": machine(), "commit": commit()}
 
     @property
@@ -95,6 +109,9 @@ def show(figures: Sequence[Figure], console: Console) -> None:
             "[green]yes[/]" if figure.holds else "[red]no[/]",
         )
     console.print(table)
+    for figure in figures:
+        if figure.missed:
+            console.print(f"[red]{figure.name}[/]: missed {figure.missed}")
 
 
 def keep(figures: Sequence[Figure], path: Path = LATEST) -> None:

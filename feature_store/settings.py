@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     )
     rank_partitions: int = Field(4, ge=1, description="Partitions of rank.requests and rank.responses.")
     replication_factor: int = Field(1, ge=1, description="Replicas of each topic.")
+    kafka_disk_gb: float = Field(
+        0,
+        ge=0,
+        description="Disk of a broker that topics may take, GB; 0: no bound of ours, times alone count.",
+    )
 
     @field_validator("redis_url")
     @classmethod

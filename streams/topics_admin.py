@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     OffsetSpec,
@@ -14,11 +16,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from feature_store.catalog import load_folded
-from feature_store.schema.topics import TopicSpec, topic_specs
+from feature_store.schema.topics import DiskTooSmall, TopicSpec, topic_specs
 from feature_store.settings import Settings, kafka_client_config
 
 _TIMEOUT_S = 30.0
 _LEADER_POLL_S = 0.05
+_BY_DISK = ("retention.bytes", "segment.bytes")
 
 Connect = Callable[[], AdminClient]
 
@@ -27,8 +30,8 @@ class TopicMismatch(RuntimeError):  # noqa: N818  (a state of the world, named f
     """Topics on the broker are not what the code declares; the message says which, and what to do."""
 
 
-def ensure_topics(settings: Settings) -> list[str]:
-    """Create every topic of a deployment that is missing, check the others.
+def ensure_topics(settings: Settings, *, altering: bool = False) -> list[str]:
+    """Create every topic of a deployment that is missing, check the others, or give them what is declared.
 
     Returns
     -------
@@ -38,6 +41,8 @@ def ensure_topics(settings: Settings) -> list[str]:
     ------
     TopicMismatch
         When a topic that exists has other partitions or another configuration.
+    DiskTooSmall
+        When the topics do not fit the disk that they may take.
     confluent_kafka.KafkaException
         When the broker cannot be reached or refuses.
     """
@@ -48,7 +53,10 @@ def ensure_topics(settings: Settings) -> list[str]:
     admin = connect()
     specs = topic_specs(settings, load_folded().entities)
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
-    check(admin, [spec for spec in specs if spec.name in existing])
+    there = [spec for spec in specs if spec.name in existing]
+    if altering:
+        alter(admin, there)
+    check(admin, there)
     missing = [spec for spec in specs if spec.name not in existing]
     return create(connect, missing, settings.replication_factor)
 
@@ -141,18 +149,38 @@ def _config_problems(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str
 
 
 def _config_problem(topic: str, setting: str, declared: str, found: str) -> str:
+    bound = "EDDYLINE_KAFKA_DISK_GB, where 0 leaves sizes as they are"
+    declaration = bound if setting in _BY_DISK else "its declaration in feature_store/schema/topics.py"
     return (
-        f"topic {topic}: {setting}: declared {declared}, found {found}. Set it back with `kafka-configs.sh"
-        f" --alter --entity-type topics --entity-name {topic} --add-config {setting}={declared}`, or change"
-        " its declaration in feature_store/schema/topics.py."
+        f"topic {topic}: {setting}: declared {declared}, found {found}. Set it with `kafka-configs.sh"
+        f" --alter --entity-type topics --entity-name {topic} --add-config {setting}={declared}`, or with"
+        f" `python -m streams.topics_admin --alter` for all topics, or change {declaration}."
     )
 
 
-def main() -> int:
-    """Create and check; exit code 1 and what to do where a topic is not as declared."""
+def alter(admin: AdminClient, specs: Sequence[TopicSpec]) -> None:
+    """Give topics that exist what is declared; what a smaller bound deletes is gone, so people ask for it."""
+    set_to = AlterConfigOpType.SET
+    changes = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            spec.name,
+            incremental_configs=[
+                ConfigEntry(setting, value, incremental_operation=set_to)
+                for setting, value in spec.config().items()
+            ],
+        )
+        for spec in specs
+    ]
+    for future in admin.incremental_alter_configs(changes).values():
+        future.result(timeout=_TIMEOUT_S)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Create and check, with ``--alter`` set; exit code 1 and what to do where a topic is not as declared."""
     try:
-        created = ensure_topics(Settings())
-    except TopicMismatch as mismatch:
+        created = ensure_topics(Settings(), altering="--alter" in arguments)
+    except (DiskTooSmall, TopicMismatch) as mismatch:
         print(mismatch, file=sys.stderr)
         return 1
     print(f"topics: created {', '.join(created)}" if created else "topics: all there, as declared")
@@ -160,4 +188,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

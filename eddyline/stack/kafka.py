@@ -85,8 +85,6 @@ def _properties(settings: StackSettings, folder: Path, port: int, controller_por
         "group.initial.rebalance.delay.ms": 0,
         "message.max.bytes": 2 * 1024**2,
         "log.segment.bytes": 64 * 1024**2,
-        "log.retention.hours": settings.kafka_retention_hours,
-        "log.retention.bytes": settings.kafka_retention_bytes,
         "log.retention.check.interval.ms": 30_000,
     }
 

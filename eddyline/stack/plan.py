@@ -65,6 +65,7 @@ class Plan:
         window_s = self._settings.join_window_s
         own = {
             "EDDYLINE_JOIN_WINDOW_S": str(window_s),
+            "EDDYLINE_KAFKA_DISK_GB": str(self._settings.kafka_disk_gb),
             "EDDYLINE_DETECT_GRACE_S": str(window_s + _JOIN_WRITES_WITHIN_S),
         }
         environment = {**os.environ, **own, **addresses.environment(self._home)}

@@ -53,9 +53,10 @@ class StackSettings(Settings):
     )
 
     kafka_heap_mb: int = Field(512, ge=256, description="Java heap of the broker, MB.")
-    kafka_retention_hours: int = Field(168, ge=1, description="Retention of topics that declare none, hours.")
-    kafka_retention_bytes: int = Field(
-        2 * 1024**3, ge=1024**2, description="Retention of topics that declare none, bytes a partition."
+    kafka_disk_gb: float = Field(
+        8,
+        ge=0,
+        description="Disk that topics may take, GB, most of it for batches.*; 0: no bound but times.",
     )
     redis_appendfsync: Literal["always", "everysec", "no"] = Field(
         "everysec", description="When Redis forces its append-only file to disk."
@@ -75,8 +76,17 @@ class StackSettings(Settings):
         20.0, gt=0, description="A worker whose loop is stuck for longer is killed, seconds."
     )
     log_max_mb: int = Field(64, ge=1, description="Size at which a log is moved to <log>.1, MB.")
-    min_free_disk_gb: float = Field(5.0, ge=0, description="Free disk that `doctor` asks for, GB.")
+    min_free_disk_gb: float = Field(
+        2.0,
+        ge=0,
+        description="Free disk that `doctor` asks for beside what Kafka and Prometheus may take, GB.",
+    )
     min_free_memory_gb: float = Field(4.0, ge=0, description="Available memory that `doctor` asks for, GB.")
+
+    @property
+    def disk_gb(self) -> float:
+        """Disk that the stack may come to take, GB."""
+        return self.kafka_disk_gb + self.prometheus_retention_mb / 1000 + self.min_free_disk_gb
 
     @property
     def panel_workers(self) -> int:

@@ -7,6 +7,9 @@ from feature_store.schema.requests import Assignment
 from ranker.pipeline.batch import CandidateBatch, Float64, Heads, Index
 from ranker.pipeline.features import Features
 
+EMBEDDED_INFERENCE = "embedded_inference"
+"""Says where the model ran: the one note by which an answer lacks nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slate:
@@ -62,7 +65,7 @@ class RankingOutcome:
     ----------
     batch, features : the candidates that were scored
     removed_by : filter -> ids of the candidates that it removed
-    degraded : what the answer was made without, in the order in which it happened
+    degraded : the answer's notes, in the order in which it happened: what it was made without, or how
     failures : the errors behind it
     stage_ms : stage -> milliseconds
     assignments : experiment -> the arm that this request was in
@@ -78,3 +81,8 @@ class RankingOutcome:
     failures: tuple[Failure, ...]
     stage_ms: dict[str, float]
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What the answer was made without: its notes, but for those that only say how it was made."""
+        return tuple(note for note in self.degraded if note != EMBEDDED_INFERENCE)

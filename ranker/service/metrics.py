@@ -124,12 +124,12 @@ class RankerMetrics:
     def answered(self, door: str, answer: Answer, elapsed_ms: float) -> None:
         """Count an answer that has left."""
         outcome = answer.outcome
-        self._count(answer.query.surface, door, "degraded" if outcome.degraded else "ok")
+        self._count(answer.query.surface, door, "degraded" if outcome.lacks else "ok")
         self._labelled(self._latency, door).observe(elapsed_ms / 1e3)
         self._candidates.observe(len(outcome.batch))
         for stage, stage_ms in outcome.stage_ms.items():
             self._labelled(self._stages, stage).observe(stage_ms / 1e3)
-        for note in outcome.degraded:
+        for note in outcome.lacks:
             self._degraded.labels(note).inc()
         for name, removed in outcome.removed_by.items():
             self._labelled(self._removed, name).inc(len(removed))

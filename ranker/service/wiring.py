@@ -22,6 +22,7 @@ from ranker.pipeline.breaker import Breaker
 from ranker.pipeline.components import Nudger, Scorer, Surface
 from ranker.pipeline.executor import RankingPipeline
 from ranker.pipeline.items import ItemColumns
+from ranker.pipeline.outcome import EMBEDDED_INFERENCE
 from ranker.pipeline.scoring import ScorerChain
 from ranker.policies.config import DEFAULT_SURFACE, Policy
 from ranker.registry.watcher import ChampionWatcher
@@ -137,7 +138,7 @@ def make_scorers(
     Users of the holdout are answered by ``frozen``, where there is one. While counters stand in for what
     should serve, answers say so.
     """
-    always = ("embedded_inference",) if settings.inference == "embedded" else ()
+    always = (EMBEDDED_INFERENCE,) if settings.inference == "embedded" else ()
 
     def model(name: str, serving: Serving, notes: Notes = lambda: always) -> ModelScorer:
         timeout_ms, breaker = settings.rank_model_timeout_ms, Breaker(clock)

@@ -312,6 +312,17 @@ def test_topics_that_are_not_as_declared_are_named_with_what_to_do(broker: str) 
     assert ensure_topics(declared) == []
 
 
+def test_a_bound_on_disk_that_topics_do_not_have_is_named_and_set_only_when_asked_for(broker: str) -> None:
+    unbounded = settings(broker)
+    bounded = unbounded.model_copy(update={"kafka_disk_gb": 8})
+    ensure_topics(unbounded)
+    with pytest.raises(TopicMismatch, match=r"events: retention.bytes: declared \d+, found -1.*--alter"):
+        ensure_topics(bounded)
+    assert ensure_topics(bounded, altering=True) == []
+    assert ensure_topics(bounded) == []
+    assert ensure_topics(unbounded) == []  # what an owner bounds is not ours to mend
+
+
 def test_a_client_that_was_told_that_a_topic_is_unknown_does_not_keep_its_creation_waiting(
     broker: str,
 ) -> None:

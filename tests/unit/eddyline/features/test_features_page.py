@@ -7,13 +7,19 @@ import msgspec
 from typer.main import get_command
 
 from eddyline.cli import build
-from feature_store.catalog import read_catalog
+from feature_store.catalog import load_catalog, read_catalog
 from feature_store.definition_files import SOURCES
+from feature_store.items import ItemTable
 from ranker.training.datasets.foreign import Mapping
+from streams.ingest.ingestor import Ingestor
+from streams.ingest.routes import routes_of
+from streams.ingest.settings import IngestSettings
+from tests.unit.streams.ingest.ingest_world import NOW_MS, batches, event, run
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs/features.md").read_text()
 MODELS = (ROOT / "docs/models.md").read_text()
+DEFINITIONS = ROOT / "feature_store/definitions"
 README = (ROOT / "README.md").read_text()
 
 
@@ -25,6 +31,29 @@ def test_the_feature_that_is_shown_can_be_declared(tmp_path: Path) -> None:
     (tmp_path / "views.toml").write_text(blocks("toml")[0])
     [feature] = read_catalog(tmp_path).view("item").features
     assert feature.name == "shares_1d"
+
+
+def test_the_attribute_of_users_that_the_readme_shows_becomes_a_feature_that_models_read(
+    tmp_path: Path,
+) -> None:
+    """And without these lines, user events feed nothing, as the page says."""
+    assert "user" not in load_catalog().entity_events("user")
+    for shipped in DEFINITIONS.glob("*.toml"):
+        (tmp_path / shipped.name).write_text(shipped.read_text())
+    services = tmp_path / "services.toml"
+    services.write_text(services.read_text().replace("user = [", 'user = [\n    "profile.age",', 1))
+    (lines,) = re.findall(r"^```toml\n(.*?)^```", README, re.M | re.S)
+    (tmp_path / "profile.toml").write_text(lines)
+    catalog = read_catalog(tmp_path)
+    view = catalog.view("profile")
+    ingestor = Ingestor(IngestSettings(), routes_of(catalog), ItemTable())
+    ingestor.assign({0: 0}, {0: 0})
+    told = [event("user", f"e{age}", user_id="u1", attributes={"age": age}) for age in (33, 34)]
+    [(_, batch)] = batches(ingestor.ingest([run(*told)]), "user")
+    rows = view.blank_rows(1)
+    view.fold(rows, batch.entity_index.astype("intp"), batch)
+    assert view.finalize(rows, NOW_MS).tolist() == [[34.0]]
+    assert catalog.service("timeline_v1").user[0] == "profile.age"
 
 
 def test_the_mapping_that_is_shown_can_be_read() -> None:

@@ -1,5 +1,7 @@
 """The doctor, on this machine with chosen limits."""
 
+import os
+import shutil
 import socket
 
 from eddyline.stack.doctor import Finding, examine
@@ -18,8 +20,22 @@ def test_too_little_disk_and_memory_are_found_with_a_remedy(tmp_path):
     assert str(tmp_path) in found["disk"].remedy
 
 
+def test_the_disk_that_kafka_may_take_is_asked_for_less_what_it_holds(tmp_path):
+    free_gb = shutil.disk_usage(tmp_path).free / 1e9
+    beyond = StackSettings(home=tmp_path, kafka_disk_gb=free_gb, min_free_disk_gb=0)
+    assert beyond.disk_gb > free_gb
+    assert not findings(beyond)["disk"].good
+    before = findings(beyond)["disk"].remedy
+    assert "EDDYLINE_KAFKA_DISK_GB" in before
+    (tmp_path / "kafka").mkdir()
+    with (tmp_path / "kafka" / "held").open("wb") as held:
+        os.posix_fallocate(held.fileno(), 0, 400_000_000)
+    after = findings(beyond)["disk"].remedy
+    assert 0.25 < float(before.split()[1]) - float(after.split()[1]) < 0.55
+
+
 def test_enough_is_good(tmp_path):
-    modest = StackSettings(home=tmp_path, min_free_disk_gb=0, min_free_memory_gb=0)
+    modest = StackSettings(home=tmp_path, kafka_disk_gb=0, min_free_disk_gb=0, min_free_memory_gb=0)
     found = findings(modest)
     assert found["disk"].good
     assert found["memory"].good

@@ -43,6 +43,12 @@ def test_by_default_there_is_one_worker_of_each_kind(tmp_path, parts):
     assert names(stack(tmp_path / "home", parts)) == PARTS | TASKS | workers
 
 
+def test_topics_are_made_for_the_disk_that_the_stack_may_take(tmp_path, parts):
+    made = stack(tmp_path / "home", parts)
+    (topics,) = (process for process in made.processes if process.name == "topics")
+    assert float(topics.env["EDDYLINE_KAFKA_DISK_GB"]) == StackSettings().kafka_disk_gb == 8
+
+
 def test_the_settings_say_how_many_workers_there_are(tmp_path, parts):
     made = stack(tmp_path / "home", parts, features_workers=3, join_workers=0)
     assert names(made) - PARTS - TASKS == {
