@@ -43,7 +43,16 @@ class StackSettings(Settings):
     nudge_delta: float = Field(
         0.0,
         ge=0,
-        description="Size of the nudge on published scores, score units; above 0 the loop detectors run.",
+        description="Size of the nudge on published scores, score units; above 0 panel and loop detectors run.",
+    )
+    explore_share: float = Field(
+        0.0, ge=0, lt=1, description="Share of requests that explore; above 0 the loop detectors run."
+    )
+    holdout_share: float = Field(
+        0.0, ge=0, lt=1, description="Share of users held out; above 0 the loop detectors run."
+    )
+    deploy_slots: int = Field(
+        0, ge=0, description="Moments that deploys are drawn from; above 0 the loop detectors run."
     )
 
     join_window_s: float = Field(
@@ -95,8 +104,8 @@ class StackSettings(Settings):
 
     @property
     def detectors_workers(self) -> int:
-        """Processes of streams.apps.detectors: without nudges they would be blind."""
-        return int(self.nudge_delta > 0)
+        """Processes of streams.apps.detectors: without any experiment they would be blind."""
+        return int(any((self.nudge_delta, self.explore_share, self.holdout_share, self.deploy_slots)))
 
     @property
     def fixed_ports(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from streams.feedback.base import State
@@ -67,7 +68,8 @@ class CellBuilder:
     """Collects exposures of the open epochs and lays the panel over them when an epoch is closed.
 
     An item is in the catalogue while the panel has it, and one epoch longer: then its score counts as
-    missing, which is how a panel shows that leaves items out.
+    missing, which is how a panel shows that leaves items out. Items that are exposed without being in the panel
+    have slots as long as the panel's own leave some.
 
     Parameters
     ----------
@@ -79,6 +81,7 @@ class CellBuilder:
     ----------
     dropped : exposures that were not counted, by reason: `late` (their epoch is closed), `ahead` (of all open
         epochs), `unknown_item` (beyond ``most_items``)
+    unplaced : items of the last panel for which there was no slot
     """
 
     def __init__(self, subjects: int, features: int, first_epoch: int, most_items: int = 1_000_000) -> None:
@@ -86,6 +89,7 @@ class CellBuilder:
         self._roster = Roster(most_items)
         self.epoch = first_epoch
         self.dropped = {"late": 0, "ahead": 0, "unknown_item": 0}
+        self.unplaced = 0
         self._open = np.zeros((MOST_OPEN, _COUNTS, subjects, 0))
         self._scored: Mask = np.zeros((subjects, 0), np.bool_)
         self._present: Mask = np.zeros((subjects, 0), np.bool_)
@@ -110,9 +114,10 @@ class CellBuilder:
 
     def close(self, version: str, panel: PanelColumns) -> EpochCells:
         """The cells of the epoch, which ends with this; the next one begins."""
-        slots = self._roster.enrolled(panel.item_id)
+        slots = self._enrolled_first(panel.item_id)
         self._make_room()
         rows = slots != NO_SLOT
+        self.unplaced = len(pc.unique(panel.item_id.filter(pa.array(~rows))))
         place = (panel.subject[rows], slots[rows])
         raw, nudge = self._laid_out(place, panel.raw_score[rows]), self._laid_out(place, panel.nudge[rows])
         contributions = np.full((self._subjects, self._features, self._roster.size), np.nan)
@@ -147,7 +152,7 @@ class CellBuilder:
             "open": self._open.copy(),
             "scored": self._scored.copy(),
             "present": self._present.copy(),
-            "dropped": np.array(list(self.dropped.values()), np.int64),
+            "dropped": np.array([*self.dropped.values(), self.unplaced], np.int64),
         }
 
     def restore(self, state: State) -> None:
@@ -157,7 +162,25 @@ class CellBuilder:
         self._open = np.array(state["open"], np.float64)
         self._scored = np.array(state["scored"], np.bool_)
         self._present = np.array(state["present"], np.bool_)
-        self.dropped = dict(zip(self.dropped, state["dropped"].tolist(), strict=True))
+        *dropped, self.unplaced = state["dropped"].tolist()
+        self.dropped = dict(zip(self.dropped, dropped, strict=True))
+
+    def _enrolled_first(self, item_ids: pa.Array) -> NDArray[np.int64]:
+        """Slots of the panel's items; where there are too few, what no panel has gives up its own."""
+        slots = self._roster.known(item_ids)
+        new = slots == NO_SLOT
+        if len(pc.unique(item_ids.filter(pa.array(new)))) > self._roster.room:
+            self._make_room()
+            strangers = ~self._present.any(axis=0)
+            strangers[slots[~new]] = False
+            self._evict(np.flatnonzero(strangers))
+        return self._roster.enrolled(item_ids)
+
+    def _evict(self, slots: NDArray[np.int64]) -> None:
+        """Forget items, and count their exposures as those of unknown ones."""
+        self.dropped["unknown_item"] += int(self._open[:, 0, :, slots].sum())
+        self._open[..., slots] = 0.0
+        self._roster.release(slots)
 
     def _laid_out(self, place: tuple[NDArray[np.int64], NDArray[np.int64]], values: Float64) -> Float64:
         column = np.full((self._subjects, self._roster.size), np.nan)

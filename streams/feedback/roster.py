@@ -26,6 +26,11 @@ class Roster:
         self._used = 0
 
     @property
+    def room(self) -> int:
+        """Items that may still be enrolled."""
+        return self._most - len(self._slots)
+
+    @property
     def size(self) -> int:
         """Slots ever in use."""
         return self._used

@@ -24,6 +24,12 @@ class LoopMetrics(FindingMetrics):
             ("watch", "outcome"),
             registry=registry,
         )
+        self.unplaced = Gauge(
+            "eddyline_loop_panel_items_unplaced",
+            "Items of the last panel that nobody follows: there are more than EDDYLINE_DETECT_ITEMS.",
+            ("watch",),
+            registry=registry,
+        )
         self._labels = Counter(
             "eddyline_loop_labels_total",
             "Exposures seen, by who put them there: a model, exploration, or the holdout. A model's share of "

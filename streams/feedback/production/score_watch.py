@@ -137,6 +137,7 @@ class ScoreWatch:
             self._watch(Watching(model, header.features, self._allowed.gain_lags, case, header.slices))
         board, cells = self._parts()
         board.update(cells.close(header.model_version, panel_columns(by_slice(parts), len(header.features))))
+        self._metrics.unplaced.labels(self.name).set(cells.unplaced)
         self._metrics.last_epoch_s.labels(self.name).set((epoch + 1) * self._epoch_ms / 1000)
         return self._judge(board, now_ms)
 

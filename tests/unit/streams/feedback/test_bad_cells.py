@@ -166,6 +166,18 @@ def test_items_beyond_what_there_is_room_for_are_counted():
     assert builder.dropped["unknown_item"] == 2
 
 
+def test_items_of_the_panel_come_before_those_that_are_only_shown():
+    builder = CellBuilder(1, 1, first_epoch=0, most_items=4)
+    for epoch in range(6):
+        panel = [f"p{epoch}", f"p{epoch + 1}"]
+        builder.add(_exposures([*(f"s{epoch}-{n}" for n in range(9)), *panel], epoch, 0.1))
+        cells = builder.close("1", _panel(panel, 0.1))
+        assert int(np.isfinite(cells.raw_score).sum()) == 2
+        assert builder.unplaced == 0
+    builder.close("1", _panel([f"q{n}" for n in range(5)], 0.1))
+    assert builder.unplaced > 0
+
+
 def test_the_slot_of_an_item_that_went_is_given_to_a_fresh_one():
     builder = CellBuilder(1, 1, first_epoch=0, most_items=2)
     builder.close("1", _panel(["a", "b"], 0.1))

@@ -9,7 +9,7 @@ from streams.feedback.production import arms_watch, deploy_watch, exploration_wa
 from streams.feedback.standing import NOTHING_STAKED
 
 RUNBOOK = Path(__file__).parents[5] / "docs/runbooks/loop-detector-blind.md"
-OF_D1 = [reason for name, reason in EXPLAINED.items() if name not in ("", "signs_shared")]
+OF_D1 = [reason for name, reason in EXPLAINED.items() if name]
 OF_WATCHES = [
     NOTHING_STAKED,
     exploration_watch.NO_DRAWS,
