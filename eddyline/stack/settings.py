@@ -43,7 +43,7 @@ class StackSettings(Settings):
     nudge_delta: float = Field(
         0.0,
         ge=0,
-        description="Size of the nudge on published scores, score units; above 0 panel and loop detectors run.",
+        description="Size of the nudge on published scores, score units; above 0 panel and detectors run.",
     )
     explore_share: float = Field(
         0.0, ge=0, lt=1, description="Share of requests that explore; above 0 the loop detectors run."

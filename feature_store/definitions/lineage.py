@@ -1,6 +1,6 @@
 """How features come about, and who reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from feature_store.catalog import Catalog
 from feature_store.lineage import Edge, Kind, Node, feature, topic
@@ -16,6 +16,13 @@ def feature_edges(catalog: Catalog) -> Iterator[Edge]:
         batches = topic(batch_topic(view.entity))
         for column in view.columns:
             yield Edge(batches, feature(view.name, column), by="features", group=FEATURES_GROUP)
+
+
+def allowed_gains(catalog: Catalog, columns: Sequence[str]) -> tuple[float | None, ...]:
+    """What each column's view allows loops through it: 0 where it says nothing, None without a view."""
+    views = {view.name: view for view in catalog.views}
+    of_view = {name: view.allowed_gain or 0.0 for name, view in views.items()}
+    return tuple(of_view.get(column_ref(column)[0]) for column in columns)
 
 
 def service_edges(catalog: Catalog, service: FeatureService) -> Iterator[Edge]:

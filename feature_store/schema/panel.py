@@ -27,6 +27,7 @@ class PanelHeader(msgspec.Struct, frozen=True):
     users : users whose scores were averaged
     user_slice : that these users are of
     slices : names of all slices, in order; one without users has no rows. Empty: users are not told apart
+    allowed_gains : what the declared lineage allows each feature; None: it says nothing of it. Empty: of none
     """
 
     epoch: int
@@ -37,6 +38,7 @@ class PanelHeader(msgspec.Struct, frozen=True):
     users: int
     user_slice: str = ALL_USERS
     slices: tuple[str, ...] = ()
+    allowed_gains: tuple[float | None, ...] = ()
 
 
 class PanelRows(msgspec.Struct, frozen=True):

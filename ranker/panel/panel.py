@@ -84,6 +84,7 @@ class Panel:
         clock: Clock,
         *,
         features: tuple[str, ...],
+        allowed_gains: tuple[float | None, ...] = (),
         epoch_ms: int,
         items_max: int,
         nudges_on: Callable[[], bool],
@@ -96,6 +97,7 @@ class Panel:
         self._log = log
         self._clock = clock
         self._features = features
+        self._allowed_gains = allowed_gains
         self._epoch_ms = epoch_ms
         self._items_max = items_max
         self._nudges_on = nudges_on
@@ -159,6 +161,7 @@ class Panel:
             users=len(reading.features[user_slice]),
             user_slice=user_slice,
             slices=self._slices,
+            allowed_gains=self._allowed_gains,
         )
 
     def _nudge(self, epoch: int, batch: CandidateBatch) -> Float64:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from feature_store.catalog import Catalog
 from feature_store.clock import Clock
+from feature_store.definitions.lineage import allowed_gains
 from feature_store.online.switches import open_switches
 from feature_store.schema.assignments import NUDGES
 from ranker.experiments.nudge import Nudges
@@ -79,6 +80,7 @@ def make_panel(
         KafkaPanelLog(settings),
         clock,
         features=watched.names,
+        allowed_gains=allowed_gains(knowledge.catalog, watched.names),
         epoch_ms=settings.nudge_epoch_ms,
         items_max=settings.panel_items,
         nudges_on=lambda: NUDGES not in switches.off(),

@@ -45,7 +45,7 @@ class DetectorSettings(Settings):
     detect_allowed_gain: float = Field(
         0.01,
         ge=0,
-        description="β of one declared feature, after any lag, from which on it counts as a loop.",
+        description="β, after any lag, from which on a column that belongs to no view counts as a loop.",
     )
     detect_allowed_total_gain: float = Field(
         0.05, ge=0, description="β of the total score from which on it counts as a loop."

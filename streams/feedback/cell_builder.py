@@ -68,8 +68,8 @@ class CellBuilder:
     """Collects exposures of the open epochs and lays the panel over them when an epoch is closed.
 
     An item is in the catalogue while the panel has it, and one epoch longer: then its score counts as
-    missing, which is how a panel shows that leaves items out. Items that are exposed without being in the panel
-    have slots as long as the panel's own leave some.
+    missing, which is how a panel shows that leaves items out. Items that are exposed and in no panel have
+    slots as long as the panel's own leave some.
 
     Parameters
     ----------

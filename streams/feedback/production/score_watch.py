@@ -36,8 +36,8 @@ class Allowed:
 
     Attributes
     ----------
-    feature : β of any one feature that the model declares to read; of an attribute, too: in a net its
-        part of the score moves with the features that it is multiplied by
+    feature : β of any one feature of which the panel does not say what its view allows, such as attributes:
+        in a net their part of the score moves with the features that they are multiplied by
     total : β of the total score, and of what of it belongs to no one feature
     damping : by how much any of them may push back
     long_run : what all answers of one of them together may come to, where that is estimated
@@ -59,6 +59,7 @@ class Watching(msgspec.Struct, frozen=True):
     Attributes
     ----------
     slices : of the model's users; none: they are not told apart
+    declared : what the lineage allows each feature; None: nothing is said of it
     """
 
     model: str
@@ -66,6 +67,7 @@ class Watching(msgspec.Struct, frozen=True):
     gain_lags: int
     case: Case
     slices: tuple[str, ...] = ()
+    declared: tuple[float | None, ...] = ()
 
     @property
     def started_epoch(self) -> int:
@@ -79,7 +81,13 @@ class Watching(msgspec.Struct, frozen=True):
 
     def fits(self, header: PanelHeader, model: str) -> bool:
         """Whether a panel says more of the same."""
-        return (model, header.features, header.slices) == (self.model, self.features, self.slices)
+        told = (model, header.features, header.slices, header.allowed_gains)
+        return told == (self.model, self.features, self.slices, self.declared)
+
+    def allowed(self, otherwise: float) -> dict[str, float]:
+        """β that each feature may have."""
+        told = dict(zip(self.features, self.declared, strict=True)) if self.declared else {}
+        return {name: otherwise if (gain := told.get(name)) is None else gain for name in self.features}
 
 
 class ScoreWatch:
@@ -134,7 +142,8 @@ class ScoreWatch:
         header, model = parts[0].header, model_of(parts[0])
         if self._watching is None or not self._watching.fits(header, model):
             case = Case(BOARD, model, epoch)
-            self._watch(Watching(model, header.features, self._allowed.gain_lags, case, header.slices))
+            lags, declared = self._allowed.gain_lags, header.allowed_gains
+            self._watch(Watching(model, header.features, lags, case, header.slices, declared))
         board, cells = self._parts()
         board.update(cells.close(header.model_version, panel_columns(by_slice(parts), len(header.features))))
         self._metrics.unplaced.labels(self.name).set(cells.unplaced)
@@ -190,7 +199,7 @@ class ScoreWatch:
         """Begin with nothing known."""
         subjects, features = watching.subjects, watching.features
         allowed = self._allowed
-        declared = {**dict.fromkeys(features, allowed.feature), UNEXPLAINED: allowed.total}
+        declared = {**watching.allowed(allowed.feature), UNEXPLAINED: allowed.total}
         total = Watched(
             subjects, ("raw_score",), {"raw_score": allowed.total}, allowed.damping, allowed.long_run
         )

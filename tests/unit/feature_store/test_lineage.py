@@ -1,9 +1,11 @@
 """Declared lineage: nodes as text, edges each once, what consumer groups are declared to read."""
 
+from dataclasses import replace
+
 import pytest
 
-from feature_store.catalog import load_catalog
-from feature_store.definitions.lineage import FEATURES_GROUP, feature_edges, service_edges
+from feature_store.catalog import Catalog, load_catalog
+from feature_store.definitions.lineage import FEATURES_GROUP, allowed_gains, feature_edges, service_edges
 from feature_store.lineage import Edge, Kind, Lineage, LineageError, Node, model, topic
 
 
@@ -38,3 +40,12 @@ def test_every_feature_that_a_service_reads_comes_from_batches() -> None:
     read = {edge.source for edge in service_edges(catalog, catalog.service("timeline_v1"))}
     assert read - made == {topic("items")}
     assert {edge.group for edge in feature_edges(catalog)} == {FEATURES_GROUP}
+
+
+def test_what_a_view_allows_is_allowed_its_columns_and_nothing_is_said_of_attributes() -> None:
+    catalog = load_catalog()
+    undecided = [replace(view, allowed_gain=None) for view in catalog.views if view.name == "item"]
+    others = [view for view in catalog.views if view.name != "item"]
+    columns = ("item.click_count_total", "user|creator.click_count_total", "attribute.popularity")
+    assert allowed_gains(catalog, columns) == (0.01, 0.01, None)
+    assert allowed_gains(Catalog([*undecided, *others], [], []), columns) == (0.0, 0.01, None)

@@ -27,6 +27,7 @@ class LoopWorld:
     feature : that answers
     noise : how far it moves by itself in an epoch
     lag : epochs until it answers
+    declared : what the lineage allows each feature; empty: it is not told
     memory : share of itself that it keeps
     """
 
@@ -43,6 +44,7 @@ class LoopWorld:
     seed: int = 7
     gains: tuple[tuple[str, float], ...] = ()
     lag: int = 1
+    declared: tuple[float | None, ...] = ()
     memory: float = 0.5
 
     @property
@@ -83,6 +85,7 @@ class LoopWorld:
             partitions=self.partitions,
             user_slice=user_slice,
             slices=self.slices,
+            declared=self.declared,
         )
         for partition, payload in enumerate(panel):
             yield SCORE_PANEL, partition, epoch * self.epoch_ms + 100, payload
@@ -95,10 +98,23 @@ class LoopWorld:
 
 
 def panel_messages(
-    epoch, epoch_ms, ids, raw, contributions, nudge, *, partitions, model=MODEL, user_slice="", slices=()
+    epoch,
+    epoch_ms,
+    ids,
+    raw,
+    contributions,
+    nudge,
+    *,
+    partitions,
+    model=MODEL,
+    user_slice="",
+    slices=(),
+    declared=(),
 ):
     """The message of each partition of `score.panel` in one epoch, of one slice."""
-    header = PanelHeader(epoch, epoch_ms, model, tuple(contributions), len(ids), 1, user_slice, slices)
+    header = PanelHeader(
+        epoch, epoch_ms, model, tuple(contributions), len(ids), 1, user_slice, slices, declared
+    )
     rows = PanelRows(header, pa.array(ids), raw, np.stack([*contributions.values()], axis=1), nudge)
     places = partition_column(ids, partitions)
     return [encode_panel(rows.take(np.flatnonzero(places == place))) for place in range(partitions)]

@@ -57,6 +57,20 @@ def test_a_loop_that_answers_later_or_pushes_back_is_found_with_its_lag(gain, la
     assert abs(finding.beta.value / gain - 1) < 0.2
 
 
+@pytest.mark.parametrize(
+    ("declared", "found"),
+    [((0.01, None), True), ((0.7, None), False), ((0.7, 0.0), False), ((0.0, 0.7), True)],
+)
+def test_what_the_lineage_allows_a_feature_is_no_loop(declared, found):
+    world = LoopWorld(gain=0.3, epochs=30, declared=declared)
+    named = {
+        each["value"]
+        for finding in detected(world, detect_allowed_total_gain=0.7)[1].findings
+        for each in (finding.evidence, *finding.evidence["others"].values())
+    }
+    assert ("item.click_count_total" in named) is found
+
+
 def test_small_answers_that_stay_are_found_by_what_they_come_to():
     stays = LoopWorld(gain=0.009, noise=0.0005, memory=0.99, items=240, epochs=160)
     finding = detected(stays, detect_gain_lags=20)[1].findings[-1]
