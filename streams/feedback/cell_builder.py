@@ -171,7 +171,7 @@ class CellBuilder:
         new = slots == NO_SLOT
         if len(pc.unique(item_ids.filter(pa.array(new)))) > self._roster.room:
             self._make_room()
-            strangers = ~self._present.any(axis=0)
+            strangers: Mask = np.asarray(~self._present.any(axis=0))
             strangers[slots[~new]] = False
             self._evict(np.flatnonzero(strangers))
         return self._roster.enrolled(item_ids)

@@ -179,7 +179,7 @@ class NudgeDetector:
         memory, watched = self._known(), self.watched
         rising = memory.answers.betas.lower_bound(LAG_ALPHAS) >= watched.allowed()[:, None]
         falling = memory.answers.betas.upper_bound(LAG_ALPHAS) <= -watched.allowed_damping
-        counted: Mask = (rising | falling).any(axis=-1)
+        counted: Mask = np.asarray((rising | falling).any(axis=-1))
         if memory.gain is None:
             return counted
         lasting, most = memory.gain.gain, watched.allowed_long_run
