@@ -76,7 +76,7 @@ def promote(model: Model, reason: Reason) -> None:
         found, present = registry.find(model), registry.champion_id()
         registry.promote(found.id, expected=present, reason=reason)
         typer.echo(f"{found.id} is the champion now; {present} is the rollback")
-        _show_in_mlflow(registry)
+        show_in_mlflow(registry, _settings())
 
 
 @group.command()
@@ -85,7 +85,7 @@ def rollback(reason: Reason) -> None:
     with _clear_errors():
         registry = _registry()
         typer.echo(f"{registry.roll_back(reason=reason)} is the champion again")
-        _show_in_mlflow(registry)
+        show_in_mlflow(registry, _settings())
 
 
 @group.command()
@@ -146,12 +146,12 @@ def _registry() -> ModelRegistry:
     return open_registry(_settings(), SystemClock())
 
 
-def _show_in_mlflow(registry: ModelRegistry) -> None:
+def show_in_mlflow(registry: ModelRegistry, settings: Settings) -> None:
     """Where all aliases point: what a command that was cut off here did not tell is told by the next one."""
     from ranker.registry.records import MlflowRecords
 
     typer.echo("telling MLflow, which takes some seconds; it serves already")
-    records = MlflowRecords(_settings().mlflow)
+    records = MlflowRecords(settings.mlflow)
     for alias, model in registry.aliases().items():
         records.point(alias, model)
 
