@@ -107,7 +107,7 @@ class UserShow:
         seconds = time.perf_counter() - began
         stage.say(
             f"{len(events):,} events became rows in Redis within {seconds:.1f} s:"
-            f" {len(events) / seconds:,.0f} events/s end to end"
+            f" {len(events) / seconds:,.0f} events/s end to end, while the rest of the stack starts"
         )
 
     def _wave(self) -> UserWave:
