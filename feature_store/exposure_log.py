@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from confluent_kafka import Message
 
-from feature_store.schema.exposures import decode_exposures, latest_exposures
+from feature_store.schema.exposures import decode_exposures, latest_exposures, latest_of
 from feature_store.schema.topics import EXPOSURES
 from feature_store.settings import Settings
 from feature_store.topic_log import log_bounds, log_reader, read_log
@@ -25,6 +26,18 @@ class ExposureRead:
 
     exposures: pa.Table
     offsets: dict[int, tuple[int, int]]
+
+    @property
+    def rankings(self) -> int:
+        """How many requests the exposures are of."""
+        return int(pc.count_distinct(self.exposures["request_id"], mode="only_valid").as_py())
+
+    def continued(self, settings: Settings) -> "ExposureRead":
+        """The same, and what was written since; raises as `read_exposures`."""
+        more = read_exposures(settings, {number: end for number, (_, end) in self.offsets.items()})
+        began = {number: first for number, (first, _) in self.offsets.items()}
+        offsets = {number: (began.get(number, first), end) for number, (first, end) in more.offsets.items()}
+        return ExposureRead(latest_of([self.exposures, more.exposures]), offsets)
 
 
 def read_exposures(

@@ -23,11 +23,11 @@ def demo(
     """
     from rich.markup import escape
 
-    from eddyline.demo.run import EXPECTED, run_demo
+    from eddyline.demo.run import expected, run_demo
 
     console = Console()
     try:
         run_demo(events, seed, console)
-    except EXPECTED as error:
+    except expected() as error:
         console.print(f"[red]eddyline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

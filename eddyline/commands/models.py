@@ -33,7 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_() -> None:
     """All versions that can be served, with their aliases and whether they passed the gate."""
     with _clear_errors():
-        registry = _registry(recorded=False)
+        registry = _registry()
         aliases = registry.aliases()
         table = Table("model", "aliases", "gate", "fingerprint", "NDCG@10")
         for model in registry.version_ids():
@@ -48,7 +48,7 @@ def show(model: Model) -> None:
     import msgspec
 
     with _clear_errors():
-        registry = _registry(recorded=False)
+        registry = _registry()
         found = registry.find(model)
         known = {**msgspec.to_builtins(found), "gate": msgspec.to_builtins(registry.folders.checks(found.id))}
         typer.echo(msgspec.json.format(msgspec.json.encode(known), indent=2).decode())
@@ -58,7 +58,7 @@ def show(model: Model) -> None:
 def lineage(model: Model) -> None:
     """What a version was made of, and what its parents were made of."""
     with _clear_errors():
-        registry = _registry(recorded=False)
+        registry = _registry()
         table = Table("model", "data", "weights", "commit", "offsets", "policies", "experiments")
         ancestry = registry.ancestry(model)
         for each in ancestry:
@@ -72,17 +72,20 @@ def lineage(model: Model) -> None:
 def promote(model: Model, reason: Reason) -> None:
     """Make a version that passed the gate the champion; rankers load it before the old one goes."""
     with _clear_errors():
-        registry = _registry(recorded=True)
+        registry = _registry()
         found, present = registry.find(model), registry.champion_id()
         registry.promote(found.id, expected=present, reason=reason)
         typer.echo(f"{found.id} is the champion now; {present} is the rollback")
+        show_in_mlflow(registry, _settings())
 
 
 @group.command()
 def rollback(reason: Reason) -> None:
     """Make what the champion replaced the champion again."""
     with _clear_errors():
-        typer.echo(f"{_registry(recorded=True).roll_back(reason=reason)} is the champion again")
+        registry = _registry()
+        typer.echo(f"{registry.roll_back(reason=reason)} is the champion again")
+        show_in_mlflow(registry, _settings())
 
 
 @group.command()
@@ -92,7 +95,7 @@ def rebuild(model: Model) -> None:
     from ranker.training.rebuild import rebuild as run
 
     with _clear_errors():
-        registry = _registry(recorded=False)
+        registry = _registry()
         found = registry.find(model)
         run(registry, open_training_data(_settings()), found)
         typer.echo(f"{found.id} made again: the same weights, bit for bit")
@@ -112,7 +115,7 @@ def prune(older_than_days: OlderThan = 30.0, keep: Keep = None, dry_run: DryRun 
 
     before_ms = SystemClock().now_ms() - int(older_than_days * 86_400_000)
     with _clear_errors():
-        registry = _registry(recorded=False)
+        registry = _registry()
         found = prunable(registry, before_ms, [ModelId.parse(model) for model in keep or []])
         if not dry_run:
             run(registry, open_training_data(_settings()), found)
@@ -135,11 +138,22 @@ def _clear_errors() -> Iterator[None]:
         yield
 
 
-def _registry(*, recorded: bool) -> ModelRegistry:
+def _registry() -> ModelRegistry:
+    """Without MLflow, which takes seconds: what an alias points to serves whether MLflow shows it or not."""
     from feature_store.clock import SystemClock
     from ranker.registry.connect import open_registry
 
-    return open_registry(_settings(), SystemClock(), recorded=recorded)
+    return open_registry(_settings(), SystemClock())
+
+
+def show_in_mlflow(registry: ModelRegistry, settings: Settings) -> None:
+    """Where all aliases point: what a command that was cut off here did not tell is told by the next one."""
+    from ranker.registry.records import MlflowRecords
+
+    typer.echo("telling MLflow, which takes some seconds; it serves already")
+    records = MlflowRecords(settings.mlflow)
+    for alias, model in registry.aliases().items():
+        records.point(alias, model)
 
 
 def _settings() -> Settings:

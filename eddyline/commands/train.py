@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from rich.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from feature_store.exposure_log import ExposureRead
     from feature_store.items import ItemTable
     from feature_store.settings import Settings
     from ranker.training.learning import Learned, Plan
@@ -21,12 +23,20 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _ITEMS_WITHIN_S = 20.0
+_LOOK_EVERY_S = 0.5
 
 Fraction = Annotated[
     float, typer.Option(min=0.05, max=0.95, help="Share of the requests, in time order, to learn from.")
 ]
 Until = Annotated[
     int | None, typer.Option(help="Learn from requests up to this moment, ms UTC, instead of a share.")
+]
+AfterRequests = Annotated[
+    int, typer.Option(min=0, help="Wait until exposures of so many requests are there; 0: learn at once.")
+]
+GateFile = Annotated[
+    Path | None,
+    typer.Option("--gate", exists=True, dir_okay=False, help="Gate to pass; unset: the shipped one."),
 ]
 Promote = Annotated[bool, typer.Option(help="Make it the champion if it passes the gate.")]
 Seed = Annotated[int, typer.Option(help="Same exposures and seed: same model.")]
@@ -40,7 +50,9 @@ Log = Annotated[
 def train(
     fraction: Fraction = 0.8,
     until_time_ms: Until = None,
+    after_requests: AfterRequests = 0,
     promote: Promote = True,
+    gate: GateFile = None,
     seed: Seed = 1,
     log: Log = None,
 ) -> None:
@@ -61,7 +73,7 @@ def train(
         if log is not None:
             _report_trial(console, _try(console, log, plan))
         else:
-            _report(console, _train(console, _settings(), plan))
+            _report(console, _train(console, _settings(), plan, gate, after_requests))
     except (
         *(TrainingError, RegistryError, InferenceError, HoldUnknown),
         *(KafkaException, RankLensError, OSError),
@@ -70,35 +82,50 @@ def train(
         raise typer.Exit(1) from None
 
 
-def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
+def _train(
+    console: Console, settings: Settings, plan: Plan, gate: Path | None, after_requests: int
+) -> Trained:
     from contextlib import closing
     from dataclasses import replace
 
     from eddyline.clients.kafka import require_broker
     from feature_store.clock import SystemClock
-    from feature_store.exposure_log import read_exposures
     from ranker.registry.connect import open_registry, open_training_data
     from ranker.registry.hold import training_hold
     from ranker.registry.signature import default_signature
+    from ranker.training.gate import DEFAULT_GATE, load_gate
     from ranker.training.publish import Publisher
     from ranker.training.run import train as run
     from ranker.triton.connect import open_inference
 
     clock, signature = SystemClock(), default_signature()
     require_broker(settings)
-    read = read_exposures(settings)
+    limits = load_gate(gate or DEFAULT_GATE)
+    registry = open_registry(settings, clock, recorded=True)
+    registry.reach_records()
+    read = _read(settings, after_requests)
     console.print(f"{len(read.exposures)} exposures read", highlight=False)
     with (
         closing(open_inference(settings, signature.fingerprint)) as inference,
         Progress(console=console) as bar,
     ):
-        registry = open_registry(settings, clock, recorded=True)
         publisher = Publisher(
             registry, inference, signature, open_training_data(settings), training_hold(settings)
         )
         named = replace(plan, genres=_named(each.attributes for each in _items(settings)))
         show = _Epochs(bar).show
-        return run(read.exposures, publisher, named, show, clock.now_ms(), offsets=read.offsets)
+        return run(read.exposures, publisher, named, show, clock.now_ms(), offsets=read.offsets, gate=limits)
+
+
+def _read(settings: Settings, after_requests: int) -> ExposureRead:
+    """All exposures, once they are of so many requests."""
+    from feature_store.exposure_log import read_exposures
+
+    read = read_exposures(settings)
+    while read.rankings < after_requests:
+        time.sleep(_LOOK_EVERY_S)
+        read = read.continued(settings)
+    return read
 
 
 def _items(settings: Settings) -> ItemTable:

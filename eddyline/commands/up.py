@@ -15,7 +15,7 @@ def up(
 ) -> None:
     """Start the local stack and its workers; Ctrl-C stops everything."""
     from eddyline.commands._terminal import clear_errors, print_addresses
-    from eddyline.stack.detach import start_detached
+    from eddyline.stack.detach import Starting
     from eddyline.stack.plan import Plan
     from eddyline.stack.progress import Progress
     from eddyline.stack.run import run_stack
@@ -29,7 +29,7 @@ def up(
     console.print(f"starting the stack in {home}", highlight=False)
     with clear_errors():
         if detach:
-            print_addresses(console, start_detached(home, Progress(console)).addresses)
+            print_addresses(console, Starting(home, Progress(console)).wait().addresses)
         else:
             plan = Plan(settings, random.Random())  # noqa: S311 (chooses ports)
             tell = Progress(console, when_ready=lambda: print_addresses(console, plan.addresses()))

@@ -1,6 +1,6 @@
 """A feedback loop is planted while traffic runs: the detectors find it, and on-call hears of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 
 from httpx import HTTPError
@@ -12,6 +12,7 @@ from eddyline.commands.loops._explanation import explanation
 from eddyline.demo import screens
 from eddyline.demo.detectors import DetectorWatch
 from eddyline.demo.partner import PopularityJob
+from eddyline.demo.settings import DELTA, EPOCH_S
 from eddyline.demo.stage import Stage
 from eddyline.demo.traffic import Traffic
 from feature_store.findings_log import read_findings
@@ -19,24 +20,8 @@ from feature_store.online.switches import Switch, open_switches
 from feature_store.schema.assignments import NUDGES
 from streams.simulator import World
 
-EPOCH_S, DELTA = 3, 0.2
-
-SETTINGS: Mapping[str, str] = {
-    "EDDYLINE_NUDGE_DELTA": str(DELTA),
-    "EDDYLINE_NUDGE_EPOCH_S": str(EPOCH_S),
-    "EDDYLINE_NUDGE_SALT": "the demo's, which is no secret",
-    "EDDYLINE_EXPERIMENTS_COST_MAX": "1",
-    "EDDYLINE_PANEL_USERS": "1",
-    "EDDYLINE_PANEL_ITEMS": "150",
-    "EDDYLINE_PANEL_LEAD_S": "0.5",
-    "EDDYLINE_JOIN_WINDOW_S": "3",
-    "EDDYLINE_LINEAGE_EVERY_S": "3",
-    "EDDYLINE_PROMETHEUS_SCRAPE_INTERVAL_S": "2",
-}
-"""Of the stack: strong nudges, short epochs, as there are minutes, not days. Thresholds stay as they are."""
-
 _ALERT = "EddylineLoopDetected"
-_CONTROL_S, _CONTROL_WITHIN_S, _FOUND_WITHIN_S = 24.0, 60.0, 75.0
+_CONTROL_WITHIN_S, _FOUND_WITHIN_S = 90.0, 90.0
 
 
 class LoopShow:
@@ -60,29 +45,38 @@ class LoopShow:
         now_ms = self._stage.clock.now_ms()
         self._switches.switch_off(NUDGES, Switch("the demo nudges later", now_ms))
 
-    def play(self, traffic: Traffic) -> None:
-        """The whole show; the loop is gone afterwards, and nudges are off."""
-        stage = self._stage
-        stage.say(
-            f"\nnow each item's score is nudged by ±{DELTA}, by a coin every {EPOCH_S} s, and detectors look"
-            " whether scores answer; thresholds are those of production: W ≥ 100 is a ticket, 1000 a page"
+    @contextmanager
+    def nudged(self) -> Iterator[None]:
+        """Nudge scores while the block runs."""
+        self._stage.say(
+            f"\nfrom now on each item's score is nudged by ±{DELTA}, by a coin every {EPOCH_S} s, and"
+            " detectors look whether scores answer; thresholds are those of production: W ≥ 100 is a ticket,"
+            " 1000 a page"
         )
-        with self._nudged():
-            self._watch("scores are nudged, no loop is there", traffic, self._control_over())
-            control = self._detectors.look()
-            if control.verdict != "quiet":
-                stage.say(
-                    f"the detectors are {control.verdict or 'silent'}, no loop is planted;"
-                    f" epochs and exposures so far: {self._detectors.counts()}"
-                )
-                return
+        self._switches.switch_on(NUDGES)
+        try:
+            yield
+        finally:
+            self.hold_nudges()
+
+    def play(self, traffic: Traffic) -> None:
+        """The rest of the control, then the loop, which is gone afterwards."""
+        stage = self._stage
+        self._watch("scores are nudged, no loop is there", traffic, self._control_over())
+        control = self._detectors.look()
+        if control.verdict != "quiet":
             stage.say(
-                "a loop is planted: a partner's job reads the scores that we publish, and announces their"
-                " mean as the items' popularity, which the model reads"
+                f"the detectors are {control.verdict or 'silent'}, no loop is planted;"
+                f" epochs and exposures so far: {self._detectors.counts()}"
             )
-            with self._planted():
-                self._watch("a loop is planted", traffic, self._found())
-                self._show(control.seconds)
+            return
+        stage.say(
+            "a loop is planted: a partner's job reads the scores that we publish, and announces their"
+            " mean as the items' popularity, which the model reads"
+        )
+        with self._planted():
+            self._watch("a loop is planted", traffic, self._found())
+            self._show(control.seconds)
 
     def _show(self, planted_s: float) -> None:
         stage = self._stage
@@ -102,14 +96,6 @@ class LoopShow:
         )
 
     @contextmanager
-    def _nudged(self) -> Iterator[None]:
-        self._switches.switch_on(NUDGES)
-        try:
-            yield
-        finally:
-            self.hold_nudges()
-
-    @contextmanager
     def _planted(self) -> Iterator[None]:
         settings, clock = self._stage.stack.settings, self._stage.clock
         publisher = EventPublisher(settings)
@@ -125,8 +111,8 @@ class LoopShow:
         self._stage.watch(phase, traffic, done, self._detectors.words)
 
     def _control_over(self) -> Callable[[], bool]:
-        begun, late = self._stage.for_seconds(_CONTROL_S), self._stage.for_seconds(_CONTROL_WITHIN_S)
-        return lambda: (begun() and self._detectors.look().verdict == "quiet") or late()
+        late = self._stage.for_seconds(_CONTROL_WITHIN_S)
+        return lambda: self._detectors.look().verdict == "quiet" or late()
 
     def _found(self) -> Callable[[], bool]:
         late = self._stage.for_seconds(_FOUND_WITHIN_S)

@@ -44,8 +44,9 @@ class RecordedShow:
             item.item_id: str(item.attributes.get("title", item.item_id)) for item in self._script.items
         }
 
-    def play(self, gone: Callable[[], bool]) -> None:
-        """The whole show; then requests keep coming until ``gone()``."""
+    def play(self, ready: Callable[[], None], gone: Callable[[], bool]) -> None:
+        """The whole show, once the stack is ``ready()``; then requests keep coming until ``gone()``."""
+        ready()
         stage, script = self._stage, self._script
         stage.say(f"all times are shifted by {script.shift_ms} ms, so that the last event is now")
         first, rest = _split(list(script.moments()), int(len(self._log.rankings) * _LEARN_FROM))
@@ -57,7 +58,8 @@ class RecordedShow:
                 settled = stage.for_seconds(self._settle_s)
                 stage.watch("exposures close, requests keep coming", traffic, settled)
                 self._show("a timeline before", asked[-1])
-                stage.train_and_swap(traffic)
+                with stage.training() as training:
+                    stage.swap(training, traffic)
                 self._show("the same request after", asked[-1])
             played.responses += self._play("with the model", rows, rest).responses
         stage.console.print(quality_table(judge(self._log, {"our_answers": (script, played)})))

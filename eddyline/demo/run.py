@@ -8,47 +8,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from confluent_kafka import KafkaException
 from rich.console import Console
 
-from eddyline.clients.events import NotDelivered
-from eddyline.clients.running import connect
-from eddyline.commands._terminal import print_addresses
-from eddyline.demo.home import FolderInUse, fresh_home
-from eddyline.demo.loop import SETTINGS
-from eddyline.demo.recorded import RecordedShow
-from eddyline.demo.stage import stage
-from eddyline.demo.training import TrainingFailed
-from eddyline.demo.users import Scale, UserShow
-from eddyline.replay.barrier import RowsBehind
-from eddyline.replay.items import ItemsUnknown
-from eddyline.replay.player import RankingFailed
-from eddyline.replay.ranklens import RankLensError
-from eddyline.stack.detach import start_detached
-from eddyline.stack.parts import MissingPartError
+from eddyline.demo.home import fresh_home
+from eddyline.demo.settings import SETTINGS
+from eddyline.stack.detach import Starting
 from eddyline.stack.progress import Progress
-from eddyline.stack.run import NotReadyError
 from eddyline.stack.settings import StackSettings
-from eddyline.stack.state import AlreadyRunningError, State, StateFolderError
+from eddyline.stack.state import State
 from feature_store.clock import SystemClock
 
-EXPECTED = (
-    AlreadyRunningError,
-    FolderInUse,
-    ItemsUnknown,
-    KafkaException,
-    MissingPartError,
-    NotDelivered,
-    NotReadyError,
-    RankLensError,
-    RankingFailed,
-    RowsBehind,
-    StateFolderError,
-    TrainingFailed,
-)
-"""What may go wrong, with a message for people."""
-
 _SETTLE_S = 15.0
+_HISTORY_NEEDS = ("ingest", "features")
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """What may go wrong, with a message for people; asked once it has: to import it takes a second."""
+    from confluent_kafka import KafkaException
+
+    from eddyline.clients.events import NotDelivered
+    from eddyline.demo.home import FolderInUse
+    from eddyline.demo.training import TrainingFailed
+    from eddyline.replay.barrier import RowsBehind
+    from eddyline.replay.items import ItemsUnknown
+    from eddyline.replay.player import RankingFailed
+    from eddyline.replay.ranklens import RankLensError
+    from eddyline.stack.parts import MissingPartError
+    from eddyline.stack.run import NotReadyError
+    from eddyline.stack.state import AlreadyRunningError, StateFolderError
+
+    return (
+        *(AlreadyRunningError, FolderInUse, MissingPartError, NotReadyError, StateFolderError),
+        *(KafkaException, NotDelivered, ItemsUnknown, RowsBehind),
+        *(RankLensError, RankingFailed, TrainingFailed),
+    )
 
 
 def run_demo(events: Path | None, seed: int, console: Console) -> None:
@@ -56,7 +49,7 @@ def run_demo(events: Path | None, seed: int, console: Console) -> None:
 
     Raises
     ------
-    One of `EXPECTED`.
+    One of `expected`.
     """
     settings = StackSettings()
     began = time.monotonic()
@@ -68,17 +61,35 @@ def run_demo(events: Path | None, seed: int, console: Console) -> None:
             console.print(
                 f"starting Kafka, Redis, Triton, Prometheus and our workers in {home}", highlight=False
             )
-            state = start_detached(home, Progress(console), {} if events else SETTINGS)
-            console.print(f"ready after {time.monotonic() - began:.1f} s", highlight=False)
-            with stage(connect(home, state.addresses), console, SystemClock()) as on:
-                show = UserShow(on, seed, Scale()) if events is None else RecordedShow(on, events, _SETTLE_S)
-                show.play(_gone(console, state, began))
+            starting = Starting(home, Progress(console), {} if events else SETTINGS)
+            _show(starting, home, events, seed, console, began)
     except KeyboardInterrupt:
         console.print("stopped")
 
 
+def _show(
+    starting: Starting, home: Path, events: Path | None, seed: int, console: Console, began: float
+) -> None:
+    """The show begins while what it does not need yet still starts, and is imported while all does."""
+    from eddyline.clients.running import connect
+    from eddyline.demo.recorded import RecordedShow
+    from eddyline.demo.stage import stage
+    from eddyline.demo.users import Scale, UserShow
+
+    def ready() -> None:
+        starting.wait()
+        console.print(f"ready after {time.monotonic() - began:.1f} s", highlight=False)
+
+    state = starting.wait(*_HISTORY_NEEDS)
+    with stage(connect(home, state.addresses), console, SystemClock()) as on:
+        show = UserShow(on, seed, Scale()) if events is None else RecordedShow(on, events, _SETTLE_S)
+        show.play(ready, _gone(console, state, began))
+
+
 def _gone(console: Console, state: State, began: float) -> Callable[[], bool]:
     """Asked once the show is over: whether to leave; at a terminal, people leave with Ctrl-C."""
+    from eddyline.commands._terminal import print_addresses
+
     waits = sys.stdin.isatty() and console.is_terminal
     told: list[bool] = []
 

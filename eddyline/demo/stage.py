@@ -96,8 +96,23 @@ class Stage:
         end_ns = self.clock.monotonic_ns() + int(seconds * 1e9)
         return lambda: self.clock.monotonic_ns() >= end_ns
 
-    def train_and_swap(self, traffic: Traffic) -> None:
-        """Train while traffic runs, and go on once answers come from the new model.
+    def for_requests(self, number: int) -> Callable[[], bool]:
+        """Whether the traffic has made ``number`` requests since this call."""
+        end = self.tally.requests + number
+        return lambda: self.tally.requests >= end
+
+    @contextmanager
+    def training(self, after_requests: int = 0) -> Iterator[Training]:
+        """A training that waits for exposures of ``after_requests``; it ends with the block at the latest."""
+        log = self.stack.settings.home / "logs" / "train.log"
+        training = Training(self.stack, after_requests, self.console.width, log)
+        try:
+            yield training
+        finally:
+            training.stop()
+
+    def swap(self, training: Training, traffic: Traffic) -> None:
+        """Keep traffic running until the training is over and answers come from the new model.
 
         Raises
         ------
@@ -105,7 +120,8 @@ class Stage:
             When there is no new model, or the ranker does not take it over within 30 s.
         """
         before = self.tally.serving
-        self._train(traffic)
+        self.watch("a model learns, requests keep coming", traffic, training.done)
+        self.console.out(training.output(), highlight=False)
         late = self.for_seconds(_SWAP_WITHIN_S)
 
         def swapped() -> bool:
@@ -114,14 +130,6 @@ class Stage:
         self.watch("the ranker takes the model over", traffic, lambda: swapped() or late())
         if not swapped():
             raise TrainingFailed(f"the ranker still answers with {before}")
-
-    def _train(self, traffic: Traffic) -> None:
-        training = Training(self.stack, self.console.width, self.stack.settings.home / "logs" / "train.log")
-        try:
-            self.watch("a model learns, requests keep coming", traffic, training.done)
-            self.console.out(training.output(), highlight=False)
-        finally:
-            training.stop()
 
     def _panel(self, phase: str, more: Sequence[tuple[str, str]]) -> Panel:
         seconds = (self.clock.monotonic_ns() - self._began_ns) / 1e9

@@ -29,7 +29,7 @@ class Traffic:
 
     def __init__(self, wave: Callable[[], None], waves_per_s: float, clock: Clock) -> None:
         self._wave = wave
-        self._every_ns = int(1e9 / waves_per_s)
+        self.pace(waves_per_s)
         self._clock = clock
         self._stopping = threading.Event()
         self._failure: Exception | None = None
@@ -47,6 +47,10 @@ class Traffic:
     def join(self) -> None:
         """Wait until the traffic has ended, which it does by itself only when a wave fails."""
         self._thread.join()
+
+    def pace(self, waves_per_s: float) -> None:
+        """Change the pace, from the wave after the next one on."""
+        self._every_ns = int(1e9 / waves_per_s)
 
     def check(self) -> None:
         """Raise what ended the traffic, if anything did."""

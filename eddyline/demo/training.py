@@ -7,6 +7,9 @@ from pathlib import Path
 
 from eddyline.clients.running import RunningStack
 
+GATE = Path(__file__).with_name("gate.toml")
+"""As shipped, but that calls of the model may take long."""
+
 
 class TrainingFailed(RuntimeError):  # noqa: N818  (a state of the world)
     """`eddyline train` did not end well; the message has the end of what it printed."""
@@ -15,18 +18,24 @@ class TrainingFailed(RuntimeError):  # noqa: N818  (a state of the world)
 class Training:
     """One run of `eddyline train`.
 
+    It begins at once to import and to connect, which takes longer than to learn.
+
     Parameters
     ----------
     stack : whose exposures to learn from, and whose model to replace
+    after_requests : it waits for exposures of so many
     columns : width of what it prints
     log : file for what it prints
     """
 
-    def __init__(self, stack: RunningStack, columns: int, log: Path) -> None:
+    def __init__(self, stack: RunningStack, after_requests: int, columns: int, log: Path) -> None:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "eddyline.cli", "train"],
+                [
+                    *(sys.executable, "-m", "eddyline.cli", "train"),
+                    *("--gate", str(GATE), "--after-requests", str(after_requests)),
+                ],
                 env={
                     **os.environ,
                     **stack.addresses.environment(stack.settings.home),

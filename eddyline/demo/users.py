@@ -20,20 +20,25 @@ _CHUNK = 2_000
 
 @dataclass(frozen=True)
 class Scale:
-    """How much happens, and for how long.
+    """How much happens: as much as is needed to see something, however long a machine takes for it.
 
     Attributes
     ----------
+    items : in the catalogue
     history : organic impressions before the users come, spread over ``history_ms``
-    visits_per_s : users asking for a timeline
-    before_s, after_s : time with the counters and with the trained model
+    before, after : users who meet the counters before a model learns, and then the trained model
+    before_per_s, learning_per_s, after_per_s : users who ask for a timeline; few while a model learns, as it
+        needs the processor, and nobody looks
     """
 
-    history: int = 60_000
+    items: int = 300
+    history: int = 24_000
     history_ms: int = 3 * _DAY_MS
-    visits_per_s: float = 32.0
-    before_s: float = 10.0
-    after_s: float = 10.0
+    before: int = 480
+    after: int = 200
+    before_per_s: float = 40.0
+    learning_per_s: float = 8.0
+    after_per_s: float = 20.0
 
 
 class UserShow:
@@ -50,27 +55,37 @@ class UserShow:
         self._stage = stage
         self._seed = seed
         self._scale = scale
-        self._world = World(seed)
+        self._world = World(seed, items=scale.items)
         self._crowd = Crowd(self._world, seed)
         self._publisher = EventPublisher(stage.stack.settings)
         self._loop = LoopShow(stage, self._world)
         self._looks = count()
 
-    def play(self, gone: Callable[[], bool]) -> None:
-        """The whole show; then users keep coming until ``gone()``."""
+    def play(self, ready: Callable[[], None], gone: Callable[[], bool]) -> None:
+        """The whole show, in a stack of which only rows have to be ready; ``ready()`` waits for the rest.
+
+        Then users keep coming until ``gone()``.
+        """
         self._loop.hold_nudges()
         self._play_history()
+        ready()
         stage, scale = self._stage, self._scale
-        with Traffic(self._wave(), scale.visits_per_s / WAVE, stage.clock) as traffic:
-            stage.watch("users meet a ranker that only counts", traffic, stage.for_seconds(scale.before_s))
+        with (
+            stage.training(scale.before) as training,
+            Traffic(self._wave(), scale.before_per_s / WAVE, stage.clock) as traffic,
+        ):
+            stage.watch("users meet a ranker that only counts", traffic, stage.for_requests(scale.before))
             self._show_timeline("a timeline before")
             letters = stage.dead_letters
             stage.console.print(screens.dead_letters(letters.by_reason, letters.examples))
-            stage.train_and_swap(traffic)
-            stage.watch("users meet the trained model", traffic, stage.for_seconds(scale.after_s))
-            self._show_timeline("the same user after")
-            stage.console.print(screens.models(stage.tally))
-            self._loop.play(traffic)
+            traffic.pace(scale.learning_per_s / WAVE)
+            stage.swap(training, traffic)
+            traffic.pace(scale.after_per_s / WAVE)
+            with self._loop.nudged():
+                stage.watch("users meet the trained model", traffic, stage.for_requests(scale.after))
+                self._show_timeline("the same user after")
+                stage.console.print(screens.models(stage.tally))
+                self._loop.play(traffic)
             stage.say_outcome()
             stage.watch("users keep coming", traffic, gone)
         self._publisher.flush()
@@ -92,7 +107,7 @@ class UserShow:
         seconds = time.perf_counter() - began
         stage.say(
             f"{len(events):,} events became rows in Redis within {seconds:.1f} s:"
-            f" {len(events) / seconds:,.0f} events/s end to end"
+            f" {len(events) / seconds:,.0f} events/s end to end, while the rest of the stack starts"
         )
 
     def _wave(self) -> UserWave:

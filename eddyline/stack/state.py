@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,6 +39,12 @@ class State:
     def ready(self) -> bool:
         """Whether all processes are ready, and still the ones written down."""
         return self.supervised and all(status.ready and _still_there(status) for status in self.processes)
+
+    def workers_ready(self, kinds: Collection[str]) -> bool:
+        """Whether all workers of these kinds are ready, whatever else is not."""
+        return self.supervised and all(
+            status.ready for status in self.processes if status.name.rpartition("-")[0] in kinds
+        )
 
     @property
     def pids(self) -> dict[str, int]:

@@ -25,6 +25,15 @@ _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 class Records(Protocol):
     """A copy of what the registry knows, for reading."""
 
+    def reach(self) -> None:
+        """Connect now, which may take seconds, instead of with the first version.
+
+        Raises
+        ------
+        RegistryUnavailable
+            The records cannot be reached.
+        """
+
     def add(self, metadata: ModelMetadata, folder: Path) -> None:
         """Remember a version.
 
@@ -40,6 +49,9 @@ class Records(Protocol):
 
 class NoRecords:
     """For processes that register nothing."""
+
+    def reach(self) -> None:
+        """See `Records.reach`."""
 
     def add(self, metadata: ModelMetadata, folder: Path) -> None:
         """See `Records.add`."""
@@ -61,6 +73,14 @@ class MlflowRecords:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._opened: Any = None
+
+    def reach(self) -> None:
+        """See `Records.reach`."""
+        try:
+            self._client.search_registered_models(max_results=1)
+        except Exception as error:  # noqa: BLE001  (as in `add`)
+            told = f"MLflow at {self._uri} cannot be reached: {error}"
+            raise RegistryUnavailable(_without_credentials(told)) from None
 
     def add(self, metadata: ModelMetadata, folder: Path) -> None:
         """See `Records.add`."""

@@ -31,6 +31,10 @@ class ModelRegistry:
         self._clock = clock
         self._records = records or NoRecords()
 
+    def reach_records(self) -> None:
+        """Make sure that a version can be registered; raises as :meth:`register`, before there is one."""
+        self._records.reach()
+
     def register(self, metadata: ModelMetadata, files: Mapping[str, bytes]) -> ModelMetadata:
         """Write a new version; no alias points to it yet. Returns the metadata with its number.
 

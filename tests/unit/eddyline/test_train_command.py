@@ -22,6 +22,12 @@ def test_a_broker_out_of_reach_is_one_line_and_exit_code_1(
     assert "Traceback" not in result.output
 
 
+def test_a_gate_that_is_not_there_is_refused() -> None:
+    result = CliRunner().invoke(train.app, ["--gate", "nowhere.toml"])
+    assert result.exit_code == 2
+    assert "nowhere.toml" in result.output
+
+
 @pytest.mark.parametrize("option", [["--fraction", "1.5"], ["--fraction", "0"]])
 def test_a_share_outside_its_range_is_refused(option: list[str]) -> None:
     result = CliRunner().invoke(train.app, option)

@@ -19,6 +19,20 @@ def test_waves_keep_coming_until_the_traffic_is_left() -> None:
     assert len(waves) >= 5
 
 
+def test_the_pace_changes_while_traffic_runs() -> None:
+    enough, waves = threading.Event(), list[int]()
+
+    def wave() -> None:
+        waves.append(1)
+        traffic.pace(1000.0)
+        if len(waves) == 5:
+            enough.set()
+
+    traffic = Traffic(wave, 0.001, SystemClock())
+    with traffic:
+        assert enough.wait(30)
+
+
 def test_a_failure_in_a_wave_is_raised_where_it_is_asked_for() -> None:
     failed = threading.Event()
 

@@ -69,6 +69,12 @@ def test_without_mlflow_there_is_no_new_version(tmp_path: Path) -> None:
     assert registry.folders.versions("timeline_ranker") == ()
 
 
+def test_whether_mlflow_is_there_is_known_before_there_is_a_version(tmp_path: Path, uri: str) -> None:
+    registry_in(tmp_path, uri).reach_records()
+    with pytest.raises(RegistryUnavailable, match="cannot be reached"):
+        registry_in(tmp_path, OUT_OF_REACH).reach_records()
+
+
 def test_an_alias_moves_although_mlflow_cannot_show_it(tmp_path: Path) -> None:
     folders, aliases = ModelFolders(tmp_path / "models"), MemoryAliases()
     model = folders.add(LEARNED, {})
@@ -110,9 +116,11 @@ def test_no_message_shows_a_password(tmp_path: Path, uri: str, monkeypatch: pyte
     monkeypatch.setenv(_RETRIES, "0")
     with pytest.raises(RegistryUnavailable) as raised:
         registry_in(tmp_path, uri).register(LEARNED, {})
+    with pytest.raises(RegistryUnavailable) as unreached:
+        registry_in(tmp_path, uri).reach_records()
     with capture_logs() as logged:
         MlflowRecords(uri).point("champion", ModelId("timeline_ranker", "1"))
-    told = f"{raised.value} {raised.value.__cause__} {logged}"
+    told = f"{raised.value} {raised.value.__cause__} {unreached.value} {unreached.value.__cause__} {logged}"
     assert all(word in told for word in ("cannot remember", "alias_not_shown_in_mlflow"))
     assert "someone" not in told
     assert "s3" not in told
