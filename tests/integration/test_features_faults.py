@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from tests.integration.producers import ordered_producer
-from tests.simulation.kill_campaign import run_campaign
+from tests.simulation.kill_campaign import STAGES, run_campaign
 from tests.simulation.load import Load
 from tests.simulation.pipeline import Pipeline, pipeline_on, wait_until
 
@@ -26,10 +26,22 @@ def load(flow: Pipeline, request: pytest.FixtureRequest) -> Load:
     return Load(flow, random.Random(zlib.crc32(request.node.name.encode())))
 
 
-def test_twenty_kills_leave_every_counter_as_a_count_over_the_log(flow):
-    outcome = run_campaign(flow, events=30_000, kills=20, seed=5, events_per_s=1_000)
+def test_twenty_kills_leave_every_counter_request_and_exposure_as_the_log_has_it(flow):
+    outcome = run_campaign(flow, events=30_000, kills=20, seed=5, events_per_s=1_000, requests_per_s=20)
     assert sum(outcome.kills.values()) == 20
+    assert {name.partition("-")[0] for name, kills in outcome.kills.items() if kills} == set(STAGES)
+    assert outcome.requests > 500
+    assert outcome.answered_again > 0
     assert outcome.counters > 10_000
+    assert outcome.exposures > 4_000
+    assert outcome.differences == []
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
+def test_two_hundred_thousand_events_survive_twenty_four_kills(flow):
+    outcome = run_campaign(flow, events=200_000, kills=24, seed=1, events_per_s=1_500, requests_per_s=20)
+    assert sum(outcome.kills.values()) == 24
     assert outcome.differences == []
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 import psutil
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 
 from eddyline.clients.stack_settings import of_the_stack
 from feature_store.clock import SystemClock
@@ -176,29 +176,112 @@ def _wait_for_counts(
     assert found == expected
 
 
-def test_counters_are_exact_while_every_worker_is_killed(stack: Stack) -> None:
+class _History:
+    """What was produced on the stack so far, and what its counters must be by it."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._rng = random.Random(7)
+        self._now_ms = time.time_ns() // 1_000_000
+        self._events: list[dict] = []
+        _produce(bootstrap, [_item(n, self._now_ms) for n in range(ITEMS)], "item_id")
+
+    def go_on(self, events: int, again: int = 0) -> None:
+        """Produce more events, and some of those before once more; returns when the broker has them."""
+        number = len(self._events)
+        self._events += [_feedback(number + n, self._rng, self._now_ms) for n in range(events)]
+        repeated = self._rng.sample(self._events[:number], again)
+        _produce(self._bootstrap, self._events[number:] + repeated, "user_id")
+
+    def next_event(self) -> dict:
+        """One more, for somebody else to produce."""
+        self._events.append(_feedback(len(self._events), self._rng, self._now_ms))
+        return self._events[-1]
+
+    def counts(self) -> dict[tuple[str, str], Counter]:
+        return _oracle(self._events)
+
+
+@pytest.fixture(scope="module")
+def history(stack: Stack) -> _History:
+    return _History(stack.wait_ready()["kafka"])
+
+
+def test_counters_are_exact_while_every_worker_is_killed(stack: Stack, history: _History) -> None:
     status = stack.wait_ready()
-    now_ms = time.time_ns() // 1_000_000
-    rng = random.Random(7)
-    _produce(status["kafka"], [_item(n, now_ms) for n in range(ITEMS)], "item_id")
     with httpx.Client(base_url=status["http"], timeout=30) as client:
-        events = [_feedback(n, rng, now_ms) for n in range(200)]
-        _produce(status["kafka"], events, "user_id")
-        _wait_for_counts(client, _oracle(events), 120)
+        history.go_on(200)
+        _wait_for_counts(client, history.counts(), 120)
 
         victims = [
             name for name in status["processes"] if name.startswith(("ingest", "features", "join", "ranker"))
         ]
         assert len(victims) >= 6
         for victim in victims:
-            more = [_feedback(len(events) + n, rng, now_ms) for n in range(1500)]
-            duplicates = rng.sample(events, 20)
-            _produce(status["kafka"], more[:700], "user_id")
+            history.go_on(700)
             os.kill(stack.status()["processes"][victim], signal.SIGKILL)
-            _produce(status["kafka"], more[700:] + duplicates, "user_id")
-            events += more
+            history.go_on(800, again=20)
         stack.wait_ready()
-        _wait_for_counts(client, _oracle(events), 180)
+        _wait_for_counts(client, history.counts(), 180)
+
+
+class _Caller:
+    """Asks through `rank.requests`, and remembers what came back."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = ordered_producer(bootstrap, partitioner="murmur2_random")
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "caller"})
+        partitions = (
+            self._consumer.list_topics("rank.responses", timeout=30).topics["rank.responses"].partitions
+        )
+        self._consumer.assign([TopicPartition("rank.responses", n, 0) for n in partitions])
+        self.answers: dict[str, dict] = {}
+
+    def ask(self, *request_ids: str) -> None:
+        """Send requests; returns when the broker has them."""
+        for request_id in request_ids:
+            asked = {"request_id": request_id, "user_id": "u1", "candidates": ["i1", "i2"]}
+            self._producer.produce("rank.requests", json.dumps(asked).encode(), b"u1")
+        assert self._producer.flush(60) == 0
+
+    def look(self) -> None:
+        """Take in what comes within a second."""
+        for message in self._consumer.consume(100, 1.0):
+            if message.error() is None:
+                answer = json.loads(message.value())
+                self.answers[answer["request_id"]] = answer
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def test_a_broker_killed_under_load_comes_back_and_everything_goes_on(
+    stack: Stack, history: _History
+) -> None:
+    status = stack.wait_ready()
+    asked = [f"before-{n}" for n in range(50)]
+    with (
+        closing(_Caller(status["kafka"])) as caller,
+        httpx.Client(base_url=status["http"], timeout=30) as client,
+    ):
+        history.go_on(2_000)
+        caller.ask(*asked)
+        os.kill(status["processes"]["kafka"], signal.SIGKILL)
+        history.go_on(2_000, again=20)
+        assert stack.wait_ready()["processes"]["kafka"] != status["processes"]["kafka"]
+
+        deadline = time.monotonic() + 180
+        for number in count():
+            caller.ask(f"after-{number}")  # the first ones may have waited so long that they are shed
+            caller.look()
+            ranked = any("items" in caller.answers.get(f"after-{n}", {}) for n in range(number + 1))
+            if ranked and caller.answers.keys() >= set(asked):
+                break
+            assert time.monotonic() < deadline, (len(caller.answers), stack.status())
+        assert client.post("/v1/rank", json={"request_id": "http", "user_id": "u1"}).json()["items"]
+        published = client.post("/v1/events", json={"events": [history.next_event()]})
+        assert (published.status_code, published.json()["accepted"]) == (202, 1)
+        _wait_for_counts(client, history.counts(), 180)
 
 
 def test_a_request_is_ranked_over_both_front_doors_and_becomes_an_exposure(stack: Stack) -> None:

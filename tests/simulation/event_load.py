@@ -4,7 +4,8 @@ import json
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,24 @@ def feedback_event(rng: random.Random, number: int, now_ms: int) -> Event:
     if rng.random() < 0.3:
         return {"type": "interaction", **event, "action": rng.choice(_ACTIONS), "value": 1.0}
     return {"type": "impression", **event, "position": rng.randrange(20)}
+
+
+def display_events(
+    rng: random.Random, display: str, answer: Mapping[str, Any], time_ms: int
+) -> Iterator[Event]:
+    """An impression of each item of an answer, and clicks on some; ``display`` makes their ids unique."""
+    for item in answer["items"]:
+        event = {
+            "event_time_ms": time_ms,
+            "user_id": answer["user_id"],
+            "item_id": item["item_id"],
+            "request_id": answer["request_id"],
+        }
+        event_id = f"{display}-{item['item_id']}"
+        yield {"type": "impression", "event_id": event_id, **event, "position": item["position"]}
+        if rng.random() < 0.2:
+            clicked = {"type": "interaction", "event_id": f"{event_id}-click"}
+            yield {**clicked, **event, "action": "click", "value": 1.0}
 
 
 def encode(event: Event) -> bytes:

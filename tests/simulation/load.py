@@ -14,12 +14,17 @@ _DUPLICATES = 0.01
 
 
 class Load:
-    """A producer of feedback; one event in a hundred comes twice, as from a producer that retries."""
+    """A producer of feedback; one event in a hundred comes twice, as from a producer that retries.
+
+    Attributes
+    ----------
+    now_ms : when the load began; events are up to three days older
+    """
 
     def __init__(self, flow: Pipeline, rng: random.Random) -> None:
         self._flow = flow
         self._rng = rng
-        self._now_ms = time.time_ns() // 1_000_000
+        self.now_ms = time.time_ns() // 1_000_000
         self._number = 0
         self.tally = Tally()
         self._producer = Producer(
@@ -33,7 +38,7 @@ class Load:
 
     def produce_items(self) -> None:
         """Produce the catalogue and wait until ingest has published it."""
-        for event in item_events(self._now_ms):
+        for event in item_events(self.now_ms):
             self._send(event, str(event["item_id"]))
         self.flush()
         bootstrap = self._flow.settings.kafka_bootstrap
@@ -48,12 +53,14 @@ class Load:
         """Produce so many events, no faster than that; returns when the broker has them."""
         began = time.monotonic()
         for number in range(events):
-            event = feedback_event(self._rng, self._number, self._now_ms)
+            event = feedback_event(self._rng, self._number, self.now_ms)
             self._number += 1
             self.tally.add(event)
             for _ in range(2 if self._rng.random() < _DUPLICATES else 1):
                 self._send(event, str(event["user_id"]))
-            time.sleep(max(0.0, number / events_per_s - (time.monotonic() - began)))
+            ahead_s = number / events_per_s - (time.monotonic() - began)
+            if ahead_s > 0:  # who is late does not give the processor away
+                time.sleep(ahead_s)
         self.flush()
 
     def flush(self) -> None:
@@ -63,7 +70,7 @@ class Load:
     def differences(self) -> list[str]:
         """Where the rows are not what the events add up to."""
         settings = self._flow.settings
-        return list(self.tally.differences(self._flow.store(), settings.batch_partitions, self._now_ms))
+        return list(self.tally.differences(self._flow.store(), settings.batch_partitions, self.now_ms))
 
     def _send(self, event: Event, key: str) -> None:
         self._producer.produce(EVENTS, encode(event), key)

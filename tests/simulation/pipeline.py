@@ -1,4 +1,4 @@
-"""Events to rows on real parts: a broker, Redis, ingest and feature workers, each of which may be killed."""
+"""Our workers on real parts, a broker and Redis; each of them may be killed."""
 
 import contextlib
 import os
@@ -107,7 +107,7 @@ class Pipeline:
 
     @contextlib.contextmanager
     def workers(self, extra: dict[str, str] | None = None, **counts: int) -> Iterator[Workers]:
-        """Run ``ingest=…`` and ``features=…`` workers under supervision; entered when all are ready."""
+        """Run ``ingest=…``, ``features=…`` … workers under supervision; entered when all are ready."""
         kinds = {kind.name: kind for kind in KINDS}
         processes = [
             worker(
