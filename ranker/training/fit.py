@@ -5,7 +5,7 @@ Sources: Guo et al., "PAL" (RecSys 2019) for the position that exists only while
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from ranker.training.loss import loss_gradient
 from ranker.training.metrics import ndcg
 from ranker.training.optimizer import OneCycleAdamW
 from ranker.training.passes import Passes
-from ranker.training.predict import parts_of, predict
+from ranker.training.predict import PART, dense_columns, predict
 from ranker.training.rows import Rows
 from triton_models.recents import Recents
 from triton_models.timeline_ranker import Columns, Normalise, Shape, TimelineRanker
@@ -120,11 +120,12 @@ class _Fit:
         self._labels = torch.from_numpy(np.stack(list(rows.labels.values())))
         self._position = torch.from_numpy(rows.position.clip(0, MAX_POSITION))
         self._weights = torch.from_numpy(importance_weights(rows.propensity, parameters.weight_cap))
-        self._net = net_of(rows, user, parameters, start)
+        recents = recents_of(rows, start)
+        dense = dense_columns(Columns(recents), rows, user)
+        self._net = _net_over(recents, dense.clone(), rows, parameters)
         if start is not None:
             self._net.load_state_dict(start)
-        parts = (self._net.columns(*part) for part in parts_of(rows, user))
-        self._dense = torch.cat([self._net.normalise(part) for part in parts])
+        self._dense = torch.cat([self._net.normalise(part) for part in torch.split(dense, PART)])
         self._ids = torch.from_numpy(rows.ids[:, : self._net.singles]).T.contiguous()
         self._bias = _position_bias(self._position, len(rows.labels))
         self._passes = Passes(self._net, parameters.shape, parameters.seed)
@@ -180,17 +181,22 @@ def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[t
     yield from zip(torch.split(chosen, in_batch), torch.split(request, in_batch), strict=True)
 
 
-def net_of(rows: Rows, user: int, parameters: Parameters, start: Weights | None = None) -> TimelineRanker:
+def net_of(rows: Rows, user: int, parameters: Parameters) -> TimelineRanker:
     """A net that has learned nothing but how the columns of ``rows`` are spread, and which items are alike.
 
     Parameters
     ----------
     user : number of user columns
-    start : weights that the net is to have; it knows the items that they know
     """
-    recents = recents_of(rows, start)
-    columns = Columns(recents)
-    dense = torch.cat([columns(*part) for part in parts_of(rows, user)]).nan_to_num_()
+    recents = recents_of(rows)
+    return _net_over(recents, dense_columns(Columns(recents), rows, user), rows, parameters)
+
+
+def _net_over(
+    recents: Sequence[Recents], dense: torch.Tensor, rows: Rows, parameters: Parameters
+) -> TimelineRanker:
+    """A net over the (n, d) columns ``dense``, which are overwritten."""
+    dense.nan_to_num_()
     logarithmic = dense.abs().amax(dim=0) > parameters.skewed_above
     skewed = dense[:, logarithmic]
     dense[:, logarithmic] = torch.sign(skewed) * torch.log1p(skewed.abs())
@@ -201,7 +207,7 @@ def net_of(rows: Rows, user: int, parameters: Parameters, start: Weights | None 
     return TimelineRanker(normalise, dense.shape[1], singles, len(rows.labels), parameters.shape, recents)
 
 
-def recents_of(rows: Rows, start: Weights | None) -> list[Recents]:
+def recents_of(rows: Rows, start: Weights | None = None) -> list[Recents]:
     """What compares candidates with recent ids; which items are alike says ``start``, else ``rows``."""
     ids = torch.from_numpy(rows.ids)
     made = []

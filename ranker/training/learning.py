@@ -103,7 +103,7 @@ def _others(
     boosted = boosted_trees(
         parts.train,
         parts.validation,
-        lambda rows: dense_columns(fitted.net, rows, len(signature.user)),
+        lambda rows: dense_columns(fitted.net.columns, rows, len(signature.user)).numpy(),
         seed=parameters.seed,
         threads=parameters.threads,
     )

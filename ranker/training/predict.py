@@ -9,11 +9,11 @@ from torch import nn
 from ranker.registry.models import ModelMetadata, RegistryError
 from ranker.training.rows import Float32, Rows
 from triton_models.model import Ranker
-from triton_models.timeline_ranker import TimelineRanker
+from triton_models.timeline_ranker import Columns
 
 Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
-_PART = 4_096
+PART = 4_096
 """Rows that are normalised at once: their values stay in the processor's cache."""
 
 
@@ -25,11 +25,9 @@ def predict(net: nn.Module, rows: Rows, user: int) -> dict[str, Float32]:
     return {head: scores[:, column].numpy() for column, head in enumerate(rows.labels)}
 
 
-def dense_columns(net: TimelineRanker, rows: Rows, user: int) -> Float32:
+def dense_columns(columns: Columns, rows: Rows, user: int) -> torch.Tensor:
     """(n, d) float32 that a net reads before it normalises: as served, and what recent ids say."""
-    with torch.inference_mode():
-        columns: Float32 = torch.cat([net.columns(*part) for part in parts_of(rows, user)]).numpy()
-    return columns
+    return torch.cat([columns(*part) for part in _parts_of(rows, user)])
 
 
 def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows], Float32]:
@@ -53,9 +51,9 @@ def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows
     return lambda rows: ranker(*inputs_of(rows, user))[click].numpy()
 
 
-def parts_of(rows: Rows, user: int) -> Iterator[Inputs]:
+def _parts_of(rows: Rows, user: int) -> Iterator[Inputs]:
     """:func:`inputs_of`, some rows at a time."""
-    return zip(*(torch.split(columns, _PART) for columns in inputs_of(rows, user)), strict=True)
+    return zip(*(torch.split(columns, PART) for columns in inputs_of(rows, user)), strict=True)
 
 
 def inputs_of(rows: Rows, user: int) -> Inputs:
