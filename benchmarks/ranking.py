@@ -210,7 +210,7 @@ def _bare_call(stack: RunningStack, size: int) -> Callable[[int], None]:
     tensors = {
         "user": rng.random((1, len(service.user)), np.float32),
         "candidates": rng.random((size, len(service.candidate)), np.float32),
-        "ids": rng.integers(0, 1 << 40, (size, len(service.ids))),
+        "ids": rng.integers(0, 1 << 40, (size, len(service.id_columns))),
     }
     types = {"float32": "FP32", "int64": "INT64"}
 

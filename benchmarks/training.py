@@ -115,4 +115,5 @@ def _plain_s(path: Path) -> float:
 
 
 def _fresh_net(path: Path) -> TimelineRanker:
-    return net_of(rows_of(pq.read_table(path), default_signature()), PARAMETERS)
+    signature = default_signature()
+    return net_of(rows_of(pq.read_table(path), signature), len(signature.user), PARAMETERS)

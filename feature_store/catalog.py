@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from feature_store.aggregators import RecentIds
 from feature_store.definition_files import SHIPPED, read_definitions
 from feature_store.settings import Settings
 from feature_store.validation import (
@@ -13,6 +14,7 @@ from feature_store.validation import (
     check_attribute,
     check_ids,
     check_name,
+    check_recents,
     check_unique,
     check_view,
 )
@@ -20,6 +22,7 @@ from feature_store.views import (
     FeatureService,
     FeatureView,
     ItemAttribute,
+    Recents,
     ServiceDefinition,
     column_ref,
 )
@@ -102,15 +105,31 @@ class Catalog(ViewSet):
         check_name("service", definition.name)
         check_unique(f"column of service {definition.name}", columns)
         check_ids(definition.name, definition.ids)
+        check_recents(definition.name, definition.recents, {column.name for column in definition.ids})
         for reference in definition.user:
             if self._meaning(definition, reference)[0] != "user":
                 raise InvalidDefinition(f"service {definition.name}: {reference} is no feature of the user")
         meaning = [self._meaning(definition, reference) for reference in columns]
         ids = [(column.name, column.source) for column in definition.ids]
-        fingerprint = hashlib.blake2b(repr((meaning, ids)).encode(), digest_size=6).hexdigest()
+        recents = tuple((each, self._held(definition, each)) for each in definition.recents)
+        meaning_of_recents = [(each, self._meaning(definition, each.source), k) for each, k in recents]
+        what = (meaning, ids, meaning_of_recents) if recents else (meaning, ids)
+        fingerprint = hashlib.blake2b(repr(what).encode(), digest_size=6).hexdigest()
         return FeatureService(
-            definition.name, definition.user, definition.candidate, definition.ids, fingerprint
+            definition.name, definition.user, definition.candidate, definition.ids, fingerprint, recents
         )
+
+    def _held(self, definition: ServiceDefinition, recents: Recents) -> int:
+        """How many ids the feature keeps."""
+        view, column = column_ref(recents.source)
+        entity, _, _ = self._meaning(definition, recents.source)
+        feature = self._views[view].feature(column) if view in self._views else None
+        if entity != "user" or feature is None or not isinstance(feature.source, RecentIds):
+            raise InvalidDefinition(
+                f"service {definition.name}, recents {recents.name}: {recents.source} is no feature of the "
+                "user with aggregator recent_ids"
+            )
+        return feature.source.k
 
     def _meaning(self, definition: ServiceDefinition, reference: str) -> tuple[object, ...]:
         """(entity, fingerprint of its view, column) of a reference."""

@@ -32,7 +32,8 @@ _Used = Mapping[str, list[str]]
 def _used_by(catalog: Catalog) -> _Used:
     used: dict[str, list[str]] = {}
     for service in catalog.services:
-        for reference in (*service.user, *service.candidate):
+        recents = (each.source for each, _ in service.recents)
+        for reference in (*service.user, *service.candidate, *recents):
             used.setdefault(reference, []).append(service.name)
     return used
 
@@ -45,9 +46,10 @@ def _services(catalog: Catalog, readers: Readers) -> Iterator[str]:
         "| --- | --- | --- | --- |",
     )
     for service in catalog.services:
-        dense = f"{len(service.user) + len(service.candidate)} numbers, {len(service.ids)} ids"
+        columns = f"{len(service.user) + len(service.candidate)} numbers, {len(service.ids)} ids"
+        columns += "".join(f", {k} recent ids of {each.of} ({each.name})" for each, k in service.recents)
         models = ", ".join(readers.get(service.name, ())) or "none"
-        yield f"| {service.name} | `{service.fingerprint}` | {dense} | {models} |"
+        yield f"| {service.name} | `{service.fingerprint}` | {columns} | {models} |"
     yield ""
 
 

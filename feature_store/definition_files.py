@@ -15,7 +15,7 @@ import msgspec
 from feature_store import aggregators
 from feature_store.features import Feature, Rate
 from feature_store.validation import InvalidDefinition
-from feature_store.views import FeatureView, IdColumn, ItemAttribute, ServiceDefinition
+from feature_store.views import FeatureView, IdColumn, ItemAttribute, Recents, ServiceDefinition
 
 SHIPPED = Path(__file__).parent / "definitions"
 """The definitions that come with Eddyline."""
@@ -67,10 +67,17 @@ class _Attribute(msgspec.Struct, forbid_unknown_fields=True):
     default: float = 0.0
 
 
+class _Recents(msgspec.Struct, forbid_unknown_fields=True):
+    source: str
+    of: str
+    alike: tuple[str, ...] = ()
+
+
 class _Service(msgspec.Struct, forbid_unknown_fields=True):
     user: tuple[str, ...]
     candidate: tuple[str, ...]
     ids: dict[str, str] = {}
+    recents: dict[str, _Recents] = {}
 
 
 _TOLD = frozenset(field.name for field in msgspec.structs.fields(_Told))
@@ -167,7 +174,10 @@ def _attribute(file: str, name: str, table: Any) -> ItemAttribute:
 def _service(file: str, name: str, table: Any) -> ServiceDefinition:
     declared = _convert(f"{file}, service {name}", table, _Service)
     ids = tuple(IdColumn(column, source) for column, source in declared.ids.items())
-    return ServiceDefinition(name, declared.user, declared.candidate, ids)
+    recents = tuple(
+        Recents(group, told.source, told.of, told.alike) for group, told in declared.recents.items()
+    )
+    return ServiceDefinition(name, declared.user, declared.candidate, ids, recents)
 
 
 def _convert(where: str, table: Any, wanted: type[T]) -> T:

@@ -1,12 +1,12 @@
 """Whether a view can work: checked at start, with messages that name the feature and what there is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import inf, isfinite
 
 from feature_store.aggregators import Aggregator, Count, MultiAttribute, Total
 from feature_store.schema.ids import SEPARATOR
-from feature_store.views import Feature, FeatureView, IdColumn, ItemAttribute, Rate
+from feature_store.views import Feature, FeatureView, IdColumn, ItemAttribute, Rate, Recents
 
 BASE_ENTITIES = ("item", "user", "creator")
 
@@ -93,6 +93,18 @@ def check_ids(service: str, columns: Iterable[IdColumn]) -> None:
                 f"service {service}, id column {column.name}: there is no source {column.source!r}; "
                 "there are user_id, item_id, creator_id and attribute:<name>[<place>]"
             )
+
+
+def check_recents(service: str, recents: Iterable[Recents], ids: Collection[str]) -> None:
+    """Raise :class:`InvalidDefinition` when recents are of, or alike by, an id column that there is not."""
+    for each in recents:
+        where = f"service {service}, recents {each.name}"
+        check_name(f"service {service}, recents", each.name)
+        for column in (each.of, *each.alike):
+            if column not in ids:
+                raise InvalidDefinition(
+                    f"{where}: there is no id column {column!r}; there are {', '.join(sorted(ids))}"
+                )
 
 
 def _check_entity(view: FeatureView) -> None:

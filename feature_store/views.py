@@ -25,6 +25,7 @@ __all__ = [
     "ItemAttribute",
     "MissingColumn",
     "Rate",
+    "Recents",
     "ServiceDefinition",
     "column_ref",
 ]
@@ -95,6 +96,10 @@ class FeatureView:
             When no aggregated feature has this name.
         """
         return self._slices[feature]
+
+    def feature(self, name: str) -> Feature:
+        """The feature of this name; KeyError if there is none."""
+        return {feature.name: feature for feature in self.features}[name]
 
     def blank_rows(self, n: int) -> Float64:
         """(n, width) rows of entities that nothing happened to."""
@@ -205,6 +210,23 @@ class IdColumn:
 
 
 @dataclass(frozen=True)
+class Recents:
+    """Id columns that hold what the user did last, the newest first: ``<name>[0]``, ``<name>[1]``, …
+
+    Attributes
+    ----------
+    source : ``<view>.<feature>``, a feature of the user that keeps recent ids
+    of : the id column that has the same kind of ids
+    alike : id columns by which two of these ids are alike: those of an item's creator, genres, tags
+    """
+
+    name: str
+    source: str
+    of: str
+    alike: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ItemAttribute:
     """A number among an item's attributes, as a column; ``default`` where it is absent."""
 
@@ -222,6 +244,7 @@ class ServiceDefinition:
     user: tuple[str, ...]
     candidate: tuple[str, ...]
     ids: tuple[IdColumn, ...]
+    recents: tuple[Recents, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -232,8 +255,9 @@ class FeatureService:
     ----------
     user : ``<view>.<feature>`` of the request's user
     candidate : ``<view>.<feature>``, or ``attribute.<name>`` of the item
-    ids : hashed ids
+    ids : hashed ids of the user and of the candidate
     fingerprint : 12 hex characters of the ordered columns and what each of them means
+    recents : hashed ids of what the user did last, with how many columns each has; they follow ``ids``
     """
 
     name: str
@@ -241,6 +265,17 @@ class FeatureService:
     candidate: tuple[str, ...]
     ids: tuple[IdColumn, ...]
     fingerprint: str
+    recents: tuple[tuple[Recents, int], ...] = ()
+
+    @cached_property
+    def id_columns(self) -> tuple[str, ...]:
+        """Names of all id columns, in order."""
+        return (*(column.name for column in self.ids), *(name for name, _ in self.recent_places))
+
+    @cached_property
+    def recent_places(self) -> tuple[tuple[str, str], ...]:
+        """Name and source, ``<view>.<feature>``, of each column of ``recents``, in order."""
+        return tuple((f"{each.name}[{place}]", each.source) for each, k in self.recents for place in range(k))
 
 
 def column_ref(reference: str) -> tuple[str, str]:

@@ -35,7 +35,7 @@ class Reference(nn.Module):
 
     Parameters
     ----------
-    user, candidate, ids : numbers of columns
+    user, candidate, ids : numbers of columns; further ids are not read
     """
 
     def __init__(self, user: int, candidate: int, ids: int) -> None:
@@ -46,10 +46,11 @@ class Reference(nn.Module):
         self.second = MaskBlock(features, _HIDDEN[0], _HIDDEN[1])
         self.heads = nn.Linear(_HIDDEN[1], len(HEADS))
         self.buckets = _BUCKETS
+        self.ids = ids
 
     def forward(self, user: torch.Tensor, candidates: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Scores (n, 4) float32 in (0, 1)."""
-        embedded = self.embedding(ids % self.buckets).flatten(1)
+        embedded = self.embedding(ids[:, : self.ids] % self.buckets).flatten(1)
         dense = torch.cat((user.expand(candidates.shape[0], -1), candidates), dim=1)
         features = torch.cat((torch.sign(dense) * torch.log1p(dense.abs()), embedded), dim=1)
         return torch.sigmoid(self.heads(self.second(features, self.first(features, features))))
@@ -59,4 +60,4 @@ def build(signature: Signature) -> Reference:
     """The net with its seeded weights; the global random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        return Reference(len(signature.user), len(signature.candidate), len(signature.ids))
+        return Reference(len(signature.user), len(signature.candidate), len(signature.single_ids))

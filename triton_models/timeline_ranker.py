@@ -9,12 +9,14 @@ predictive uncertainty estimation using deep ensembles" (arXiv 1612.01474); Plat
 for support vector machines" (1999) for the calibration.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from triton_models.dropout import ByteDropout
+from triton_models.recents import Recents
 
 CLIP = 4.0
 """Normalised columns stay within ± this many standard deviations."""
@@ -43,6 +45,21 @@ class Shape:
     hidden: tuple[int, ...] = (64, 32)
     dropout: float = 0.3
     id_dropout: float = 0.7
+
+
+class Columns(nn.Module):
+    """The dense columns: the user's, the candidates', and what the user's recent ids say of these."""
+
+    def __init__(self, recents: Sequence[Recents]) -> None:
+        super().__init__()
+        self.recents = nn.ModuleList(recents)
+
+    def forward(self, user: torch.Tensor, candidates: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """(1, u) or (n, u), (n, k) and (n, m) -> (n, d)."""
+        columns = [user.expand(candidates.shape[0], -1), candidates]
+        for recents in self.recents:
+            columns.append(recents(ids, ids[: user.shape[0]]))
+        return torch.cat(columns, dim=1)
 
 
 class Normalise(nn.Module):
@@ -124,7 +141,8 @@ class TimelineRanker(nn.Module):
     Parameters
     ----------
     normalise : fitted on the training part
-    dense, ids : numbers of columns
+    dense, ids : numbers of columns, those that ``recents`` make and do not compare among them
+    recents : what the user did last, by the columns of ids that follow the others
     heads : number of predicted probabilities
 
     Attributes
@@ -135,10 +153,20 @@ class TimelineRanker(nn.Module):
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def __init__(self, normalise: Normalise, dense: int, ids: int, heads: int, shape: Shape) -> None:
+    def __init__(
+        self,
+        normalise: Normalise,
+        dense: int,
+        ids: int,
+        heads: int,
+        shape: Shape,
+        recents: Sequence[Recents] = (),
+    ) -> None:
         super().__init__()
         self.members = shape.members
         self.normalise = normalise
+        self.columns = Columns(recents)
+        self.singles = ids
         self.ids = HashedIds(ids, shape.buckets, shape.embedding)
         self.drop_ids = nn.Dropout1d(shape.id_dropout)
         self.drop_crossed = ByteDropout(shape.dropout)
@@ -152,11 +180,11 @@ class TimelineRanker(nn.Module):
 
     def logits(self, user: torch.Tensor, candidates: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """(k, n, heads) of each member, not calibrated; ``user`` is (1, u) or (n, u)."""
-        dense = torch.cat((user.expand(candidates.shape[0], -1), candidates), dim=1)
-        return self.logits_of_normal(self.normalise(dense), ids)
+        dense = self.columns(user, candidates, ids)
+        return self.logits_of_normal(self.normalise(dense), ids[:, : self.singles])
 
     def logits_of_normal(self, dense: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """As :meth:`logits`, of user and candidate columns (n, d) that went through ``normalise`` already."""
+        """As :meth:`logits`, of ``columns`` that went through ``normalise``, and ids without recent ones."""
         embedded = self.drop_ids(self.ids(ids)).flatten(1)
         first = torch.cat((dense, embedded), dim=1).expand(self.members, -1, -1)
         crossed = first

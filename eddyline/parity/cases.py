@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ class ServedCase:
     Attributes
     ----------
     features : (n, u + k) float32 as the model read them
+    ids : (n, m) int64 as the model read them
     marks : of the rows that the candidates' features come from
     """
 
@@ -25,6 +27,7 @@ class ServedCase:
     item_ids: list[str]
     finalize_time_ms: int
     features: NDArray[np.float32]
+    ids: NDArray[np.int64]
     marks: RowMarks
 
 
@@ -41,16 +44,20 @@ def cases_of(rows: pa.RecordBatch, fingerprint: str) -> Iterator[ServedCase]:
 
 
 def _case(rows: pa.RecordBatch) -> ServedCase:
-    features = rows.column("features")
-    values: NDArray[np.float32] = features.flatten().to_numpy().reshape(len(rows), features.type.list_size)
     return ServedCase(
         request_id=rows.column("request_id")[0].as_py(),
         user_id=rows.column("user_id")[0].as_py(),
         item_ids=rows.column("item_id").to_pylist(),
         finalize_time_ms=rows.column("finalize_time_ms")[0].as_py(),
-        features=values,
+        features=_matrix(rows.column("features")),
+        ids=_matrix(rows.column("ids")),
         marks=_marks(rows.column("row_marks")),
     )
+
+
+def _matrix(lists: pa.Array) -> NDArray[Any]:
+    values: NDArray[Any] = lists.flatten().to_numpy()
+    return values.reshape(len(lists), lists.type.list_size)
 
 
 def _marks(column: pa.Array) -> RowMarks:

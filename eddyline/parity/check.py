@@ -60,7 +60,8 @@ class ParityCheck:
         self._service = service
         self._skipped = skipped
         self._rehydrator = Rehydrator(catalog, service, items, partitions)
-        read = {column_ref(reference)[0] for reference in (*service.user, *service.candidate)}
+        recents = (source for _, source in service.recent_places)
+        read = {column_ref(reference)[0] for reference in (*service.user, *service.candidate, *recents)}
         views = [view for view in catalog.views if view.name in read]
         self.topics = tuple(dict.fromkeys(batch_topic(view.entity) for view in views))
         by_topic = {

@@ -10,7 +10,7 @@ from eddyline.parity.refold import Chosen, LogRefold, RowVersion
 from eddyline.parity.rehydrator import NO_ROW, Rehydrator, RowsNeeded
 from feature_store.catalog import Catalog
 from feature_store.views import FeatureService, column_ref
-from ranker.pipeline.batch import Bool, Float32
+from ranker.pipeline.batch import Bool, Float32, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +73,21 @@ class Judge:
         chosen: Chosen,
     ) -> None:
         self._catalog = catalog
-        self._references = (*service.user, *service.candidate)
-        self._views = [column_ref(reference)[0] for reference in self._references]
+        dense = (*service.user, *service.candidate)
+        self._references = (*dense, *(name for name, _ in service.recent_places))
+        sources = (*dense, *(source for _, source in service.recent_places))
+        self._views = [column_ref(source)[0] for source in sources]
+        self._recents = len(service.recent_places)
         self._rehydrator = rehydrator
         self._refold = refold
         self._chosen = chosen
 
     def judge(self, case: ServedCase, needed: Sequence[RowsNeeded]) -> Verdict:
         """Compare one request."""
-        again = self._rehydrator.features(case, needed, self._refold.found)
-        judged, known = self._masks(case, needed)
-        unlike = judged & known & (_bits(case.features) != _bits(again))
+        served = self._read(case.features, case.ids)
+        again = self._read(*self._rehydrator.features(case, needed, self._refold.found))
+        judged, known = self._masks(len(served), needed)
+        unlike = judged & known & (served.view(np.uint64) != again.view(np.uint64))
         different = unlike.any(axis=1)
         unverified = ~different & (judged & ~known).any(axis=1)
         equal = judged.any(axis=1) & ~different & ~unverified
@@ -91,13 +95,17 @@ class Judge:
             equal=int(equal.sum()),
             different=int(different.sum()),
             unverified=int(unverified.sum()),
-            differences=tuple(self._differences(case, needed, again, unlike)),
+            differences=tuple(self._differences(case, needed, served, again, unlike)),
             missing=tuple(self._missing(needed)),
         )
 
-    def _masks(self, case: ServedCase, needed: Sequence[RowsNeeded]) -> tuple[Bool, Bool]:
-        """(n, u + k) which features are judged, and of which the log has the rows."""
-        judged, known = (np.zeros(case.features.shape, np.bool_) for _ in range(2))
+    def _read(self, features: Float32, ids: Int64) -> Float64:
+        """(n, c) of the columns that come from rows; features and hashes are exact in a float64."""
+        return np.concatenate((features, ids[:, ids.shape[1] - self._recents :]), axis=1, dtype=np.float64)
+
+    def _masks(self, n: int, needed: Sequence[RowsNeeded]) -> tuple[Bool, Bool]:
+        """(n, c) which columns are judged, and of which the log has the rows."""
+        judged, known = (np.zeros((n, len(self._views)), np.bool_) for _ in range(2))
         for rows in needed:
             columns = np.array([view == rows.view for view in self._views])
             judged[:, columns] = rows.holds_for(self._is_chosen(rows).tolist())[:, None]
@@ -114,7 +122,12 @@ class Judge:
         return version.row_offset == NO_ROW or version in self._refold.found
 
     def _differences(
-        self, case: ServedCase, needed: Sequence[RowsNeeded], again: Float32, unlike: Bool
+        self,
+        case: ServedCase,
+        needed: Sequence[RowsNeeded],
+        served: Float64,
+        again: Float64,
+        unlike: Bool,
     ) -> Iterator[Difference]:
         by_view = {rows.view: rows for rows in needed}
         for candidate, column in np.argwhere(unlike).tolist():
@@ -124,7 +137,7 @@ class Judge:
                 request_id=case.request_id,
                 item_id=case.item_ids[candidate],
                 feature=self._references[column],
-                served=float(case.features[candidate, column]),
+                served=float(served[candidate, column]),
                 refolded=float(again[candidate, column]),
                 rows=tuple(self._name(rows.versions[place]) for place in places),
             )
@@ -149,7 +162,3 @@ class Judge:
             return f"{version.entity_id} (no row)"
         topic = self._refold.topic_of(version.view)
         return f"{topic}[{version.partition}]@{version.row_offset} {version.entity_id}"
-
-
-def _bits(values: Float32) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
-    return np.ascontiguousarray(values).view(np.uint32)

@@ -104,8 +104,8 @@ class Rehydrator:
 
     def features(
         self, case: ServedCase, needed: Sequence[RowsNeeded], found: Mapping[RowVersion, bytes]
-    ) -> Float32:
-        """(n, u + k) float32 as the model would have read them."""
+    ) -> tuple[Float32, Int64]:
+        """(n, u + k) features and (n, m) ids as the model would have read them."""
         self._rows.rows = {
             (self._catalog.view(rows.view).fingerprint, version.entity_id): found[version]
             for rows in needed
@@ -114,7 +114,7 @@ class Rehydrator:
         }
         features = self._hydrate(case)
         user = np.broadcast_to(features.user, (len(case.item_ids), features.user.shape[1]))
-        return np.concatenate((user, features.candidates), axis=1)
+        return np.concatenate((user, features.candidates), axis=1), features.ids
 
     def _hydrate(self, case: ServedCase) -> Features:
         return self._hydrator.hydrate(self._query(case), self._batch(case))

@@ -59,6 +59,11 @@ class RecentIds:
     def finalize(self, state: Float64, now_ms: int) -> Float64:
         return np.minimum(state[:, 0], self.k)
 
+    def newest_first(self, state: Float64) -> Float64:
+        """(n, k) the hashes held, the newest first, then zeros."""
+        number = state[:, :1].astype(np.int64) - 1 - np.arange(self.k)
+        return np.where(number < 0, 0.0, np.take_along_axis(state[:, 1:], number % self.k, axis=1))
+
 
 def _occurrence(index: Rows) -> NDArray[np.int64]:
     """(m,) how many earlier elements are equal to each."""

@@ -29,7 +29,8 @@ def service_edges(catalog: Catalog, service: FeatureService) -> Iterator[Edge]:
     """Features, and items' attributes, to the service that models read."""
     node = Node(Kind.SERVICE, service.name)
     views = {view.name: view for view in catalog.views}
-    for reference in (*service.user, *service.candidate):
+    recents = dict.fromkeys(each.source for each, _ in service.recents)
+    for reference in (*service.user, *service.candidate, *recents):
         view, column = column_ref(reference)
         if view in views:
             gain = views[view].allowed_gain

@@ -27,6 +27,7 @@ class IdColumns:
     Parameters
     ----------
     columns : of the feature service, in its order
+    others : columns that follow, for others to fill
 
     Raises
     ------
@@ -34,17 +35,18 @@ class IdColumns:
         A column's source is none that a ranker knows.
     """
 
-    def __init__(self, columns: Sequence[IdColumn], items: ItemColumns) -> None:
+    def __init__(self, columns: Sequence[IdColumn], items: ItemColumns, others: int = 0) -> None:
         self._items = items
         self._columns = [(column.source, _attribute_of(column)) for column in columns]
         self._attributes = tuple(attribute_width(columns))
+        self._width = len(columns) + others
         for column, (_, attribute) in zip(columns, self._columns, strict=True):
             if column.source not in ("user_id", "item_id", "creator_id") and attribute is None:
                 raise ValueError(f"id column {column.name}: unknown source {column.source!r}")
 
     def read(self, user_id: str, batch: CandidateBatch) -> Int64:
         """(n, m) int64, 0 where there is none."""
-        ids = np.empty((len(batch), len(self._columns)), np.int64)
+        ids = np.empty((len(batch), self._width), np.int64)
         hashes = {name: self._items.texts[name].hashes_of(batch.rows) for name in self._attributes}
         for number, (source, attribute) in enumerate(self._columns):
             if attribute is None:

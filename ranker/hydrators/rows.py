@@ -1,6 +1,6 @@
 """The hydrator: one batched read of rows, everything else from memory, then columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from ranker.hydrators.candidates import CandidateViews
 from ranker.hydrators.columns import ViewColumns, slice_of
 from ranker.hydrators.ids import IdColumns, attribute_width
 from ranker.hydrators.keys import ITEM, ItemKeys, TextKeys, User, combined_attribute
+from ranker.hydrators.recents import RecentColumns
 from ranker.hydrators.slices import UserSlices
 from ranker.pipeline.batch import CandidateBatch, Float32, Float64, Int64
 from ranker.pipeline.features import Features
@@ -74,7 +75,8 @@ class RowHydrator:
         self._partitions = partitions
         self._slices = slices
         self._timeout_ms = timeout_ms
-        self._ids = IdColumns(service.ids, items)
+        self._ids = IdColumns(service.ids, items, len(service.recent_places))
+        self._recents = RecentColumns(catalog, service)
         self._user = _columns(catalog, service.user)
         views = _columns(catalog, service.candidate)
         own = [columns for columns in views if columns.view.entity == ITEM]
@@ -82,8 +84,10 @@ class RowHydrator:
         self._own = CandidateViews(own, ItemKeys(len(own)))
         self._others = CandidateViews(others, TextKeys([each.view.entity for each in others], items))
         self._attributes = slice_of(list(_attributes(service.candidate).values()))
-        history = (catalog.view(SEEN.view), catalog.view(BLOCKED.view))
-        self._user_views = (*history, *(columns.view for columns in self._user))
+        self._history = (catalog.view(SEEN.view), catalog.view(BLOCKED.view))
+        of_model = (*(columns.view for columns in self._user), *self._recents.views)
+        self._of_model = tuple({view.name: view for view in of_model}.values())
+        self._user_views = tuple({view.name: view for view in (*self._history, *of_model)}.values())
 
     def hydrate(self, query: Query, batch: CandidateBatch) -> Features:
         """Read the rows of the user and of all candidates.
@@ -106,7 +110,7 @@ class RowHydrator:
             stored = first()
             rows_read = self._own.fill(candidates, own, stored, now_ms)
             rows_read += self._others.fill(candidates, others, second(), now_ms)
-        of_user = [_row(view, *stored[view]) for view in self._user_views]
+        of_user = {view.name: _row(view, *stored[view]) for view in self._user_views}
         return self._features(query, candidates, ids, of_user, rows_read, self._slice_of_user(stored))
 
     def blank(self, query: Query, batch: CandidateBatch) -> Features:
@@ -117,7 +121,7 @@ class RowHydrator:
             for views in (self._own, self._others)
             for rows in views.fill(candidates, views.no_keys(len(batch)), {}, query.finalize_time_ms)
         ]
-        of_user = [view.blank_rows(1) for view in self._user_views]
+        of_user = {view.name: view.blank_rows(1) for view in self._user_views}
         return self._features(query, candidates, ids, of_user, rows_read)
 
     def _features(
@@ -125,20 +129,21 @@ class RowHydrator:
         query: Query,
         candidates: Float32,
         ids: Int64,
-        of_user: Sequence[Float64],
+        of_user: Mapping[str, Float64],
         rows_read: Sequence[RowsRead],
         user_slice: str | None = None,
     ) -> Features:
         """Together with what the user's rows say; ``of_user``: one row of each of their views."""
-        seen, blocked, *rows = of_user
+        self._recents.fill(ids, of_user)
+        seen, blocked = self._history
         return Features(
-            user=self._user_columns(rows, query.finalize_time_ms),
+            user=self._user_columns(of_user, query.finalize_time_ms),
             candidates=candidates,
             ids=ids,
-            seen=_held(seen, self._user_views[0].state_of(SEEN.column), skip=1),
-            blocked_creators=_held(blocked, self._user_views[1].state_of(BLOCKED.column), skip=0),
-            rows_read=(*self._user_rows_read(query, len(ids), rows), *rows_read),
-            age_ms=_age_ms(rows, query.finalize_time_ms),
+            seen=_held(of_user[seen.name], seen.state_of(SEEN.column), skip=1),
+            blocked_creators=_held(of_user[blocked.name], blocked.state_of(BLOCKED.column), skip=0),
+            rows_read=(*self._user_rows_read(query, len(ids), of_user), *rows_read),
+            age_ms=_age_ms([of_user[each.view.name] for each in self._user], query.finalize_time_ms),
             user_slice=user_slice,
         )
 
@@ -155,10 +160,10 @@ class RowHydrator:
     def _user_of(self, query: Query) -> User:
         return User(query.user_id, partition_of(query.user_id, self._partitions))
 
-    def _user_columns(self, rows: Sequence[Float64], now_ms: int) -> Float32:
+    def _user_columns(self, rows: Mapping[str, Float64], now_ms: int) -> Float32:
         user = np.empty((1, len(self._service.user)), np.float32)
-        for columns, one in zip(self._user, rows, strict=True):
-            user[:, columns.places] = columns.finalizer.finalize(one, now_ms)
+        for columns in self._user:
+            user[:, columns.places] = columns.finalizer.finalize(rows[columns.view.name], now_ms)
         return user
 
     def _attribute_columns(self, batch: CandidateBatch) -> Float32:
@@ -167,20 +172,20 @@ class RowHydrator:
         candidates[:, self._attributes] = self._items.attribute_numbers(batch.rows)
         return candidates
 
-    def _user_rows_read(self, query: Query, n: int, rows: Sequence[Float64]) -> list[RowsRead]:
+    def _user_rows_read(self, query: Query, n: int, rows: Mapping[str, Float64]) -> list[RowsRead]:
         partition, index, at = self._user_of(query).partition, np.zeros((1, n), np.int64), np.arange(2)
         none = np.array([-1.0])
         return [
             RowsRead(
-                columns.view.name,
+                view.name,
                 False,
                 partition,
                 0,
                 at,
-                np.concatenate((found[:, ROW_OFFSET], none)),
+                np.concatenate((rows[view.name][:, ROW_OFFSET], none)),
                 index,
             )
-            for columns, found in zip(self._user, rows, strict=True)
+            for view in self._of_model
         ]
 
 

@@ -72,6 +72,7 @@ def _metadata(name: str, signature: Signature, heads: tuple[str, ...], clock: Cl
         user_columns=signature.user,
         candidate_columns=signature.candidate,
         id_columns=signature.ids,
+        recents=signature.recents,
         heads=heads,
         created_time_ms=clock.now_ms(),
     )

@@ -4,6 +4,8 @@ from typing import Any, Self
 
 import msgspec
 
+from triton_models.signature import Recents
+
 
 class RegistryError(RuntimeError):
     """The registry cannot do what was asked; the message says what to do."""
@@ -110,6 +112,7 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
     name, version : of the model; the registry numbers versions
     service, fingerprint : the feature service it was made for
     user_columns, candidate_columns, id_columns : of the service, in the order in which they are read
+    recents : what the last of the id columns are
     heads : outputs, in the order of the module's columns
     seed, parameters : what, with the same data, makes the same weights
     data : ranges and counts of the exposures it learned from
@@ -125,6 +128,7 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
     user_columns: tuple[str, ...]
     candidate_columns: tuple[str, ...]
     id_columns: tuple[str, ...]
+    recents: tuple[Recents, ...] = ()
     heads: tuple[str, ...]
     created_time_ms: int = 0
     seed: int = 0

@@ -2,7 +2,7 @@
 
 from feature_store.catalog import load_catalog
 from feature_store.views import FeatureService
-from triton_models.signature import Signature
+from triton_models.signature import Recents, Signature
 
 SERVICE = "timeline_v1"
 """The feature service that models are made for."""
@@ -15,7 +15,8 @@ def signature_of(service: FeatureService) -> Signature:
         fingerprint=service.fingerprint,
         user=service.user,
         candidate=service.candidate,
-        ids=tuple(column.name for column in service.ids),
+        ids=service.id_columns,
+        recents=tuple(Recents(each.name, each.of, k, each.alike) for each, k in service.recents),
     )
 
 

@@ -9,7 +9,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from ranker.training.rows import Rows
+from ranker.training.rows import Float32, Rows
 
 TREES_AT_MOST = 400
 _PATIENCE = 30
@@ -31,11 +31,21 @@ _PARAMETERS = {
 
 
 def boosted_trees(
-    train: Rows, validation: Rows, *, seed: int, threads: int = 1
+    train: Rows,
+    validation: Rows,
+    columns: Callable[[Rows], Float32],
+    *,
+    seed: int,
+    threads: int = 1,
 ) -> Callable[[Rows], NDArray[np.float64]]:
-    """Scores of LambdaMART on the dense columns, with as many trees as the validation part likes best."""
+    """Scores of LambdaMART, with as many trees as the validation part likes best.
+
+    Parameters
+    ----------
+    columns : what it reads of rows, (n, d): the dense columns, as the net reads them
+    """
     learned, stopped = (
-        lightgbm.Dataset(part.dense, part.labels["click"], group=np.diff(part.starts), free_raw_data=True)
+        lightgbm.Dataset(columns(part), part.labels["click"], group=np.diff(part.starts), free_raw_data=True)
         for part in (train, validation)
     )
     booster = lightgbm.train(
@@ -47,6 +57,6 @@ def boosted_trees(
     )
 
     def score(rows: Rows) -> NDArray[np.float64]:
-        return np.asarray(booster.predict(rows.dense), np.float64)
+        return np.asarray(booster.predict(columns(rows)), np.float64)
 
     return score

@@ -5,7 +5,7 @@ Sources: Guo et al., "PAL" (RecSys 2019) for the position that exists only while
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,19 +15,18 @@ from torch import nn
 
 from ranker.training.calibration import calibrate
 from ranker.training.importance import effective_rows, importance_weights
+from ranker.training.likeness import item_vectors
 from ranker.training.loss import loss_gradient
 from ranker.training.metrics import ndcg
 from ranker.training.optimizer import OneCycleAdamW
 from ranker.training.passes import Passes
-from ranker.training.predict import predict
+from ranker.training.predict import PART, dense_columns, predict
 from ranker.training.rows import Rows
-from triton_models.timeline_ranker import Normalise, Shape, TimelineRanker
+from triton_models.recents import Recents
+from triton_models.timeline_ranker import Columns, Normalise, Shape, TimelineRanker
 
 MAX_POSITION = 63
 """Later positions share one bias."""
-
-_PART = 4_096
-"""Rows that are normalised at once: their values stay in the processor's cache."""
 
 Weights = Mapping[str, torch.Tensor]
 """A net's `state_dict`."""
@@ -121,12 +120,13 @@ class _Fit:
         self._labels = torch.from_numpy(np.stack(list(rows.labels.values())))
         self._position = torch.from_numpy(rows.position.clip(0, MAX_POSITION))
         self._weights = torch.from_numpy(importance_weights(rows.propensity, parameters.weight_cap))
-        self._net = net_of(rows, parameters)
+        recents = recents_of(rows, start)
+        dense = dense_columns(Columns(recents), rows, user)
+        self._net = _net_over(recents, dense.clone(), rows, parameters)
         if start is not None:
             self._net.load_state_dict(start)
-        parts = torch.split(torch.from_numpy(rows.dense), _PART)
-        self._dense = torch.cat([self._net.normalise(part) for part in parts])
-        self._ids = torch.from_numpy(rows.ids).T.contiguous()
+        self._dense = torch.cat([self._net.normalise(part) for part in torch.split(dense, PART)])
+        self._ids = torch.from_numpy(rows.ids[:, : self._net.singles]).T.contiguous()
         self._bias = _position_bias(self._position, len(rows.labels))
         self._passes = Passes(self._net, parameters.shape, parameters.seed)
         weights = [*self._net.parameters(), *self._bias.parameters()]
@@ -181,16 +181,43 @@ def _batches(rows: Rows, parameters: Parameters, epoch: int) -> Iterator[tuple[t
     yield from zip(torch.split(chosen, in_batch), torch.split(request, in_batch), strict=True)
 
 
-def net_of(rows: Rows, parameters: Parameters) -> TimelineRanker:
-    """A net that has learned nothing but how the columns of ``rows`` are spread."""
-    dense = torch.from_numpy(rows.dense).nan_to_num()
+def net_of(rows: Rows, user: int, parameters: Parameters) -> TimelineRanker:
+    """A net that has learned nothing but how the columns of ``rows`` are spread, and which items are alike.
+
+    Parameters
+    ----------
+    user : number of user columns
+    """
+    recents = recents_of(rows)
+    return _net_over(recents, dense_columns(Columns(recents), rows, user), rows, parameters)
+
+
+def _net_over(
+    recents: Sequence[Recents], dense: torch.Tensor, rows: Rows, parameters: Parameters
+) -> TimelineRanker:
+    """A net over the (n, d) columns ``dense``, which are overwritten."""
+    dense.nan_to_num_()
     logarithmic = dense.abs().amax(dim=0) > parameters.skewed_above
     skewed = dense[:, logarithmic]
     dense[:, logarithmic] = torch.sign(skewed) * torch.log1p(skewed.abs())
     mean = dense.mean(dim=0)
     variance = (dense - mean).square_().sum(dim=0) / (len(dense) - 1)  # torch's own takes six times as long
     normalise = Normalise(logarithmic, mean, variance.sqrt().clamp_min(1e-6))
-    return TimelineRanker(normalise, dense.shape[1], rows.ids.shape[1], len(rows.labels), parameters.shape)
+    singles = rows.ids.shape[1] - sum(places.k for places in rows.recents)
+    return TimelineRanker(normalise, dense.shape[1], singles, len(rows.labels), parameters.shape, recents)
+
+
+def recents_of(rows: Rows, start: Weights | None = None) -> list[Recents]:
+    """What compares candidates with recent ids; which items are alike says ``start``, else ``rows``."""
+    ids = torch.from_numpy(rows.ids)
+    made = []
+    for number, (of, first, k, alike) in enumerate(rows.recents):
+        if start is None:
+            known, vectors = item_vectors(ids[:, of], ids[:, list(alike)])
+        else:
+            known, vectors = (start[f"columns.recents.{number}.{name}"] for name in ("known", "vectors"))
+        made.append(Recents(of, first, k, known, vectors))
+    return made
 
 
 def _position_bias(position: torch.Tensor, heads: int) -> nn.Embedding:

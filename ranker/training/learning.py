@@ -17,7 +17,7 @@ from ranker.training.evaluation import (
 )
 from ranker.training.fit import Fitted, OnEpoch, Parameters, fit
 from ranker.training.gate import Evidence
-from ranker.training.predict import predict
+from ranker.training.predict import dense_columns, predict
 from ranker.training.rows import Float32, rows_of
 from ranker.training.slices import slices
 from ranker.training.split import Split, split
@@ -87,15 +87,25 @@ def learn(
     parts = split(rows_of(exposures, signature), fraction=plan.fraction, until_time_ms=plan.until_time_ms)
     fitted = fit(parts.train, parts.validation, user, plan.parameters, on_epoch)
     predicted = predict(fitted.net, parts.test, user)
-    scorers = _others(parts, signature, plan.parameters, champion)
+    scorers = _others(parts, signature, plan.parameters, fitted, champion)
     scorers[NEW_MODEL] = lambda rows: predicted["click"]
     evaluation = evaluate(parts.test, scorers, slices(parts.test, signature, plan.genres))
     return Learned(parts, fitted, evaluation, predicted, champion)
 
 
 def _others(
-    parts: Split, signature: Signature, parameters: Parameters, champion: Incumbent | None
+    parts: Split,
+    signature: Signature,
+    parameters: Parameters,
+    fitted: Fitted,
+    champion: Incumbent | None,
 ) -> dict[str, Scorer]:
-    boosted = boosted_trees(parts.train, parts.validation, seed=parameters.seed, threads=parameters.threads)
+    boosted = boosted_trees(
+        parts.train,
+        parts.validation,
+        lambda rows: dense_columns(fitted.net.columns, rows, len(signature.user)).numpy(),
+        seed=parameters.seed,
+        threads=parameters.threads,
+    )
     others = champion.scorers if champion else {}
     return {**simple_scorers(signature, parameters.seed), BOOSTED: boosted, **others}

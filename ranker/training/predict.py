@@ -1,6 +1,6 @@
 """Scores of training rows by a net, as numpy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -9,6 +9,12 @@ from torch import nn
 from ranker.registry.models import ModelMetadata, RegistryError
 from ranker.training.rows import Float32, Rows
 from triton_models.model import Ranker
+from triton_models.timeline_ranker import Columns
+
+Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+PART = 4_096
+"""Rows that are normalised at once: their values stay in the processor's cache."""
 
 
 def predict(net: nn.Module, rows: Rows, user: int) -> dict[str, Float32]:
@@ -17,6 +23,11 @@ def predict(net: nn.Module, rows: Rows, user: int) -> dict[str, Float32]:
     with torch.inference_mode():
         scores = net(*inputs_of(rows, user))
     return {head: scores[:, column].numpy() for column, head in enumerate(rows.labels)}
+
+
+def dense_columns(columns: Columns, rows: Rows, user: int) -> torch.Tensor:
+    """(n, d) float32 that a net reads before it normalises: as served, and what recent ids say."""
+    return torch.cat([columns(*part) for part in _parts_of(rows, user)])
 
 
 def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows], Float32]:
@@ -40,7 +51,12 @@ def load_scorer(folder: Path, model: ModelMetadata, user: int) -> Callable[[Rows
     return lambda rows: ranker(*inputs_of(rows, user))[click].numpy()
 
 
-def inputs_of(rows: Rows, user: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _parts_of(rows: Rows, user: int) -> Iterator[Inputs]:
+    """:func:`inputs_of`, some rows at a time."""
+    return zip(*(torch.split(columns, PART) for columns in inputs_of(rows, user)), strict=True)
+
+
+def inputs_of(rows: Rows, user: int) -> Inputs:
     """User and candidate columns, (n, u) and (n, k) float32, and ids (n, m) int64."""
     dense = torch.from_numpy(rows.dense)
     return dense[:, :user], dense[:, user:], torch.from_numpy(rows.ids)

@@ -70,7 +70,12 @@ def _parent_weights(registry: ModelRegistry, lineage: Lineage) -> Weights | None
 
 def _signature(model: ModelMetadata) -> Signature:
     return Signature(
-        model.service, model.fingerprint, model.user_columns, model.candidate_columns, model.id_columns
+        model.service,
+        model.fingerprint,
+        model.user_columns,
+        model.candidate_columns,
+        model.id_columns,
+        model.recents,
     )
 
 

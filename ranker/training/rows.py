@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ranker.training.errors import TrainingError
-from triton_models.signature import Signature
+from triton_models.signature import RecentPlaces, Signature
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
@@ -47,6 +47,7 @@ class Rows:
     labels : head -> (n,) float32, 1 where the action happened
     starts : (r + 1,) int64, first row of each request, then n
     time_ms : (r,) int64, the moment that the request was ranked for
+    recents : which columns of ``ids`` are what the user did last
     """
 
     dense: Float32
@@ -56,6 +57,7 @@ class Rows:
     labels: dict[str, Float32]
     starts: Int64
     time_ms: Int64
+    recents: tuple[RecentPlaces, ...] = ()
 
     def __len__(self) -> int:
         return len(self.dense)
@@ -81,6 +83,7 @@ class Rows:
             {head: label[rows] for head, label in self.labels.items()},
             self.starts[first : end + 1] - self.starts[first],
             self.time_ms[first:end],
+            self.recents,
         )
 
     def where(self, kept: NDArray[np.bool_]) -> "Rows":
@@ -95,6 +98,7 @@ class Rows:
             {head: label[kept] for head, label in self.labels.items()},
             np.concatenate(([0], np.cumsum(sizes[left]))).astype(np.int64),
             self.time_ms[left],
+            self.recents,
         )
 
 
@@ -126,6 +130,7 @@ def rows_of(exposures: pa.Table, signature: Signature, heads: tuple[str, ...] | 
         _labels(table, heads),
         starts,
         _numbers(table, "finalize_time_ms")[starts[:-1]],
+        signature.recent_places,
     )
 
 

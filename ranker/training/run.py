@@ -184,6 +184,7 @@ def described(signature: Signature, heads: tuple[str, ...]) -> dict[str, Any]:
         "user_columns": signature.user,
         "candidate_columns": signature.candidate,
         "id_columns": signature.ids,
+        "recents": signature.recents,
         "heads": output_names(heads),
     }
 

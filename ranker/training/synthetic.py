@@ -46,7 +46,7 @@ def synthetic_exposures(
             "status": pa.array([ON_TIME] * n).dictionary_encode(),
             "revision": pa.array(clicked, pa.int32()),
             "features": _lists(features, pa.float32()),
-            "ids": _lists(rng.integers(1, 1_000, (n, len(signature.ids))), pa.int64()),
+            "ids": _lists(_ids(signature, requests, per_request, rng), pa.int64()),
         }
     )
 
@@ -65,6 +65,16 @@ def _features(
     features[:, user + signature.candidate.index(CLICKS)] = rng.binomial(impressions, quality)
     features[:, -1] = taste
     return features, quality, taste
+
+
+def _ids(
+    signature: Signature, requests: int, per_request: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(n, m) ids at random; recent ones are those of a request."""
+    ids = rng.integers(1, 1_000, (requests, per_request, len(signature.ids)))
+    recents = len(signature.single_ids)
+    ids[:, :, recents:] = ids[:, :1, recents:]
+    return ids.reshape(requests * per_request, -1)
 
 
 def _lists(matrix: NDArray[np.generic], kind: pa.DataType) -> pa.Array:

@@ -178,7 +178,8 @@ def test_a_ring_holds_what_came_last(events: list[Event]) -> None:
     state = fold(aggregator := RecentIds("impression", COLUMN, 4), [events])
     for n in range(ENTITIES):
         expected = oracle.recent([event for event in events if event.entity == n], "impression", 4)
-        assert sorted(state[n, 1:][state[n, 1:] != 0].tolist()) == sorted(expected)
+        newest_first = aggregator.newest_first(state)[n].tolist()
+        assert newest_first == [*reversed(expected), *[0.0] * (4 - len(expected))]
     assert aggregator.finalize(state, BASE_MS).max(initial=0) <= 4
 
 

@@ -115,7 +115,7 @@ def _flat(table: pa.Table, marked: dict[str, Mask], service: FeatureService, wei
     fixed = {name: (columns | as_logged)[name].cast(kind) for name, kind in FIXED.items()}
     drawn = {ARM + experiment: arm for experiment, arm in arms(table).items()}
     dense = _lists(table, "features", (*service.user, *service.candidate), FEATURE, np.float32)
-    ids = _lists(table, "ids", tuple(column.name for column in service.ids), ID, np.int64)
+    ids = _lists(table, "ids", service.id_columns, ID, np.int64)
     return pa.table({**fixed, **drawn, **_labels(table), **dense, **ids})
 
 

@@ -6,7 +6,15 @@ import pytest
 
 from feature_store.aggregators import Age, Count, DecayedSum, IdSet, LastValue, MultiAttribute, RecentIds
 from feature_store.catalog import Catalog, InvalidDefinition, load_catalog
-from feature_store.views import Feature, FeatureView, IdColumn, ItemAttribute, Rate, ServiceDefinition
+from feature_store.views import (
+    Feature,
+    FeatureView,
+    IdColumn,
+    ItemAttribute,
+    Rate,
+    Recents,
+    ServiceDefinition,
+)
 
 CLICKS = Feature("clicks", Count("interaction/click"))
 ITEM = FeatureView("item", "item", (CLICKS,))
@@ -14,6 +22,14 @@ USER = FeatureView("user", "user", (CLICKS,))
 ATTRIBUTE = ItemAttribute("runtime")
 SERVICE = ServiceDefinition(
     "s", ("user.clicks",), ("item.clicks", "attribute.runtime"), (IdColumn("u", "user_id"),)
+)
+
+CLICKED = FeatureView(
+    "last", "user", (Feature("clicked", RecentIds("interaction/click", "item_hash", 3)), CLICKS)
+)
+RECENTS = Recents("clicked", "last.clicked", "i", ("c",))
+WITH_RECENTS = replace(
+    SERVICE, ids=(IdColumn("i", "item_id"), IdColumn("c", "creator_id")), recents=(RECENTS,)
 )
 
 
@@ -161,7 +177,45 @@ def test_a_fingerprint_does_not_depend_on_what_is_only_told_to_people():
     assert catalog(told, USER).service("s").fingerprint == catalog().service("s").fingerprint
 
 
-def test_timeline_v1_has_64_dense_columns_and_8_id_columns():
+def test_recents_are_id_columns_behind_the_others():
+    service = catalog(ITEM, USER, CLICKED, service=WITH_RECENTS).service("s")
+    assert service.id_columns == ("i", "c", "clicked[0]", "clicked[1]", "clicked[2]")
+
+
+def test_a_service_has_another_fingerprint_when_its_recents_mean_something_else():
+    longer = replace(
+        CLICKED, features=(Feature("clicked", RecentIds("interaction/click", "item_hash", 4)), CLICKS)
+    )
+    services = [
+        catalog(ITEM, USER, view, service=replace(WITH_RECENTS, recents=recents)).service("s")
+        for view, recents in (
+            (CLICKED, ()),
+            (CLICKED, (RECENTS,)),
+            (longer, (RECENTS,)),
+            (CLICKED, (replace(RECENTS, of="c"),)),
+            (CLICKED, (replace(RECENTS, alike=()),)),
+        )
+    ]
+    assert len({service.fingerprint for service in services}) == len(services)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": "last.seen"}, "service s: there is no last.seen"),
+        ({"source": "last.clicks"}, "recents clicked: last.clicks is no feature of the user with aggregator"),
+        ({"source": "attribute.runtime"}, "recents clicked: attribute.runtime is no feature of the user"),
+        ({"of": "film"}, "recents clicked: there is no id column 'film'; there are c, i"),
+        ({"alike": ("c", "genre")}, "recents clicked: there is no id column 'genre'; there are c, i"),
+        ({"name": "Clicked"}, "recents 'Clicked': a name has lower-case letters"),
+    ],
+)
+def test_recents_that_cannot_work_are_refused(changes, message):
+    recents = (replace(RECENTS, **changes),)
+    assert message in refusal(ITEM, USER, CLICKED, service=replace(WITH_RECENTS, recents=recents))
+
+
+def test_timeline_v1_has_64_dense_columns_8_id_columns_and_16_recent_ids():
     service = load_catalog().service("timeline_v1")
     assert len(service.user) + len(service.candidate) == 64
     assert [column.name for column in service.ids] == [
@@ -169,6 +223,7 @@ def test_timeline_v1_has_64_dense_columns_and_8_id_columns():
         *("genre_0", "genre_1", "genre_2"),
         *("tag_0", "tag_1"),
     ]
+    assert service.id_columns[8:] == tuple(f"clicked[{place}]" for place in range(16))
 
 
 def test_every_entity_has_the_two_counters_by_which_anyone_can_audit():

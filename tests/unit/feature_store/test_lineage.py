@@ -6,7 +6,7 @@ import pytest
 
 from feature_store.catalog import Catalog, load_catalog
 from feature_store.definitions.lineage import FEATURES_GROUP, allowed_gains, feature_edges, service_edges
-from feature_store.lineage import Edge, Kind, Lineage, LineageError, Node, model, topic
+from feature_store.lineage import Edge, Kind, Lineage, LineageError, Node, feature, model, topic
 
 
 def test_a_node_is_its_text() -> None:
@@ -39,6 +39,7 @@ def test_every_feature_that_a_service_reads_comes_from_batches() -> None:
     made = {edge.target for edge in feature_edges(catalog)}
     read = {edge.source for edge in service_edges(catalog, catalog.service("timeline_v1"))}
     assert read - made == {topic("items")}
+    assert feature("user_recents", "clicked_items") in read
     assert {edge.group for edge in feature_edges(catalog)} == {FEATURES_GROUP}
 
 

@@ -65,8 +65,26 @@ def test_ids_are_hashes_and_zero_where_there_is_none():
     world.item("a", creator_id="c1", attributes={"genres": ["drama", "noir"], "tags": "x"})
     features = hydrated(world, ["a", "unknown"])
     expected = [hash53("u1"), hash53("a"), hash53("c1"), hash53("drama"), hash53("noir"), 0, hash53("x"), 0]
-    assert features.ids[0].tolist() == expected
-    assert features.ids[1].tolist() == [hash53("u1"), hash53("unknown"), 0, 0, 0, 0, 0, 0]
+    assert features.ids[0, :8].tolist() == expected
+    assert features.ids[1, :8].tolist() == [hash53("u1"), hash53("unknown"), 0, 0, 0, 0, 0, 0]
+
+
+def test_what_the_user_clicked_last_is_told_of_all_candidates_the_newest_first():
+    world = World()
+    world.row("user_recents", "u1", clicked_items=[17.0, 1017.0, *range(1002, 1017)])
+    features = hydrated(world, ["a", "b"])
+    assert features.ids[:, 8:].tolist() == [[1017, *range(1016, 1001, -1)]] * 2
+    marks = row_marks(features.rows_read, np.arange(2))
+    assert marks.row_offset[marks.names.index("user_recents")].tolist() == [3, 3]
+
+
+def test_a_user_who_has_clicked_nothing_or_is_not_known_yet_has_no_recent_ids():
+    world = World()
+    world.row("user_recents", "u1", clicked_items=[1.0, 1001.0])
+    batch = world.items.batch(["a"], world.items.rows_of(["a"]), np.zeros(1, np.int32), ("request",))
+    assert hydrated(world, ["a"]).ids[0, 8:].tolist() == [1001, *[0] * 15]
+    assert world.hydrator.hydrate(world.query(["a"], user_id="new"), batch).ids[0, 8:].tolist() == [0] * 16
+    assert world.hydrator.blank(world.query(["a"]), batch).ids[0, 8:].tolist() == [0] * 16
 
 
 def test_the_users_columns_are_read_once_with_their_age():

@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from eddyline.cli import build
 from feature_store.catalog import load_catalog, read_catalog
-from feature_store.definition_files import SOURCES
+from feature_store.definition_files import SHIPPED, SOURCES
 from feature_store.items import ItemTable
 from ranker.training.datasets.foreign import Mapping
 from streams.ingest.ingestor import Ingestor
@@ -57,7 +57,15 @@ def test_the_attribute_of_users_that_the_readme_shows_becomes_a_feature_that_mod
 
 
 def test_the_mapping_that_is_shown_can_be_read() -> None:
-    assert msgspec.toml.decode(blocks("toml")[1], type=Mapping).labels == {"click": "clicked"}
+    assert msgspec.toml.decode(blocks("toml")[2], type=Mapping).labels == {"click": "clicked"}
+
+
+def test_the_recent_ids_that_are_shown_are_those_that_are_shipped() -> None:
+    shown, shipped = (
+        msgspec.toml.decode(text)["services"]["timeline_v1"]["recents"]
+        for text in (blocks("toml")[1], (SHIPPED / "services.toml").read_text())
+    )
+    assert shown == shipped
 
 
 def test_every_aggregator_that_files_may_name_is_explained() -> None:

@@ -92,6 +92,23 @@ def test_a_feature_that_was_served_wrong_by_one_bit_is_named_with_the_batch_its_
     assert all(row.startswith("batches.user[") and "@" in row for one in differences for row in one.rows)
 
 
+def test_a_recent_id_that_was_served_wrong_is_named_with_the_batch_its_row_is_from() -> None:
+    place = SERVICE.id_columns.index("clicked[1]")
+
+    def another(case: ServedCase) -> ServedCase:
+        ids = case.ids.copy()
+        ids[0, place] += 1
+        return replace(case, ids=ids)
+
+    made = deployment()
+    found = verdicts(made, another)
+    differences = [difference for verdict in found for difference in verdict.differences]
+    assert counts(found) == (rows(made) - len(found), len(found), 0)
+    assert {difference.feature for difference in differences} == {"clicked[1]"}
+    assert all(one.served == one.refolded + 1 for one in differences)
+    assert any("@" in row for one in differences for row in one.rows)
+
+
 def test_a_batch_that_is_not_what_was_folded_makes_the_features_of_its_entities_differ() -> None:
     made = deployment()
     batches = made.log.partitions["batches.user", 0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from feature_store.clock import ManualClock
 from ranker.registry.bootstrap import bootstrap
@@ -16,7 +17,7 @@ from ranker.registry.servers import write_server
 from ranker.registry.signature import default_signature
 from ranker.triton.embedded import EmbeddedClient
 from triton_models import reference
-from triton_models.signature import Signature
+from triton_models.signature import Recents, Signature
 
 SIGNATURE = Signature(
     "small_v1", "abc", ("user.a",), ("item.impression_count_total", "item.click_count_total"), ("item",)
@@ -89,6 +90,17 @@ def test_the_reference_model_is_the_same_everywhere() -> None:
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
 
+def test_the_reference_model_reads_no_recent_ids() -> None:
+    recents = replace(
+        SIGNATURE, ids=(*SIGNATURE.ids, "r[0]"), recents=(Recents("r", SIGNATURE.ids[0], 1, ()),)
+    )
+    with_recents, without = reference.build(recents), reference.build(SIGNATURE)
+    user, candidates = torch.ones(1, len(SIGNATURE.user)), torch.ones(3, len(SIGNATURE.candidate))
+    ids = torch.ones(3, len(SIGNATURE.ids), dtype=torch.int64)
+    more = torch.cat((ids, 7 * ids[:, :1]), dim=1)
+    assert torch.equal(with_recents(user, candidates, more), without(user, candidates, ids))
+
+
 def test_the_shipped_feature_service_has_what_both_models_need(tmp_path: Path) -> None:
     signature = default_signature()
     bootstrap(ModelFolders(tmp_path / "models"), signature, ManualClock())
@@ -101,7 +113,7 @@ def test_the_shipped_feature_service_has_what_both_models_need(tmp_path: Path) -
     scores = client.infer("counters", "1", user, candidates, ids, 1_000)
     np.testing.assert_allclose(scores["click"], [1 / 8, 2 / 8, 1.0])
     assert len(signature.user) + len(signature.candidate) == 64
-    assert len(signature.ids) == 8
+    assert len(signature.single_ids) == 8
     assert json.loads((tmp_path / "models/counters/1/metadata.json").read_bytes())["service"] == "timeline_v1"
 
 

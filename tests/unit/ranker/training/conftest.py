@@ -9,7 +9,7 @@ import pytest
 from ranker.training.gate import DEFAULT_GATE, Gate, load_gate
 from ranker.training.rows import Rows, rows_of
 from ranker.training.synthetic import synthetic_exposures
-from triton_models.signature import Signature
+from triton_models.signature import Recents, Signature
 
 PATIENT_MS = 1e9
 """A test machine may be as slow as it likes."""
@@ -40,7 +40,8 @@ def signature() -> Signature:
         fingerprint="abc",
         user=("user.a", "user.b"),
         candidate=("item.impression_count_total", "item.click_count_total", "noise", "taste"),
-        ids=("item", "genre"),
+        ids=("item", "genre", "clicked[0]", "clicked[1]", "clicked[2]"),
+        recents=(Recents("clicked", "item", 3, ("genre",)),),
     )
 
 

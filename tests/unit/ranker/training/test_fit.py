@@ -91,3 +91,32 @@ def test_values_that_are_no_numbers_become_average_ones() -> None:
     normalise = Normalise(torch.tensor([False, True]), torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0]))
     strange = torch.tensor([[torch.nan, torch.inf], [-torch.inf, torch.nan]])
     assert normalise(strange).tolist() == [[0.0, 4.0], [-4.0, 0.0]]
+
+
+def clicks_of_what_was_clicked_before(rows: Rows) -> Rows:
+    """Every other request shows, somewhere, the item that its user clicked last, which is clicked again."""
+    ids, click, (_, first, _, _) = rows.ids.copy(), np.zeros_like(rows.labels["click"]), rows.recents[0]
+    rng = np.random.default_rng(3)
+    for start, end in zip(rows.starts[:-1:2], rows.starts[1::2], strict=True):
+        at = rng.integers(start, end)
+        ids[at, rows.recents[0].of], click[at] = ids[at, first], 1.0
+    return replace(rows, ids=ids, labels={"click": click})
+
+
+def test_it_learns_that_people_click_what_they_clicked_before(rows: Rows) -> None:
+    parts = split(clicks_of_what_was_clicked_before(rows))
+    fitted = fit(parts.train, parts.validation, 2, QUICK, quiet)
+    assert ndcg(predict(fitted.net, parts.test, 2)["click"], parts.test).mean() > 0.95
+    nothing = parts.test.ids.copy()
+    nothing[:, 2:] = 0
+    forgotten = replace(parts.test, ids=nothing)
+    assert ndcg(predict(fitted.net, forgotten, 2)["click"], parts.test).mean() < 0.7
+
+
+def test_an_update_knows_the_items_that_the_net_it_goes_on_from_knew(rows: Rows) -> None:
+    quick = replace(QUICK, epochs=1)
+    start = fit(rows.between(0, 200), None, 2, quick, quiet).net.state_dict()
+    later = fit(rows.between(200, 260), None, 2, quick, quiet, start=start).net.state_dict()
+    for name in ("columns.recents.0.known", "columns.recents.0.vectors"):
+        assert torch.equal(later[name], start[name])
+    assert not torch.equal(later["heads.weight"], start["heads.weight"])

@@ -6,6 +6,7 @@ import torch
 from ranker.training.fit import Parameters, net_of
 from ranker.training.loss import loss, loss_gradient
 from ranker.training.passes import Passes
+from ranker.training.predict import inputs_of
 from ranker.training.rows import Rows
 from triton_models.timeline_ranker import Shape, TimelineRanker
 
@@ -18,7 +19,7 @@ SHAPES = (
 
 def net_with(rows: Rows, shape: Shape) -> TimelineRanker:
     torch.manual_seed(5)
-    net = net_of(rows, Parameters(shape=shape))
+    net = net_of(rows, 2, Parameters(shape=shape))
     for bias in (weight for name, weight in net.named_parameters() if name.endswith("bias")):
         torch.nn.init.normal_(bias, std=0.1)
     return net
@@ -30,8 +31,8 @@ def found_in(gradient: torch.Tensor | None) -> torch.Tensor:
 
 
 def inputs(net: TimelineRanker, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-    few = rows.between(0, 10)
-    return net.normalise(torch.from_numpy(few.dense)), torch.from_numpy(few.ids).clone()
+    user, candidates, ids = inputs_of(rows.between(0, 10), 2)
+    return net.normalise(net.columns(user, candidates, ids)), ids[:, : net.singles].clone()
 
 
 @pytest.mark.parametrize("shape", SHAPES)

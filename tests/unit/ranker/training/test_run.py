@@ -166,7 +166,9 @@ def test_a_second_head_joins_the_configuration(
 def test_exposures_of_other_features_touch_nothing(
     train: Train, publisher: Publisher, signature: Signature
 ) -> None:
-    other = Signature("small_v1", "def", signature.user, signature.candidate, signature.ids)
+    other = Signature(
+        "small_v1", "def", signature.user, signature.candidate, signature.ids, signature.recents
+    )
     with pytest.raises(TrainingError, match=r"def.*abc"):
         train(synthetic_exposures(other, requests=50), publisher, PLAN, quiet, NOW_MS)
     assert publisher.registry.folders.names() == ("counters", "reference")
