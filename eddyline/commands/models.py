@@ -74,7 +74,7 @@ def promote(model: Model, reason: Reason) -> None:
     with _clear_errors():
         registry = _registry(recorded=True)
         found, present = registry.find(model), registry.champion_id()
-        registry.promote(found.id, expected=present, reason=reason)
+        registry.promote(found.id, expected=present, reason=reason, fingerprint=_fingerprint())
         typer.echo(f"{found.id} is the champion now; {present} is the rollback")
 
 
@@ -82,7 +82,8 @@ def promote(model: Model, reason: Reason) -> None:
 def rollback(reason: Reason) -> None:
     """Make what the champion replaced the champion again."""
     with _clear_errors():
-        typer.echo(f"{_registry(recorded=True).roll_back(reason=reason)} is the champion again")
+        model = _registry(recorded=True).roll_back(reason=reason, fingerprint=_fingerprint())
+        typer.echo(f"{model} is the champion again")
 
 
 @group.command()
@@ -133,6 +134,12 @@ def _clear_errors() -> Iterator[None]:
 
     with _terminal.clear_errors(RegistryError, TrainingError):
         yield
+
+
+def _fingerprint() -> str:
+    from ranker.registry.signature import default_signature
+
+    return default_signature().fingerprint
 
 
 def _registry(*, recorded: bool) -> ModelRegistry:

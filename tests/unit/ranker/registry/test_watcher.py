@@ -22,6 +22,7 @@ COUNTERS = ModelMetadata(
     id_columns=(),
     heads=("click",),
 )
+COUNTERS_1 = msgspec.structs.replace(COUNTERS, version="1").served
 TRAINED = msgspec.structs.replace(COUNTERS, name="timeline_ranker")
 
 
@@ -227,3 +228,34 @@ def test_counters_that_are_the_champion_stand_in_for_nothing_even_while_they_are
     loader.refuses = True
     watcher.refresh()
     assert (watcher.stands_in, watcher.problem) == (False, "no memory left")
+
+
+def test_counters_stand_in_for_a_version_of_other_features_that_people_went_back_to(
+    watcher: ChampionWatcher, registry: ModelRegistry
+) -> None:
+    promote(registry, msgspec.structs.replace(TRAINED, fingerprint="def"))
+    promote(registry, TRAINED)
+    watcher.refresh()
+    assert (serving(watcher), watcher.stands_in) == ("timeline_ranker/2", False)
+    registry.roll_back(reason="bad")
+    for _ in range(2):
+        watcher.refresh()
+        assert (serving(watcher), watcher.previous, watcher.stands_in) == ("counters/1", None, True)
+    assert watcher.problem is not None
+    assert "def" in watcher.problem and "abc" in watcher.problem
+
+
+def test_counters_stand_in_for_a_version_that_people_went_back_to_until_it_loads(
+    watcher: ChampionWatcher, registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    for _ in range(2):
+        promote(registry, TRAINED)
+        watcher.refresh()
+    registry.roll_back(reason="bad")
+    loader.loaded.clear()
+    loader.refuses = True
+    watcher.refresh()
+    assert (serving(watcher), watcher.stands_in) == ("counters/1", True)
+    loader.refuses = False
+    watcher.refresh()
+    assert (serving(watcher), watcher.previous, watcher.stands_in) == ("timeline_ranker/1", COUNTERS_1, False)
