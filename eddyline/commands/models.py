@@ -178,7 +178,7 @@ def _verdict(registry: ModelRegistry, model: ModelMetadata) -> str:
 def _quality(model: ModelMetadata) -> str:
     results = model.evaluation.get("results", [])
     found = [result["ndcg_at_10"] for result in results if result["ranker"] == "new model"]
-    return f"{found[0]:.4f}" if found else ""
+    return f"{found[0]:.4f}" if found and found[0] is not None else ""
 
 
 def _lineage_row(model: ModelMetadata) -> tuple[str, ...]:

@@ -146,7 +146,7 @@ def _examine(publisher: Publisher, model: ModelMetadata, learned: Learned, gate:
     publisher.verify(model, sample, predict(learned.fitted.net, sample, len(publisher.signature.user)))
     infer = inference_of(publisher.inference, model)
     checks = (*offline_checks(gate, learned.evidence), *served_checks(gate, infer, sample))
-    publisher.registry.folders.write_checks(model.id, checks)
+    publisher.registry.keep_checks(model.id, checks)
     return checks
 
 
@@ -169,7 +169,7 @@ def _metadata(
             "validation": extent(learned.parts.validation),
             "test": extent(learned.parts.test),
         },
-        evaluation=msgspec.json.decode(msgspec.json.encode(learned.evaluation)),
+        evaluation=kept_evaluation(learned.evaluation),
         git_commit=git_commit(),
         lineage=lineage,
     )
@@ -186,6 +186,12 @@ def described(signature: Signature, heads: tuple[str, ...]) -> dict[str, Any]:
         "id_columns": signature.ids,
         "heads": output_names(heads),
     }
+
+
+def kept_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """The table as the metadata keep it; what is no number is null there."""
+    kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(evaluation))
+    return kept
 
 
 def extent(rows: Rows) -> dict[str, object]:
