@@ -75,16 +75,20 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
     from dataclasses import replace
 
     from eddyline.clients.kafka import require_broker
+    from eddyline.commands._labels import label_window_s
     from feature_store.clock import SystemClock
     from feature_store.exposure_log import read_exposures
     from ranker.registry.connect import open_registry, open_training_data
     from ranker.registry.hold import training_hold
     from ranker.registry.signature import default_signature
+    from ranker.training.gate import load_gate
     from ranker.training.publish import Publisher
     from ranker.training.run import train as run
+    from ranker.training.settings import LearningSettings
     from ranker.triton.connect import open_inference
 
     clock, signature = SystemClock(), default_signature()
+    window_s, gate = label_window_s(), load_gate(LearningSettings().gate)
     require_broker(settings)
     read = read_exposures(settings)
     console.print(f"{len(read.exposures)} exposures read", highlight=False)
@@ -96,9 +100,13 @@ def _train(console: Console, settings: Settings, plan: Plan) -> Trained:
         publisher = Publisher(
             registry, inference, signature, open_training_data(settings), training_hold(settings)
         )
-        named = replace(plan, genres=_named(each.attributes for each in _items(settings)))
+        named = replace(
+            plan,
+            genres=_named(each.attributes for each in _items(settings)),
+            label_window_ms=None if window_s is None else round(window_s * 1000),
+        )
         show = _Epochs(bar).show
-        return run(read.exposures, publisher, named, show, clock.now_ms(), offsets=read.offsets)
+        return run(read.exposures, publisher, named, show, clock.now_ms(), offsets=read.offsets, gate=gate)
 
 
 def _items(settings: Settings) -> ItemTable:
@@ -117,6 +125,7 @@ def _items(settings: Settings) -> ItemTable:
 def _try(console: Console, log: Path, plan: Plan) -> Learned:
     from dataclasses import replace
 
+    from eddyline.replay.dataset import ranklens_dataset
     from eddyline.replay.offline import offline_exposures
     from eddyline.replay.ranklens import attributes_of, read_ranklens
     from feature_store.catalog import load_catalog
@@ -125,6 +134,7 @@ def _try(console: Console, log: Path, plan: Plan) -> Learned:
 
     catalog, read = load_catalog(), read_ranklens(log)
     service = catalog.service(SERVICE)
+    ranklens_dataset(read, catalog.item_attributes, log.name)  # refuses what nothing can be learned from
     with Progress(console=console) as bar:
         task = bar.add_task("folding the log", total=len(read.rankings))
         exposures = offline_exposures(
@@ -162,6 +172,8 @@ class _Epochs:
 def _report(console: Console, trained: Trained) -> None:
     from eddyline.commands._evaluation import checks_table, quality_table, slices_table
 
+    for reason, count in trained.left_out.items():
+        console.print(f"left out: {count} {reason}", highlight=False)
     train = trained.model.data["train"]
     _tell_weights(console, train["effective_rows"], train["rows"])
     console.print(quality_table(trained.evaluation))
@@ -177,11 +189,12 @@ def _report(console: Console, trained: Trained) -> None:
 def _report_trial(console: Console, learned: Learned) -> None:
     from eddyline.commands._evaluation import checks_table, quality_table, slices_table
     from ranker.training.gate import load_gate, offline_checks
+    from ranker.training.settings import LearningSettings
 
     _tell_weights(console, learned.fitted.effective_rows, len(learned.parts.train))
     console.print(quality_table(learned.evaluation))
     console.print(slices_table(learned.evaluation))
-    console.print(checks_table(tuple(offline_checks(load_gate(), learned.evidence))))
+    console.print(checks_table(tuple(offline_checks(load_gate(LearningSettings().gate), learned.evidence))))
 
 
 def _tell_weights(console: Console, effective: float, rows: int) -> None:

@@ -40,6 +40,7 @@ from ranker.training.run import (
 )
 from ranker.training.settings import TrainerSettings
 from ranker.training.slices import slices
+from ranker.training.sound import sound
 from ranker.training.trainer_metrics import TrainerMetrics
 from ranker.training.weights import load_weights, version_files
 from ranker.triton.base import InferenceError
@@ -82,7 +83,10 @@ class Trainer:
         self._metrics.exposures.inc(len(read.exposures))
         self._offsets = _joined(self._offsets, read.offsets)
         self._look()
-        self._backlog.add(read.exposures)
+        exposures, left_out = sound(read.exposures)
+        for reason, count in left_out.items():
+            self._metrics.left_out.labels(reason).inc(count)
+        self._backlog.add(exposures)
         if not self._due():
             return None
         self._last_ns = self._clock.monotonic_ns()

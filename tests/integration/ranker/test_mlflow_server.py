@@ -15,7 +15,7 @@ from eddyline.stack.process import Policy, Process
 from ranker.registry.models import Check
 from tests.unit.ranker.registry.test_records import LEARNED, registry_in
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 EVALUATION = {
     "results": [

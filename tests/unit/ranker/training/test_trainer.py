@@ -212,6 +212,16 @@ def test_without_a_learned_champion_it_only_remembers(world: World, signature: S
     assert age is not None and np.isnan(age)
 
 
+def test_what_contradicts_itself_is_counted_and_is_nothing_new(world: World, signature: Signature) -> None:
+    read = read_of(signature, 80, seed=2)
+    before_seen = pc.subtract(read.exposures["impression_time_ms"], 1)
+    early = read.exposures.append_column("outcome_time_ms", before_seen)
+    assert world.trainer.take(ExposureRead(early, read.offsets)) is None
+    reason = "acted on before they were seen, by the clocks of clients"
+    assert world.value("eddyline_trainer_left_out_total", reason=reason) == len(early)
+    assert world.trainer.next_offsets == {0: 80}
+
+
 def test_what_others_taught_the_champion_meanwhile_is_not_new(
     world: World, before: pa.Table, signature: Signature
 ) -> None:
