@@ -44,6 +44,7 @@ class ChampionWatcher:
     Attributes
     ----------
     current : what serves
+    learned_ms : when `current` was made, ms UTC; None where it was not learned
     previous : what served before and is good still; None: nothing, or it is what people went back from
     problem : why `current` may not be what should serve; None: it is
     stands_in : whether `current` is there only because what should serve never has, or no longer can
@@ -67,6 +68,7 @@ class ChampionWatcher:
         self._interval_s = interval_s
         self._counters = registry.find(COUNTERS).served
         self.current: ServedModel = self._counters
+        self.learned_ms: int | None = None
         self.previous: ServedModel | None = None
         self.problem: str | None = None
         self.stands_in = True
@@ -83,6 +85,10 @@ class ChampionWatcher:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def age_s(self, now_ms: int) -> float:
+        """Since what serves was made, s; NaN where it was not learned."""
+        return float("nan") if self.learned_ms is None else (now_ms - self.learned_ms) / 1000
 
     def refresh(self) -> None:
         """One turn: find out what should serve, have it loaded, then switch."""
@@ -123,12 +129,14 @@ class ChampionWatcher:
             _log.info("model_switched", model=f"{wanted.name}/{wanted.version}")
             before = None if self._goes_back(wanted) else self.current
             self.previous, self.current, self.stands_in = before, wanted, False
+            self.learned_ms = model.created_time_ms if model.lineage else None
 
     def _leave_what_was_taken_back(self, wanted: ServedModel) -> None:
         """What people went back from must not go on serving because what they went back to cannot."""
         if wanted != self.current != self._counters and self._goes_back(wanted):
             _log.warning("counters_stand_in", wanted=f"{wanted.name}/{wanted.version}")
             self.previous, self.current, self.stands_in = None, self._counters, True
+            self.learned_ms = None
 
     def _goes_back(self, wanted: ServedModel) -> bool:
         """Whether people left what serves for something older: it must not answer in place of that."""

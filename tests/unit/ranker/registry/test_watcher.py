@@ -1,5 +1,6 @@
 """The watcher serves the champion once it answers, and the last good model when something fails."""
 
+import math
 from pathlib import Path
 from queue import Queue
 
@@ -9,7 +10,7 @@ import pytest
 from feature_store.clock import ManualClock
 from ranker.registry.aliases import MemoryAliases
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
+from ranker.registry.models import Environment, Lineage, ModelId, ModelMetadata, RegistryUnavailable
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.watcher import ChampionWatcher
 
@@ -259,3 +260,20 @@ def test_counters_stand_in_for_a_version_that_people_went_back_to_until_it_loads
     loader.refuses = False
     watcher.refresh()
     assert (serving(watcher), watcher.previous, watcher.stands_in) == ("timeline_ranker/1", COUNTERS_1, False)
+
+
+def test_the_age_is_that_of_what_serves_whoever_made_it(
+    watcher: ChampionWatcher, registry: ModelRegistry
+) -> None:
+    assert math.isnan(watcher.age_s(9_000))
+    lineage = Lineage("data", "weights", Environment("AVX2", 1, "2.9", None))
+    model = registry.register(
+        msgspec.structs.replace(TRAINED, created_time_ms=4_000, lineage=lineage), {"model.pt": b"x"}
+    )
+    registry.folders.write_checks(model.id, [])
+    registry.promote(model.id, expected=ModelId("counters", "1"), reason="test")
+    watcher.refresh()
+    assert watcher.age_s(9_000) == 5.0
+    registry.roll_back(reason="bad")
+    watcher.refresh()
+    assert math.isnan(watcher.age_s(9_000))
