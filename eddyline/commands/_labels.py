@@ -17,7 +17,8 @@ def label_window_s(asked_s: float | None = None) -> float | None:
     late_s = JoinSettings().join_late_s
     if window_s is not None and window_s > late_s:
         raise TrainingError(
-            f"a label window of {window_s:g} s: no outcome later than {late_s:g} s after its impression is joined; "
+            f"a label window of {window_s:g} s: "
+            f"no outcome later than {late_s:g} s after its impression is joined; "
             "ask for at most that, or raise EDDYLINE_JOIN_LATE_S of the join (and here) first"
         )
     return window_s

@@ -1,10 +1,10 @@
-"""`eddyline models list|show|lineage|promote|rollback|rebuild|prune`: versions, and what points to them."""
+"""`eddyline models list|show|lineage|promote|rollback|alias|rebuild|prune`: versions, what points to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -21,6 +21,10 @@ app.add_typer(group, name="models")
 
 Model = Annotated[str, typer.Argument(help="name/version, or name for its newest version.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+AliasName = Annotated[
+    Literal["challenger", "canary", "shadow"],
+    typer.Argument(help="challenger, canary or shadow; promote and rollback move the champion."),
+]
 OlderThan = Annotated[float, typer.Option(min=0, help="Age from which a version may go, days.")]
 Keep = Annotated[
     list[str] | None, typer.Option(help="A version to keep whatever its age, such as a holdout's.")
@@ -84,6 +88,16 @@ def rollback(reason: Reason) -> None:
     with _clear_errors():
         model = _registry(recorded=True).roll_back(reason=reason, fingerprint=_fingerprint())
         typer.echo(f"{model} is the champion again")
+
+
+@group.command()
+def alias(alias: AliasName, model: Model, reason: Reason) -> None:
+    """Point challenger, canary or shadow to a version that passed the gate, unless somebody else moves it."""
+    with _clear_errors():
+        registry = _registry(recorded=True)
+        found, present = registry.find(model), registry.aliases().get(alias)
+        registry.set_alias(alias, found.id, expected=present, reason=reason)
+        typer.echo(f"{alias} is {found.id} now; it was {present or 'unset'}")
 
 
 @group.command()

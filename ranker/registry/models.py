@@ -157,5 +157,5 @@ def need_features(model: ModelMetadata, fingerprint: str) -> None:
         raise RegistryError(
             f"model {model.id} was made for feature fingerprint {model.fingerprint}, "
             f"but {fingerprint} is served: promote the counters (`eddyline models promote counters`), "
-            f"or go back to the definitions of {model.fingerprint} (EDDYLINE_DEFINITIONS) and then to the model"
+            f"or go back to the definitions of {model.fingerprint} (EDDYLINE_DEFINITIONS), then to the model"
         )

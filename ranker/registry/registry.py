@@ -166,7 +166,8 @@ class ModelRegistry:
         Raises
         ------
         RegistryError
-            There is none, it was made for other features, somebody else moved the champion meanwhile, or the aliases cannot be reached.
+            There is none, it was made for other features, somebody else moved the champion meanwhile, or
+            the aliases cannot be reached.
         """
         target = self._aliases.get("rollback")
         if target is None:

@@ -39,7 +39,7 @@ class RankerSettings(ExperimentSettings):
     model_age_max_s: float = Field(
         3_600.0,
         gt=0,
-        description="An alert says when the learned model that serves is older, s; more where no trainer runs.",
+        description="An alert says when the learned model that serves is older, s; more without a trainer.",
     )
     rank_service: str = Field("timeline_v1", description="Feature service that models read.")
 

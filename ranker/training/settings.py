@@ -16,8 +16,9 @@ class LearningSettings(Settings):
     label_window_s: float | None = Field(
         None,
         ge=0,
-        description="From an impression until its outcomes are taken to be complete, s; younger exposures are "
-        "left out. At most EDDYLINE_JOIN_LATE_S; unset: EDDYLINE_JOIN_WINDOW_S, before which none is written.",
+        description="From an impression until its outcomes are taken to be complete, s; younger exposures "
+        "are left out. At most EDDYLINE_JOIN_LATE_S; unset: EDDYLINE_JOIN_WINDOW_S, before which none is "
+        "written.",
     )
     gate: Path = Field(FULL_GATE, description="Gate of versions that `eddyline train` makes, a TOML file.")
 

@@ -1,7 +1,7 @@
 """What of our own exposures can be learned from: the rest contradicts itself, or came too late or too early.
 
 A log from elsewhere that holds such rows is refused as a whole (`ranker.training.datasets.dataset.check`).
-Ours is made by clients whose clocks differ and who repeat themselves: a few such rows are left out, and counted.
+Ours is made by clients whose clocks differ and who repeat themselves: such rows are left out, and counted.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,12 +41,14 @@ def sound(exposures: pa.Table, window_ms: int | None = None) -> tuple[pa.Table, 
 
 def closed(until_ms: int) -> dict[str, Test]:
     """Younger exposures may be acted on still: they are no negatives yet."""
-    return {"whose label window is not over": lambda rows: pc.less_equal(rows["impression_time_ms"], until_ms)}
+    return {
+        "whose label window is not over": lambda rows: pc.less_equal(rows["impression_time_ms"], until_ms)
+    }
 
 
 def newest_ms(exposures: pa.Table) -> int:
     """The latest moment that a log has seen: what came before it has been given its time."""
-    return max((pc.max(exposures[name]).as_py() or 0 for name in ("impression_time_ms", "outcome_time_ms")))
+    return max(pc.max(exposures[name]).as_py() or 0 for name in ("impression_time_ms", "outcome_time_ms"))
 
 
 def _seen_first(exposures: pa.Table) -> pa.ChunkedArray:

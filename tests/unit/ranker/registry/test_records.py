@@ -112,7 +112,8 @@ def test_what_rankers_cannot_ask_becomes_no_champion_and_both_fingerprints_are_s
     registry = ModelRegistry(ModelFolders(tmp_path / "models"), MemoryAliases(), ManualClock(5))
     counters = registry.register(msgspec.structs.replace(LEARNED, name="counters", lineage=None), {}).id
     old, new = (
-        registry.register(msgspec.structs.replace(LEARNED, fingerprint=each), {}).id for each in ("old", "new")
+        registry.register(msgspec.structs.replace(LEARNED, fingerprint=each), {}).id
+        for each in ("old", "new")
     )
     for model in (old, new):
         registry.folders.write_checks(model, [PASSED])

@@ -176,7 +176,10 @@ def test_an_update_goes_on_from_the_champion_and_replaces_it(
     assert updated.lineage.offsets == {0: (0, 80)}
     table = updated.evaluation
     assert (table["requests"], updated.data["test"]["requests"]) == (16, 16)
-    assert [result["ranker"] for result in table["results"]][-2:] == ["champion, timeline_ranker/1", "new model"]
+    assert [result["ranker"] for result in table["results"]][-2:] == [
+        "champion, timeline_ranker/1",
+        "new model",
+    ]
     assert 0.0 < table["results"][-1]["ndcg_at_10"] <= 1.0
     assert world.value("eddyline_trainer_updates_total", outcome="promoted") == 1
     assert 0.0 < (world.value("eddyline_trainer_ndcg_at_10") or 0.0) <= 1.0
