@@ -18,7 +18,7 @@ from eddyline.stack.settings import StackSettings
 from feature_store.settings import Settings
 from ranker.panel.settings import PanelSettings
 from ranker.service.settings import RankerSettings
-from ranker.training.settings import TrainerSettings
+from ranker.training.settings import LearningSettings, TrainerSettings
 from streams.apps.detectors_settings import DetectorSettings
 from streams.apps.features_settings import FeaturesSettings
 from streams.apps.join_settings import JoinSettings
@@ -33,6 +33,7 @@ READERS: dict[str, type[Settings]] = {
     "ranker.panel": PanelSettings,
     "streams.apps.detectors": DetectorSettings,
     "ranker.training": TrainerSettings,
+    "eddyline train": LearningSettings,
     "eddyline.parity": ParitySettings,
     "eddyline.lineage": LineageSettings,
     "eddyline up": StackSettings,

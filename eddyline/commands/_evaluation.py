@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from ranker.registry.models import Check
-from ranker.training.evaluation import NEW_MODEL, Evaluation, Slice
+from ranker.training.evaluation import BOOSTED, NEW_MODEL, Evaluation, Result, Slice
+
+_SLICES = (
+    "NDCG@10 by slice; below LightGBM's and the champion's, how much better the new model is (95 %, paired)"
+)
 
 
 def quality_table(evaluation: Evaluation) -> Table:
@@ -24,9 +28,9 @@ def quality_table(evaluation: Evaluation) -> Table:
 
 
 def slices_table(evaluation: Evaluation) -> Table:
-    """NDCG@10 of every ranker over every slice."""
+    """NDCG@10 of every ranker over every slice; beside learned ones the new model's lead, paired."""
     rankers = [result.ranker for result in evaluation.results]
-    table = Table("rankings of", "requests", *rankers, title="NDCG@10 by slice")
+    table = Table("rankings of", "requests", *rankers, title=_SLICES)
     for part in evaluation.slices:
         table.add_row(part.name, str(part.clicked_requests), *_values(part, rankers))
     return table
@@ -41,4 +45,11 @@ def checks_table(checks: Sequence[Check]) -> Table:
 
 
 def _values(part: Slice, rankers: Sequence[str]) -> list[str]:
-    return [f"{part[ranker].ndcg_at_10:.4f}" for ranker in rankers]
+    return [_value(part[ranker]) for ranker in rankers]
+
+
+def _value(result: Result) -> str:
+    told = f"{result.ndcg_at_10:.4f}"
+    if result.ranker == BOOSTED or result.ranker.startswith("champion"):
+        told += f"\n{result.behind:+.4f} ({result.behind_low:+.4f} to {result.behind_high:+.4f})"
+    return told

@@ -29,8 +29,13 @@ RANKLENS = "ranklens"
 def export(
     out: Out,
     label_window_s: Annotated[
-        float, typer.Option(min=0, help="An outcome counts up to so long after the impression, s.")
-    ] = 3600.0,
+        float | None,
+        typer.Option(
+            min=0,
+            help="An outcome counts up to so long after the impression, s; unset: EDDYLINE_LABEL_WINDOW_S, "
+            "else EDDYLINE_JOIN_WINDOW_S.",
+        ),
+    ] = None,
     weight_max: WeightMax = 100.0,
     label: Label = "click",
 ) -> None:
@@ -56,11 +61,12 @@ def import_(
         _write(_foreign(log, mapping, weight_max), out, label)
 
 
-def _served(label_window_s: float, weight_max: float) -> Dataset:
+def _served(asked_window_s: float | None, weight_max: float) -> Dataset:
     from contextlib import closing
 
     from eddyline.clients.kafka import require_broker
     from eddyline.clients.stack_settings import of_the_stack
+    from eddyline.commands._labels import label_window_s
     from feature_store.catalog import load_catalog
     from feature_store.schema.exposures import decode_exposures
     from feature_store.schema.topics import EXPOSURES
@@ -69,7 +75,9 @@ def _served(label_window_s: float, weight_max: float) -> Dataset:
     from ranker.service.settings import RankerSettings
     from ranker.training.datasets.dataset import check
     from ranker.training.datasets.from_exposures import from_exposures
+    from streams.apps.join_settings import JoinSettings
 
+    window_s = label_window_s(asked_window_s)
     settings = of_the_stack(RankerSettings())
     require_broker(settings)
     with closing(log_reader(settings, "datasets")) as consumer:
@@ -81,7 +89,7 @@ def _served(label_window_s: float, weight_max: float) -> Dataset:
         messages,
         offsets,
         load_catalog().service(SERVICE),
-        label_window_s=label_window_s,
+        label_window_s=JoinSettings().join_window_s if window_s is None else window_s,
         weight_max=weight_max,
     )
     check(dataset)
@@ -127,10 +135,10 @@ def _clear_errors() -> Iterator[None]:
 
     from eddyline.replay.ranklens import RankLensError
     from feature_store.catalog import InvalidDefinition
-    from ranker.training.datasets.dataset import DatasetError
+    from ranker.training.errors import TrainingError
 
     try:
         yield
-    except (DatasetError, RankLensError, InvalidDefinition, KafkaException, OSError) as error:
+    except (TrainingError, RankLensError, InvalidDefinition, KafkaException, OSError) as error:
         typer.echo(f"eddyline: {error}", err=True)
         raise typer.Exit(1) from None

@@ -1,10 +1,10 @@
-"""`eddyline models list|show|lineage|promote|rollback|rebuild|prune`: versions, and what points to them."""
+"""`eddyline models list|show|lineage|promote|rollback|alias|rebuild|prune`: versions, what points to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -21,6 +21,10 @@ app.add_typer(group, name="models")
 
 Model = Annotated[str, typer.Argument(help="name/version, or name for its newest version.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+AliasName = Annotated[
+    Literal["challenger", "canary", "shadow"],
+    typer.Argument(help="challenger, canary or shadow; promote and rollback move the champion."),
+]
 OlderThan = Annotated[float, typer.Option(min=0, help="Age from which a version may go, days.")]
 Keep = Annotated[
     list[str] | None, typer.Option(help="A version to keep whatever its age, such as a holdout's.")
@@ -74,7 +78,7 @@ def promote(model: Model, reason: Reason) -> None:
     with _clear_errors():
         registry = _registry()
         found, present = registry.find(model), registry.champion_id()
-        registry.promote(found.id, expected=present, reason=reason)
+        registry.promote(found.id, expected=present, reason=reason, fingerprint=_fingerprint())
         typer.echo(f"{found.id} is the champion now; {present} is the rollback")
         show_in_mlflow(registry, _settings())
 
@@ -84,7 +88,19 @@ def rollback(reason: Reason) -> None:
     """Make what the champion replaced the champion again."""
     with _clear_errors():
         registry = _registry()
-        typer.echo(f"{registry.roll_back(reason=reason)} is the champion again")
+        model = registry.roll_back(reason=reason, fingerprint=_fingerprint())
+        typer.echo(f"{model} is the champion again")
+        show_in_mlflow(registry, _settings())
+
+
+@group.command()
+def alias(alias: AliasName, model: Model, reason: Reason) -> None:
+    """Point challenger, canary or shadow to a version that passed the gate, unless somebody else moves it."""
+    with _clear_errors():
+        registry = _registry()
+        found, present = registry.find(model), registry.aliases().get(alias)
+        registry.set_alias(alias, found.id, expected=present, reason=reason)
+        typer.echo(f"{alias} is {found.id} now; it was {present or 'unset'}")
         show_in_mlflow(registry, _settings())
 
 
@@ -138,6 +154,12 @@ def _clear_errors() -> Iterator[None]:
         yield
 
 
+def _fingerprint() -> str:
+    from ranker.registry.signature import default_signature
+
+    return default_signature().fingerprint
+
+
 def _registry() -> ModelRegistry:
     """Without MLflow, which takes seconds: what an alias points to serves whether MLflow shows it or not."""
     from feature_store.clock import SystemClock
@@ -185,7 +207,7 @@ def _verdict(registry: ModelRegistry, model: ModelMetadata) -> str:
 def _quality(model: ModelMetadata) -> str:
     results = model.evaluation.get("results", [])
     found = [result["ndcg_at_10"] for result in results if result["ranker"] == "new model"]
-    return f"{found[0]:.4f}" if found else ""
+    return f"{found[0]:.4f}" if found and found[0] is not None else ""
 
 
 def _lineage_row(model: ModelMetadata) -> tuple[str, ...]:

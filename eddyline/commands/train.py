@@ -36,7 +36,7 @@ AfterRequests = Annotated[
 ]
 GateFile = Annotated[
     Path | None,
-    typer.Option("--gate", exists=True, dir_okay=False, help="Gate to pass; unset: the shipped one."),
+    typer.Option("--gate", exists=True, dir_okay=False, help="Gate to pass; unset: EDDYLINE_GATE."),
 ]
 Promote = Annotated[bool, typer.Option(help="Make it the champion if it passes the gate.")]
 Seed = Annotated[int, typer.Option(help="Same exposures and seed: same model.")]
@@ -89,21 +89,24 @@ def _train(
     from dataclasses import replace
 
     from eddyline.clients.kafka import require_broker
+    from eddyline.commands._labels import label_window_s
     from feature_store.clock import SystemClock
     from ranker.registry.connect import open_registry, open_training_data
     from ranker.registry.hold import training_hold
     from ranker.registry.signature import default_signature
-    from ranker.training.gate import DEFAULT_GATE, load_gate
+    from ranker.training.gate import load_gate
     from ranker.training.publish import Publisher
     from ranker.training.run import train as run
+    from ranker.training.settings import LearningSettings
     from ranker.triton.connect import open_inference
 
     clock, signature = SystemClock(), default_signature()
+    window_s, limits = label_window_s(), load_gate(gate or LearningSettings().gate)
     require_broker(settings)
-    limits = load_gate(gate or DEFAULT_GATE)
     registry = open_registry(settings, clock, recorded=True)
     registry.reach_records()
-    read = _read(settings, after_requests)
+    with console.status(f"waiting for exposures of {after_requests} requests"):
+        read = _read(settings, after_requests)
     console.print(f"{len(read.exposures)} exposures read", highlight=False)
     with (
         closing(open_inference(settings, signature.fingerprint)) as inference,
@@ -112,7 +115,11 @@ def _train(
         publisher = Publisher(
             registry, inference, signature, open_training_data(settings), training_hold(settings)
         )
-        named = replace(plan, genres=_named(each.attributes for each in _items(settings)))
+        named = replace(
+            plan,
+            genres=_named(each.attributes for each in _items(settings)),
+            label_window_ms=None if window_s is None else round(window_s * 1000),
+        )
         show = _Epochs(bar).show
         return run(read.exposures, publisher, named, show, clock.now_ms(), offsets=read.offsets, gate=limits)
 
@@ -144,6 +151,7 @@ def _items(settings: Settings) -> ItemTable:
 def _try(console: Console, log: Path, plan: Plan) -> Learned:
     from dataclasses import replace
 
+    from eddyline.replay.dataset import ranklens_dataset
     from eddyline.replay.offline import offline_exposures
     from eddyline.replay.ranklens import attributes_of, read_ranklens
     from feature_store.catalog import load_catalog
@@ -152,6 +160,7 @@ def _try(console: Console, log: Path, plan: Plan) -> Learned:
 
     catalog, read = load_catalog(), read_ranklens(log)
     service = catalog.service(SERVICE)
+    ranklens_dataset(read, catalog.item_attributes, log.name)  # refuses what nothing can be learned from
     with Progress(console=console) as bar:
         task = bar.add_task("folding the log", total=len(read.rankings))
         exposures = offline_exposures(
@@ -189,6 +198,8 @@ class _Epochs:
 def _report(console: Console, trained: Trained) -> None:
     from eddyline.commands._evaluation import checks_table, quality_table, slices_table
 
+    for reason, count in trained.left_out.items():
+        console.print(f"left out: {count} {reason}", highlight=False)
     train = trained.model.data["train"]
     _tell_weights(console, train["effective_rows"], train["rows"])
     console.print(quality_table(trained.evaluation))
@@ -204,11 +215,12 @@ def _report(console: Console, trained: Trained) -> None:
 def _report_trial(console: Console, learned: Learned) -> None:
     from eddyline.commands._evaluation import checks_table, quality_table, slices_table
     from ranker.training.gate import load_gate, offline_checks
+    from ranker.training.settings import LearningSettings
 
     _tell_weights(console, learned.fitted.effective_rows, len(learned.parts.train))
     console.print(quality_table(learned.evaluation))
     console.print(slices_table(learned.evaluation))
-    console.print(checks_table(tuple(offline_checks(load_gate(), learned.evidence))))
+    console.print(checks_table(tuple(offline_checks(load_gate(LearningSettings().gate), learned.evidence))))
 
 
 def _tell_weights(console: Console, effective: float, rows: int) -> None:

@@ -147,3 +147,19 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True):
     def served(self) -> ServedModel:
         """The ranker's view of it."""
         return ServedModel(self.name, self.version, self.fingerprint, self.heads)
+
+
+def need_features(model: ModelMetadata, fingerprint: str) -> None:
+    """Refuse a version that rankers which read ``fingerprint`` could not ask.
+
+    Raises
+    ------
+    RegistryError
+        The message has both fingerprints, and what to do.
+    """
+    if model.fingerprint != fingerprint:
+        raise RegistryError(
+            f"model {model.id} was made for feature fingerprint {model.fingerprint}, "
+            f"but {fingerprint} is served: promote the counters (`eddyline models promote counters`), "
+            f"or go back to the definitions of {model.fingerprint} (EDDYLINE_DEFINITIONS), then to the model"
+        )

@@ -5,19 +5,22 @@ new versions, and nothing else.
 """
 
 import logging
+import math
 import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
-from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
+from ranker.registry.models import Check, ModelId, ModelMetadata, RegistryUnavailable
 
 _log = structlog.get_logger()
 
 _VERSION = "eddyline.version"
+_FOLDER = "eddyline.folder"
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """Of MLflow's client, s and count, where its environment says nothing else: its own would take minutes."""
 
@@ -43,6 +46,9 @@ class Records(Protocol):
             The records cannot be reached.
         """
 
+    def examine(self, model: ModelId, checks: Sequence[Check]) -> None:
+        """Show what the gate found; it found that whether or not this succeeds."""
+
     def point(self, alias: str, model: ModelId) -> None:
         """Show where an alias points now; it points there whether or not this succeeds."""
 
@@ -56,6 +62,9 @@ class NoRecords:
     def add(self, metadata: ModelMetadata, folder: Path) -> None:
         """See `Records.add`."""
 
+    def examine(self, model: ModelId, checks: Sequence[Check]) -> None:
+        """See `Records.examine`."""
+
     def point(self, alias: str, model: ModelId) -> None:
         """See `Records.point`."""
 
@@ -63,7 +72,9 @@ class NoRecords:
 class MlflowRecords:
     """`Records` in MLflow: a database by default, or a tracking server.
 
-    Our number of a version is its tag ``eddyline.version``; MLflow counts for itself.
+    Our number of a version is its tag ``eddyline.version``; MLflow counts for itself. Each version has a run
+    with its parameters and the figures of its evaluation. The run's artifacts are the version's source, as a
+    server takes no folder of another machine; the files stay where the tag ``eddyline.folder`` says.
 
     Parameters
     ----------
@@ -90,6 +101,16 @@ class MlflowRecords:
             told = f"MLflow at {self._uri} cannot remember {metadata.id}: {error}"
             raise RegistryUnavailable(_without_credentials(told)) from None
 
+    def examine(self, model: ModelId, checks: Sequence[Check]) -> None:
+        """See `Records.examine`."""
+        try:
+            number = self._number_of(model)
+            for name, value in _gate_tags(checks).items():
+                self._client.set_model_version_tag(model.name, number, name, value)
+        except Exception as error:  # noqa: BLE001  (the gate found it all the same)
+            problem = _without_credentials(str(error))
+            _log.warning("gate_not_shown_in_mlflow", model=str(model), problem=problem)
+
     def point(self, alias: str, model: ModelId) -> None:
         """See `Records.point`."""
         try:
@@ -104,9 +125,22 @@ class MlflowRecords:
         names = [model.name for model in self._client.search_registered_models()]
         if metadata.name not in names:
             self._client.create_registered_model(metadata.name)
-        self._client.create_model_version(
-            metadata.name, folder.resolve().as_uri(), tags={_VERSION: metadata.version, **_tags(metadata)}
-        )
+        run = self._run(metadata)
+        tags = {_VERSION: metadata.version, _FOLDER: str(folder.resolve()), **_tags(metadata)}
+        self._client.create_model_version(metadata.name, run.artifact_uri, run.run_id, tags=tags)
+
+    def _run(self, metadata: ModelMetadata) -> Any:
+        """What MLflow's pages show figures of, as MLflow describes it."""
+        from mlflow.entities import Metric, Param
+
+        known = self._client.get_experiment_by_name(metadata.name)
+        experiment = known.experiment_id if known else self._client.create_experiment(metadata.name)
+        run = self._client.create_run(experiment, run_name=str(metadata.id)).info
+        metrics = [Metric(*figure, metadata.created_time_ms, 0) for figure in _metrics(metadata.evaluation)]
+        params = [Param(name, str(value)) for name, value in metadata.parameters.items()]
+        self._client.log_batch(run.run_id, metrics, params)
+        self._client.set_terminated(run.run_id)
+        return run
 
     def _number_of(self, model: ModelId) -> str | None:
         found = self._client.search_model_versions(
@@ -141,3 +175,19 @@ def _tags(metadata: ModelMetadata) -> dict[str, str]:
         **{f"eddyline.{name}": str(described[name]) for name in plain},
         **{f"eddyline.{name}": msgspec.json.encode(described[name]).decode() for name in structured},
     }
+
+
+def _metrics(evaluation: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """The printed table as MLflow's metrics, which know no commas, and whose numbers are numbers."""
+    for result in evaluation.get("results", []):
+        ranker = re.sub(r"[^\w /.-]", "", result["ranker"].partition(",")[0])
+        for measure in ("ndcg_at_10", "behind"):
+            if result[measure] is not None and math.isfinite(result[measure]):
+                yield f"{measure}/{ranker}", result[measure]
+
+
+def _gate_tags(checks: Sequence[Check]) -> dict[str, str]:
+    """The verdict, and a line for each check."""
+    told = [f"{'passed' if check.passed else 'FAILED'}  {check}" for check in checks]
+    verdict = "passed" if all(check.passed for check in checks) else "refused"
+    return {"eddyline.gate": verdict, "eddyline.gate.figures": "\n".join(told)}

@@ -1,11 +1,18 @@
 """The model registry: numbered versions, and aliases that move by compare-and-set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from feature_store.clock import Clock
 from ranker.registry.aliases import ALIASES, Alias, AliasChange, Aliases
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelId, ModelMetadata, RegistryError, RegistryUnavailable
+from ranker.registry.models import (
+    Check,
+    ModelId,
+    ModelMetadata,
+    RegistryError,
+    RegistryUnavailable,
+    need_features,
+)
 from ranker.registry.records import NoRecords, Records
 
 COUNTERS = "counters"
@@ -51,6 +58,11 @@ class ModelRegistry:
             raise
         return added
 
+    def keep_checks(self, model: ModelId, checks: Sequence[Check]) -> None:
+        """Keep what the gate found of a version, and show it where people look versions up."""
+        self.folders.write_checks(model, checks)
+        self._records.examine(model, checks)
+
     def champion_id(self) -> ModelId:
         """What serves, readable or not: the newest counter model where no champion was ever set.
 
@@ -89,12 +101,20 @@ class ModelRegistry:
         self._need_passed(model)
         self._move(self._change(alias, model, expected, reason))
 
-    def promote(self, model: ModelId, *, expected: ModelId, reason: str) -> None:
+    def promote(
+        self, model: ModelId, *, expected: ModelId, reason: str, fingerprint: str | None = None
+    ) -> None:
         """Make ``model`` the champion and what it replaces, ``expected``, the rollback, both or neither.
 
         ``expected`` may be damaged or gone: it is not read. Raises as :meth:`set_alias`.
+
+        Parameters
+        ----------
+        fingerprint : of the features that rankers read; a version made for others is refused. None: whatever
         """
         self._need_passed(model)
+        if fingerprint is not None:
+            need_features(self.folders.metadata(model), fingerprint)
         changes = [self._change("champion", model, self._set_champion(expected), reason)]
         if model != expected:
             told = f"replaced by {model}: {reason}"
@@ -140,18 +160,23 @@ class ModelRegistry:
         last = next((change for change in self.history() if change.alias == "champion"), None)
         return last if last is not None and self._goes_back(last) else None
 
-    def roll_back(self, *, reason: str) -> ModelId:
+    def roll_back(self, *, reason: str, fingerprint: str | None = None) -> ModelId:
         """Make the version behind `rollback` the champion again; returns it.
+
+        Parameters
+        ----------
+        fingerprint : as of :meth:`promote`
 
         Raises
         ------
         RegistryError
-            There is none, somebody else moved the champion meanwhile, or the aliases cannot be reached.
+            There is none, it was made for other features, somebody else moved the champion meanwhile, or
+            the aliases cannot be reached.
         """
         target = self._aliases.get("rollback")
         if target is None:
             raise RegistryError("there is nothing to roll back to: no champion was ever replaced")
-        self.promote(target, expected=self.champion_id(), reason=reason)
+        self.promote(target, expected=self.champion_id(), reason=reason, fingerprint=fingerprint)
         return target
 
     def aliases(self) -> dict[Alias, ModelId]:

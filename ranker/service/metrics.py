@@ -113,6 +113,18 @@ class RankerMetrics:
             ("role",),
             registry=registry,
         )
+        self._model_age = Gauge(
+            "eddyline_ranker_model_age_seconds",
+            "Since the model that serves was made; not a number where it was not learned.",
+            ("role",),
+            registry=registry,
+        )
+        self._model_age_limit = Gauge(
+            "eddyline_ranker_model_age_limit_seconds",
+            "Age from which the model that serves is too old.",
+            ("role",),
+            registry=registry,
+        )
         self._items = Gauge("eddyline_ranker_items", "Items in memory.", registry=registry)
         self.refreshes_failed = Counter(
             "eddyline_ranker_source_refreshes_failed_total",
@@ -163,6 +175,11 @@ class RankerMetrics:
     def watch_model(self, role: str, problem: Callable[[], str | None]) -> None:
         """Show whether it can be followed whenever the metrics are asked for."""
         self._model_problem.labels(role).set_function(lambda: float(problem() is not None))
+
+    def watch_age(self, role: str, age_s: Callable[[], float], limit_s: float) -> None:
+        """Show the age of what serves whenever the metrics are asked for, and how old it may get."""
+        self._model_age.labels(role).set_function(age_s)
+        self._model_age_limit.labels(role).set(limit_s)
 
     def _count(self, surface: str, door: str, outcome: str) -> None:
         known = surface if surface in self._surfaces else OTHER_SURFACE

@@ -202,6 +202,7 @@ def _open_engine(
     )
     metrics.watch(lambda: watcher.current, lanes.in_flight, knowledge.items.__len__)
     metrics.watch_model("champion", lambda: watcher.problem)
+    metrics.watch_age("champion", lambda: watcher.age_s(clock.now_ms()), settings.model_age_max_s)
     if frozen is not None:
         metrics.watch_model("holdout", lambda: frozen.problem)
     live = first_problem(lanes.problem, publishing.problem, *(each.problem for each in effects))

@@ -36,6 +36,11 @@ class RankerSettings(ExperimentSettings):
         5_000, ge=1, description="A request older than this when read from rank.requests is shed, ms."
     )
     rank_policy: Path = Field(DEFAULT_POLICY, description="TOML file of value weights and surfaces.")
+    model_age_max_s: float = Field(
+        3_600.0,
+        gt=0,
+        description="An alert says when the learned model that serves is older, s; more without a trainer.",
+    )
     rank_service: str = Field("timeline_v1", description="Feature service that models read.")
 
     slice_by: str = Field(

@@ -34,6 +34,7 @@ class Plan:
     until_time_ms : instead of ``fraction``: learn from requests up to this moment
     promote : whether a model that passes the gate replaces the champion
     genres : hash of a genre -> its name, for the table
+    label_window_ms : exposures younger than this are left out; None: none is, as the join has waited for all
     """
 
     parameters: Parameters = field(default_factory=Parameters)
@@ -41,6 +42,7 @@ class Plan:
     until_time_ms: int | None = None
     promote: bool = True
     genres: Mapping[int, str] = field(default_factory=dict)
+    label_window_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

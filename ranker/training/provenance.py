@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import torch
@@ -11,24 +12,38 @@ from ranker.registry.models import Environment
 from ranker.training.fit import Weights
 
 _ROOT = Path(ranker.__file__).parents[1]
+_BAKED = Path(sys.prefix)
+"""Where an image, which is no checkout, keeps `commit` and `requirements.lock`: deploy/images/Dockerfile."""
+
+_COMMIT = ("git", "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty")
 
 
-def git_commit() -> str | None:
-    """Commit of the checkout that this code runs from; None outside one."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=_ROOT, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
+def git_commit(checkout: Path = _ROOT, baked: Path = _BAKED) -> str | None:
+    """Commit of the checkout that this code runs from, with ``-dirty`` if it was changed since.
+
+    Outside a checkout what the image was built from; None where nobody said.
+    """
+    if (checkout / ".git").exists():
+        try:
+            found = subprocess.run(_COMMIT, cwd=checkout, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return found.stdout.strip()
+    told = baked / "commit"
+    return (told.read_text().strip() or None) if told.is_file() else None
+
+
+def lock_digest(checkout: Path = _ROOT, baked: Path = _BAKED) -> str | None:
+    """SHA-256 of the lock that this environment was installed by; None where there is none."""
+    locks = (folder / "requirements.lock" for folder in (checkout, baked))
+    found = next((lock for lock in locks if lock.is_file()), None)
+    return hashlib.sha256(found.read_bytes()).hexdigest() if found else None
 
 
 def environment(threads: int) -> Environment:
     """What, beside data and seed, decides over the last bits of weights made here."""
-    lock = _ROOT / "requirements.lock"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
-    return Environment(torch.backends.cpu.get_cpu_capability(), threads, str(torch.__version__), digest)
+    cpu, version = torch.backends.cpu.get_cpu_capability(), str(torch.__version__)
+    return Environment(cpu, threads, version, lock_digest())
 
 
 def weights_digest(weights: Weights) -> str:

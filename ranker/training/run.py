@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from feature_store.schema.assignments import marks
 from ranker.registry.models import Check, Lineage, ModelId, ModelMetadata, RegistryError
+from ranker.training.errors import TrainingError
 from ranker.training.evaluation import Evaluation, Incumbent
 from ranker.training.fit import OnEpoch, Parameters
 from ranker.training.gate import BESIDE_CHAMPION, Gate, inference_of, load_gate, offline_checks, served_checks
@@ -18,6 +19,7 @@ from ranker.training.predict import load_scorer, predict
 from ranker.training.provenance import environment, git_commit, weights_digest
 from ranker.training.publish import Publisher
 from ranker.training.rows import Rows, kept_columns
+from ranker.training.sound import sound
 from ranker.training.weights import version_files
 from triton_models.signature import Signature
 from triton_models.timeline_ranker import TimelineRanker, output_names
@@ -39,6 +41,7 @@ class Trained:
     promoted : whether it is the champion now
     reason : why, or why not
     retired : versions unloaded afterwards
+    left_out : reason -> exposures that nothing was learned from, see `ranker.training.sound`
     """
 
     model: ModelMetadata
@@ -47,6 +50,7 @@ class Trained:
     promoted: bool
     reason: str
     retired: tuple[ModelId, ...]
+    left_out: Mapping[str, int]
 
 
 def train(
@@ -72,11 +76,13 @@ def train(
     Raises
     ------
     TrainingError
-        The exposures do not allow it.
+        The exposures do not allow it; those of one user only do not.
     RegistryError, InferenceError
         The model could not be published or promoted; what served before serves on.
     """
     gate = gate or load_gate()
+    exposures, left_out = sound(exposures, plan.label_window_ms)
+    _need_users(exposures, left_out)
     present = publisher.registry.champion_id()
     learned = learn(exposures, publisher.signature, plan, on_epoch, incumbent(publisher, present))
     lineage = lineage_of(exposures, publisher, learned.fitted.net, plan.parameters, offsets or {})
@@ -84,7 +90,7 @@ def train(
     model = publisher.publish(metadata, version_files(learned.fitted.net))
     checks = _examine(publisher, model, learned, gate)
     promoted, reason = promote(publisher, model, present, checks, wanted=plan.promote)
-    return Trained(model, learned.evaluation, checks, promoted, reason, publisher.tidy(NAME))
+    return Trained(model, learned.evaluation, checks, promoted, reason, publisher.tidy(NAME), left_out)
 
 
 def promote(
@@ -140,13 +146,21 @@ def incumbent(publisher: Publisher, present: ModelId) -> Incumbent:
         return Incumbent(name, unmeasured=str(error))
 
 
+def _need_users(exposures: pa.Table, left_out: Mapping[str, int]) -> None:
+    told = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "none"
+    if not len(exposures):
+        raise TrainingError(f"there are no exposures to learn from; left out: {told}")
+    if pc.count_distinct(exposures["user_id"]).as_py() < 2:
+        raise TrainingError(f"all exposures are of one user: a ranker learns from several; left out: {told}")
+
+
 def _examine(publisher: Publisher, model: ModelMetadata, learned: Learned, gate: Gate) -> tuple[Check, ...]:
     """Take the loaded version through the gate, and keep what it finds."""
     sample = learned.parts.test.between(0, 1)
     publisher.verify(model, sample, predict(learned.fitted.net, sample, len(publisher.signature.user)))
     infer = inference_of(publisher.inference, model)
     checks = (*offline_checks(gate, learned.evidence), *served_checks(gate, infer, sample))
-    publisher.registry.folders.write_checks(model.id, checks)
+    publisher.registry.keep_checks(model.id, checks)
     return checks
 
 
@@ -169,7 +183,7 @@ def _metadata(
             "validation": extent(learned.parts.validation),
             "test": extent(learned.parts.test),
         },
-        evaluation=msgspec.json.decode(msgspec.json.encode(learned.evaluation)),
+        evaluation=kept_evaluation(learned.evaluation),
         git_commit=git_commit(),
         lineage=lineage,
     )
@@ -187,6 +201,12 @@ def described(signature: Signature, heads: tuple[str, ...]) -> dict[str, Any]:
         "recents": signature.recents,
         "heads": output_names(heads),
     }
+
+
+def kept_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """The table as the metadata keep it; what is no number is null there."""
+    kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(evaluation))
+    return kept
 
 
 def extent(rows: Rows) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Settings of the trainer, beside those that every process shares."""
+"""Settings of training, beside those that every process shares."""
 
 from pathlib import Path
 
@@ -7,6 +7,20 @@ from pydantic import Field
 from feature_store.settings import Settings
 
 UPDATE_GATE = Path(__file__).with_name("gate-update.toml")
+FULL_GATE = UPDATE_GATE.with_name("gate.toml")
+
+
+class LearningSettings(Settings):
+    """What `eddyline train` and `eddyline datasets export` take for a label, and what a version must show."""
+
+    label_window_s: float | None = Field(
+        None,
+        ge=0,
+        description="From an impression until its outcomes are taken to be complete, s; younger exposures "
+        "are left out. At most EDDYLINE_JOIN_LATE_S; unset: EDDYLINE_JOIN_WINDOW_S, before which none is "
+        "written.",
+    )
+    gate: Path = Field(FULL_GATE, description="Gate of versions that `eddyline train` makes, a TOML file.")
 
 
 class TrainerSettings(Settings):

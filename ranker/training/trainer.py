@@ -29,8 +29,18 @@ from ranker.training.predict import predict
 from ranker.training.provenance import git_commit
 from ranker.training.publish import Publisher, champion
 from ranker.training.rows import Rows, rows_of
-from ranker.training.run import NAME, described, extent, incumbent, lineage_of, promote
+from ranker.training.run import (
+    NAME,
+    described,
+    extent,
+    incumbent,
+    kept_evaluation,
+    lineage_of,
+    promote,
+)
 from ranker.training.settings import TrainerSettings
+from ranker.training.slices import slices
+from ranker.training.sound import sound
 from ranker.training.trainer_metrics import TrainerMetrics
 from ranker.training.weights import load_weights, version_files
 from ranker.triton.base import InferenceError
@@ -73,7 +83,10 @@ class Trainer:
         self._metrics.exposures.inc(len(read.exposures))
         self._offsets = _joined(self._offsets, read.offsets)
         self._look()
-        self._backlog.add(read.exposures)
+        exposures, left_out = sound(read.exposures)
+        for reason, count in left_out.items():
+            self._metrics.left_out.labels(reason).inc(count)
+        self._backlog.add(exposures)
         if not self._due():
             return None
         self._last_ns = self._clock.monotonic_ns()
@@ -153,8 +166,9 @@ class Trainer:
         rows = rows_of(table, publisher.signature, heads)
         start = load_weights(publisher.registry.folders.path(present.id))
         fitted = fit(rows, None, len(publisher.signature.user), parameters, _quiet, start=start)
-        model = self._publish(present, table, rows, fitted, parameters, heads)
-        checks = self._examine(old, model, fitted, held)
+        evidence = self._evidence(old, fitted, held)
+        model = self._publish(present, table, rows, fitted, parameters, evidence)
+        checks = self._examine(model, evidence)
         try:
             promoted, reason = promote(publisher, model, present.id, checks)
         except HoldUnknown:  # the next turn makes it again
@@ -175,32 +189,41 @@ class Trainer:
         rows: Rows,
         fitted: Fitted,
         parameters: Parameters,
-        heads: tuple[str, ...],
+        evidence: Evidence,
     ) -> ModelMetadata:
         lineage = lineage_of(table, self._publisher, fitted.net, parameters, self._offsets, parent=present.id)
         metadata = ModelMetadata(
-            **described(self._publisher.signature, heads),
+            **described(self._publisher.signature, tuple(rows.labels)),
             created_time_ms=self._clock.now_ms(),
             seed=parameters.seed,
             parameters=parameters.as_dict(),
-            data={"train": {**extent(rows), "effective_rows": fitted.effective_rows}},
+            data={
+                "train": {**extent(rows), "effective_rows": fitted.effective_rows},
+                "test": extent(evidence.test),
+            },
+            evaluation=kept_evaluation(evidence.evaluation),
             git_commit=git_commit(),
             lineage=lineage,
         )
         return self._publisher.publish(metadata, version_files(fitted.net))
 
-    def _examine(self, old: Incumbent, model: ModelMetadata, fitted: Fitted, held: Rows) -> tuple[Check, ...]:
-        predicted = predict(fitted.net, held, len(self._publisher.signature.user))
+    def _evidence(self, old: Incumbent, fitted: Fitted, held: Rows) -> Evidence:
+        """How the net, and what is simple, rank what is newer than all that the net has learned."""
+        signature = self._publisher.signature
+        predicted = predict(fitted.net, held, len(signature.user))
         scorers = {
-            **simple_scorers(self._publisher.signature, self._settings.trainer_seed),
+            **simple_scorers(signature, self._settings.trainer_seed),
             **old.scorers,
             NEW_MODEL: lambda _: predicted["click"],
         }
-        evidence = Evidence(held, predicted, evaluate(held, scorers), old)
+        evaluation = evaluate(held, scorers, slices(held, signature, {}))
+        return Evidence(held, predicted, evaluation, old)
+
+    def _examine(self, model: ModelMetadata, evidence: Evidence) -> tuple[Check, ...]:
         infer = inference_of(self._publisher.inference, model)
-        served = served_checks(self._gate, infer, held.between(0, 1))
+        served = served_checks(self._gate, infer, evidence.test.between(0, 1))
         checks = (*offline_checks(self._gate, evidence), *served)
-        self._publisher.registry.folders.write_checks(model.id, checks)
+        self._publisher.registry.keep_checks(model.id, checks)
         return checks
 
     def _parameters(self, present: ModelMetadata) -> Parameters:

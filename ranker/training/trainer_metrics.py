@@ -34,6 +34,12 @@ class TrainerMetrics:
             ["reason"],
             registry=registry,
         )
+        self.left_out = Counter(
+            "eddyline_trainer_left_out_total",
+            "Exposures that contradict themselves: of clients whose clocks differ, or who repeat themselves.",
+            ["reason"],
+            registry=registry,
+        )
         self.updates = Counter(
             "eddyline_trainer_updates_total", "Attempts at a new version.", ["outcome"], registry=registry
         )

@@ -1,6 +1,6 @@
 """Training sets from `exposures`: features as served, labels as they were when a window had passed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from ranker.training.datasets.dataset import (
     importance_weights,
     in_order,
 )
+from ranker.training.sound import CONSISTENT, Test, closed, kept_by, newest_ms
 
 Offsets = dict[int, tuple[int, int]]
 
@@ -45,10 +46,10 @@ def from_exposures(
     """
     window_ms = round(label_window_s * 1000)
     tables = [pa.Table.from_batches([batch]) for batch in revisions]
-    newest_ms = max((_newest_ms(table) for table in tables), default=0)
+    end_ms = max((newest_ms(table) for table in tables), default=0)
     everything = latest_exposures(batch for table in tables for batch in table.to_batches())
     within = latest_exposures(batch for table in tables for batch in _within(table, window_ms).to_batches())
-    kept, left_out = _usable(within, service, newest_ms - window_ms)
+    kept, left_out = _usable(within, service, end_ms - window_ms)
     left_out["acted on before, but first written after the window"] = len(everything) - len(within)
     marked = marks(kept)
     rows = in_order(_flat(kept, marked, service, weight_max))
@@ -70,13 +71,6 @@ def from_exposures(
     )
 
 
-def _newest_ms(table: pa.Table) -> int:
-    """The latest moment that a log has seen: what came before it has been given its time."""
-    return max(
-        (pc.max(table[name]).as_py() or 0 for name in ("impression_time_ms", "outcome_time_ms")), default=0
-    )
-
-
 def _within(table: pa.Table, window_ms: int) -> pa.Table:
     """The revisions that hold nothing from after their window."""
     after = pc.greater(table["outcome_time_ms"], pc.add(table["impression_time_ms"], window_ms))
@@ -85,20 +79,16 @@ def _within(table: pa.Table, window_ms: int) -> pa.Table:
 
 def _usable(table: pa.Table, service: FeatureService, closed_ms: int) -> tuple[pa.Table, dict[str, int]]:
     """The rows that can be learned from, and how many could not, by reason."""
-    tests: dict[str, Callable[[pa.Table], pa.ChunkedArray]] = {
+    tests: dict[str, Test] = {
         "without features: organic, or only scored": lambda rows: pc.is_valid(rows["features"]),
         "without a position where they were seen": lambda rows: pc.is_valid(rows["position_seen"]),
         "served with other features": lambda rows: pc.equal(
             rows["fingerprint"].cast(pa.string()), service.fingerprint
         ),
-        "whose label window is not over": lambda rows: pc.less_equal(rows["impression_time_ms"], closed_ms),
+        **CONSISTENT,
+        **closed(closed_ms),
     }
-    left_out = {}
-    for reason, test in tests.items():
-        kept = table.filter(test(table))
-        left_out[reason] = len(table) - len(kept)
-        table = kept
-    return table, left_out
+    return kept_by(tests, table)
 
 
 def _flat(table: pa.Table, marked: dict[str, Mask], service: FeatureService, weight_max: float) -> pa.Table:

@@ -114,3 +114,11 @@ def test_what_an_image_copies_is_there_and_not_ignored(name):
     for path in {*paths, *let_through} - {"."}:
         assert (ROOT / path).exists(), path
         assert any(path.startswith(prefix) for prefix in let_through), path
+
+
+def test_an_image_keeps_its_lock_and_its_commit_where_provenance_looks_for_them():
+    dockerfile = (IMAGES / "Dockerfile").read_text()
+    assert "ARG COMMIT=" in dockerfile
+    assert "cp locks/${PROCESS}.txt /opt/eddyline/requirements.lock" in dockerfile
+    assert 'echo "${COMMIT}" > /opt/eddyline/commit' in dockerfile
+    assert "python -m venv /opt/eddyline" in dockerfile  # the sys.prefix of what runs there

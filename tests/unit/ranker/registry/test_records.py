@@ -59,7 +59,7 @@ def test_mlflow_shows_versions_with_their_lineage_and_aliases(tmp_path: Path, ur
     assert shown.tags["eddyline.version"] == "1"
     assert shown.tags["eddyline.seed"] == "7"
     assert '"weights":"weights-hash"' in shown.tags["eddyline.lineage"]
-    assert shown.source.endswith("models/timeline_ranker/1")
+    assert shown.tags["eddyline.folder"].endswith("models/timeline_ranker/1")
 
 
 def test_without_mlflow_there_is_no_new_version(tmp_path: Path) -> None:
@@ -109,6 +109,29 @@ def test_a_rollback_brings_back_what_the_champion_replaced(tmp_path: Path) -> No
     champion = registry.resolve("champion")
     assert champion is not None and champion.id == counters.id
     assert registry.aliases()["rollback"] == model.id
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_what_rankers_cannot_ask_becomes_no_champion_and_both_fingerprints_are_said(
+    tmp_path: Path, back: bool
+) -> None:
+    registry = ModelRegistry(ModelFolders(tmp_path / "models"), MemoryAliases(), ManualClock(5))
+    counters = registry.register(msgspec.structs.replace(LEARNED, name="counters", lineage=None), {}).id
+    old, new = (
+        registry.register(msgspec.structs.replace(LEARNED, fingerprint=each), {}).id
+        for each in ("old", "new")
+    )
+    for model in (old, new):
+        registry.folders.write_checks(model, [PASSED])
+    registry.promote(old, expected=counters, reason="first", fingerprint="old")
+    registry.promote(new, expected=old, reason="features were added", fingerprint="new")
+    with pytest.raises(RegistryError, match=r"fingerprint old, but new is served: promote the counters"):
+        if back:
+            registry.roll_back(reason="bad", fingerprint="new")
+        else:
+            registry.promote(old, expected=new, reason="bad", fingerprint="new")
+    assert registry.champion_id() == new
+    assert registry.roll_back(reason="the old definitions are back", fingerprint="old") == old
 
 
 @pytest.mark.parametrize("uri", [REFUSED, "nobody://someone:s3cret@answers", "postgres://a:s3/c@ret@h/x"])

@@ -1,5 +1,6 @@
 """The watcher serves the champion once it answers, and the last good model when something fails."""
 
+import math
 from pathlib import Path
 from queue import Queue
 
@@ -9,7 +10,7 @@ import pytest
 from feature_store.clock import ManualClock
 from ranker.registry.aliases import MemoryAliases
 from ranker.registry.folders import ModelFolders
-from ranker.registry.models import ModelId, ModelMetadata, RegistryUnavailable
+from ranker.registry.models import Environment, Lineage, ModelId, ModelMetadata, RegistryUnavailable
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.watcher import ChampionWatcher
 
@@ -22,6 +23,7 @@ COUNTERS = ModelMetadata(
     id_columns=(),
     heads=("click",),
 )
+COUNTERS_1 = msgspec.structs.replace(COUNTERS, version="1").served
 TRAINED = msgspec.structs.replace(COUNTERS, name="timeline_ranker")
 
 
@@ -227,3 +229,51 @@ def test_counters_that_are_the_champion_stand_in_for_nothing_even_while_they_are
     loader.refuses = True
     watcher.refresh()
     assert (watcher.stands_in, watcher.problem) == (False, "no memory left")
+
+
+def test_counters_stand_in_for_a_version_of_other_features_that_people_went_back_to(
+    watcher: ChampionWatcher, registry: ModelRegistry
+) -> None:
+    promote(registry, msgspec.structs.replace(TRAINED, fingerprint="def"))
+    promote(registry, TRAINED)
+    watcher.refresh()
+    assert (serving(watcher), watcher.stands_in) == ("timeline_ranker/2", False)
+    registry.roll_back(reason="bad")
+    for _ in range(2):
+        watcher.refresh()
+        assert (serving(watcher), watcher.previous, watcher.stands_in) == ("counters/1", None, True)
+    assert watcher.problem is not None
+    assert "def" in watcher.problem and "abc" in watcher.problem
+
+
+def test_counters_stand_in_for_a_version_that_people_went_back_to_until_it_loads(
+    watcher: ChampionWatcher, registry: ModelRegistry, loader: ScriptedLoader
+) -> None:
+    for _ in range(2):
+        promote(registry, TRAINED)
+        watcher.refresh()
+    registry.roll_back(reason="bad")
+    loader.loaded.clear()
+    loader.refuses = True
+    watcher.refresh()
+    assert (serving(watcher), watcher.stands_in) == ("counters/1", True)
+    loader.refuses = False
+    watcher.refresh()
+    assert (serving(watcher), watcher.previous, watcher.stands_in) == ("timeline_ranker/1", COUNTERS_1, False)
+
+
+def test_the_age_is_that_of_what_serves_whoever_made_it(
+    watcher: ChampionWatcher, registry: ModelRegistry
+) -> None:
+    assert math.isnan(watcher.age_s(9_000))
+    lineage = Lineage("data", "weights", Environment("AVX2", 1, "2.9", None))
+    model = registry.register(
+        msgspec.structs.replace(TRAINED, created_time_ms=4_000, lineage=lineage), {"model.pt": b"x"}
+    )
+    registry.folders.write_checks(model.id, [])
+    registry.promote(model.id, expected=ModelId("counters", "1"), reason="test")
+    watcher.refresh()
+    assert watcher.age_s(9_000) == 5.0
+    registry.roll_back(reason="bad")
+    watcher.refresh()
+    assert math.isnan(watcher.age_s(9_000))

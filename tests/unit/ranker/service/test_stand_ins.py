@@ -90,3 +90,12 @@ def test_a_gauge_shows_while_a_model_cannot_be_followed(deployment):
     deployment.learn()
     deployment.degraded()
     assert problem() == 0.0
+
+
+def test_gauges_show_the_age_of_what_serves_and_how_old_it_may_get():
+    shown, age_s = CollectorRegistry(), [7.0]
+    RankerMetrics((), shown).watch_age("champion", lambda: age_s[0], 3_600.0)
+    value = lambda name: shown.get_sample_value(f"eddyline_ranker_model_{name}_seconds", {"role": "champion"})  # noqa: E731
+    assert (value("age"), value("age_limit")) == (7.0, 3_600.0)
+    age_s[0] = 8.0
+    assert value("age") == 8.0

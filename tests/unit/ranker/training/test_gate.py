@@ -1,13 +1,15 @@
 """The gate lets nothing through that fails a check, and each failed check tells its figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from ranker.registry.models import Check
 from ranker.training.errors import TrainingError
-from ranker.training.evaluation import NEW_MODEL, Evaluation, Incumbent, evaluate, simple_scorers
+from ranker.training.evaluation import BOOSTED, NEW_MODEL, Evaluation, Incumbent, evaluate, simple_scorers
 from ranker.training.gate import DEFAULT_GATE, Evidence, Gate, load_gate, offline_checks, served_checks
 from ranker.training.rows import Float32, Rows
 from ranker.triton.base import Scores
@@ -19,6 +21,7 @@ GATE = load_gate()
 def evidence(rows: Rows, signature: Signature, predicted: Float32, champion: Float32) -> Evidence:
     scorers = {
         **simple_scorers(signature, 0),
+        BOOSTED: lambda rows: np.zeros(len(rows)),
         "champion, x/1": lambda _: champion,
         NEW_MODEL: lambda _: predicted,
     }
@@ -47,6 +50,7 @@ def test_a_model_worse_than_all_others_is_refused_with_figures(rows: Rows, signa
     found = list(offline_checks(GATE, evidence(rows, signature, 1 - truth(rows), truth(rows))))
     assert failed(found) == {
         "not worse than counters",
+        "not worse than LightGBM",
         "not worse than the champion",
         "not worse than the champion: first half",
         "calibrated: click",
@@ -103,3 +107,15 @@ def test_a_gate_file_without_one_of_its_keys_is_refused_by_name(line: str, tmp_p
 def test_the_shipped_gate_promises_what_the_documents_say() -> None:
     assert isinstance(GATE, Gate)
     assert (GATE.calibration.max_error, GATE.quality.champion_margin) == (0.02, 0.0)
+
+
+def test_an_update_is_not_asked_about_lightgbm_and_a_gate_that_asks_gets_an_answer(
+    rows: Rows, signature: Signature
+) -> None:
+    update = load_gate(DEFAULT_GATE.with_name("gate-update.toml"))
+    right = truth(rows)
+    found = evidence(rows, signature, right, right)
+    results = tuple(result for result in found.evaluation.results if result.ranker != BOOSTED)
+    unmeasured = replace(found, evaluation=msgspec.structs.replace(found.evaluation, results=results))
+    assert "not worse than LightGBM" not in {check.name for check in offline_checks(update, found)}
+    assert "not worse than LightGBM" in failed(list(offline_checks(GATE, unmeasured)))

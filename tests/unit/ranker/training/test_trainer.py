@@ -174,6 +174,13 @@ def test_an_update_goes_on_from_the_champion_and_replaces_it(
     assert world.champion() == str(updated.id) == "timeline_ranker/2"
     assert updated.lineage.parent == "timeline_ranker/1"
     assert updated.lineage.offsets == {0: (0, 80)}
+    table = updated.evaluation
+    assert (table["requests"], updated.data["test"]["requests"]) == (16, 16)
+    assert [result["ranker"] for result in table["results"]][-2:] == [
+        "champion, timeline_ranker/1",
+        "new model",
+    ]
+    assert 0.0 < table["results"][-1]["ndcg_at_10"] <= 1.0
     assert world.value("eddyline_trainer_updates_total", outcome="promoted") == 1
     assert 0.0 < (world.value("eddyline_trainer_ndcg_at_10") or 0.0) <= 1.0
     assert 0.0 < (world.value("eddyline_trainer_log_loss") or 0.0) < 1.0
@@ -206,6 +213,16 @@ def test_without_a_learned_champion_it_only_remembers(world: World, signature: S
     assert world.value("eddyline_trainer_updates_total", outcome="no_learned_champion") == 1
     age = world.value("eddyline_trainer_model_age_seconds")
     assert age is not None and np.isnan(age)
+
+
+def test_what_contradicts_itself_is_counted_and_is_nothing_new(world: World, signature: Signature) -> None:
+    read = read_of(signature, 80, seed=2)
+    before_seen = pc.subtract(read.exposures["impression_time_ms"], 1)
+    early = read.exposures.append_column("outcome_time_ms", before_seen)
+    assert world.trainer.take(ExposureRead(early, read.offsets)) is None
+    reason = "acted on before they were seen, by the clocks of clients"
+    assert world.value("eddyline_trainer_left_out_total", reason=reason) == len(early)
+    assert world.trainer.next_offsets == {0: 80}
 
 
 def test_what_others_taught_the_champion_meanwhile_is_not_new(

@@ -95,6 +95,20 @@ def test_what_cannot_be_learned_from_is_left_out_and_counted(changes: dict[str, 
     assert dataset.description.left_out[counted] == without.get(counted, 0) + 1
 
 
+def test_what_contradicts_itself_is_left_out_and_counted_and_refuses_nothing_else() -> None:
+    early, again = exposure("b", -1), exposure("a", impression_time_ms=SHOWN_MS + 2 * HOUR_MS)
+    other_user = exposure("a", request_id="r2", user_id="u2")
+    dataset = made(exposure("a", 1_000), again, early, other_user)
+    check(dataset)
+    assert dataset.rows.select(["request_id", "item_id", "label.click"]).to_pylist() == [
+        {"request_id": "r1", "item_id": "a", "label.click": 1.0},
+        {"request_id": "r2", "item_id": "a", "label.click": 0.0},
+    ]
+    left_out = dataset.description.left_out
+    assert left_out["acted on before they were seen, by the clocks of clients"] == 1
+    assert left_out["seen again under the same request"] == 1
+
+
 def test_features_are_as_served_by_name_and_weights_are_clipped() -> None:
     dataset = made(exposure("a", 1_000), exposure("b", propensity=0.001), exposure("c", propensity=None))
     row = dataset.rows.slice(0, 1).to_pylist()[0]

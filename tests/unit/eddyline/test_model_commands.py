@@ -1,0 +1,49 @@
+"""`eddyline models alias` moves what no promotion does; slices are shown with paired intervals."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from eddyline.cli import build
+from eddyline.commands import models
+from eddyline.commands._evaluation import slices_table
+from feature_store.clock import ManualClock
+from ranker.registry.aliases import MemoryAliases
+from ranker.registry.folders import ModelFolders
+from ranker.registry.models import Check, ModelId
+from ranker.registry.registry import ModelRegistry
+from ranker.training.evaluation import Evaluation, Result, Slice
+from tests.unit.ranker.registry.test_records import LEARNED
+
+
+def test_an_alias_moves_to_a_version_that_passed_and_says_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = ModelRegistry(ModelFolders(tmp_path / "models"), MemoryAliases(), ManualClock(5))
+    monkeypatch.setattr(models, "_registry", lambda *, recorded: registry)
+    for _ in range(2):
+        registry.folders.write_checks(registry.register(LEARNED, {}).id, [Check("finite", True, "")])
+    registry.register(LEARNED, {})
+
+    def ask(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(build(), ["models", "alias", *words, "--reason", "why"])
+        return result.exit_code, " ".join(result.output.split())
+
+    assert ask("shadow", "timeline_ranker/1") == (0, "shadow is timeline_ranker/1 now; it was unset")
+    assert ask("shadow", "timeline_ranker/2")[1].endswith("it was timeline_ranker/1")
+    assert registry.aliases() == {"shadow": ModelId("timeline_ranker", "2")}
+    assert registry.history()[0].reason == "why"
+    assert "has not been through the gate" in ask("shadow", "timeline_ranker/3")[1]
+    assert ask("champion", "timeline_ranker/1")[0] == 2
+
+
+def test_a_slice_shows_how_much_better_the_new_model_is_than_what_was_learned() -> None:
+    results = tuple(
+        Result(name, 0.5, 0.4, 0.6, 0.0123, -0.0456, 0.0789) for name in ("random", "LightGBM", "new model")
+    )
+    part = Slice("new users", 40, 30, results)
+    console = Console(width=200, record=True)
+    console.print(slices_table(Evaluation("all", 50, 40, results, (part,))))
+    assert console.export_text().count("+0.0123 (-0.0456 to +0.0789)") == 1
