@@ -172,7 +172,7 @@ def show_in_mlflow(registry: ModelRegistry, settings: Settings) -> None:
     """Where all aliases point: what a command that was cut off here did not tell is told by the next one."""
     from ranker.registry.records import MlflowRecords
 
-    typer.echo("telling MLflow, which takes some seconds; it serves already")
+    typer.echo("telling MLflow, which takes some seconds; rankers know already")
     records = MlflowRecords(settings.mlflow)
     for alias, model in registry.aliases().items():
         records.point(alias, model)
