@@ -100,7 +100,7 @@ def world(tmp_path: Path, signature: Signature, update_gate_file: Path) -> World
 
 @pytest.fixture(scope="module")
 def before(signature: Signature) -> pa.Table:
-    return synthetic_exposures(signature, requests=150, seed=1)
+    return synthetic_exposures(signature, requests=150, seed=4)
 
 
 Taught = Callable[[int], World]

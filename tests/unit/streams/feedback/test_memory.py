@@ -19,7 +19,7 @@ STATED = (Path(__file__).parents[4] / "docs/loops-in-production.md").read_text()
 MILLION = 1_000_000
 MODELS, PLACES = ("feed", "related"), 2
 NUMBER_BYTES = 8
-BESIDE = 400
+BESIDE = 500
 """Numbers beside those of the units, of which the table has those of D2 to a page's worth only."""
 
 
