@@ -97,6 +97,7 @@ class Traffic:
         answer = Answer(number, user, request, ITEMS)
         for payload in encode_served([served_request(answer)]):
             self._producer.produce(RANK_SERVED, payload, partition=partition_of(user, PARTITIONS))
+        self.flush()  # nobody sees what was not answered yet; topics have no order among each other
         shown = Event(user, request, "", None, 1.0, number)
         self._feedback(user, [replace(shown, item=item) for item in ITEMS])
         self.outcomes |= {(request, item): {} for item in ITEMS}

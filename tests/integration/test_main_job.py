@@ -230,7 +230,9 @@ class _Caller:
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = ordered_producer(bootstrap, partitioner="murmur2_random")
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "caller"})
+        self._consumer = Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": "caller", "enable.auto.commit": False}
+        )
         partitions = (
             self._consumer.list_topics("rank.responses", timeout=30).topics["rank.responses"].partitions
         )
@@ -290,7 +292,7 @@ def test_a_request_is_ranked_over_both_front_doors_and_becomes_an_exposure(stack
     _produce(status["kafka"], [_item(n, now_ms) for n in range(ITEMS)], "item_id")
     request = {
         "request_id": "front-door",
-        "user_id": "u1",
+        "user_id": "visitor",
         "event_time_ms": now_ms,
         "surface": "home",
         "candidates": ["i1", "i2", "i3", "never-heard-of"],
@@ -314,13 +316,13 @@ def test_a_request_is_ranked_over_both_front_doors_and_becomes_an_exposure(stack
 
     _produce(status["kafka"], [], "user_id")
     producer = ordered_producer(status["kafka"], partitioner="murmur2_random")
-    producer.produce("rank.requests", json.dumps({**request, "request_id": "by-topic"}).encode(), b"u1")
+    producer.produce("rank.requests", json.dumps({**request, "request_id": "by-topic"}).encode(), b"visitor")
     shown = [
         {
             "type": "impression",
             "event_id": f"front-door-{item['position']}",
             "event_time_ms": now_ms + 1,
-            "user_id": "u1",
+            "user_id": "visitor",
             "item_id": item["item_id"],
             "request_id": "front-door",
             "position": item["position"],
