@@ -59,11 +59,10 @@ class Answers:
         """Outcomes, and ``stakes`` and ``doses`` by lag, are laid over one another to (*values, n)."""
         lagged = np.stack([stakes[lag] for lag in (0, *LAGS)], axis=-2)
         self.bets.update((response.outcome * counts)[..., None, :] * lagged)
-        weights = (np.abs(lagged) * counts[..., None, :])[..., 1:, :]
         per_unit = np.stack([1.0 / np.where(doses[lag] > 0, doses[lag], np.inf) for lag in LAGS], axis=-1)
-        answers = np.sign(lagged[..., 1:, :]) * (response.surprise[..., None, :] * per_unit[..., None])
-        self._bound_safely(answers[..., 0, :], weights[..., 0, :], counts)
-        self.betas.update(answers, weights)
+        answer = np.sign(stakes[1]) * response.surprise * per_unit[..., 0, None]
+        self._bound_safely(answer, np.abs(stakes[1]) * counts, counts)
+        self.betas.add(_sums(lagged[..., 1:, :], counts, response.surprise, per_unit))
 
     def _bound_safely(self, answer: Float64, weights: Float64, counts: Mask) -> None:
         """Bounds come from the epochs before, weights from before the nudge: neither knows the answers."""
@@ -85,3 +84,31 @@ class Answers:
     def log_by_value(self) -> Float64:
         """(*values), averaged over lags."""
         return log_mean_exp(self.log_by_lag(), axis=-1, weights=LAG_SHARES)
+
+
+def _sums(stakes: Float64, counts: Mask, surprise: Float64, per_unit: Float64) -> list[Float64]:
+    """What `AsymptoticSequence` sums, of answers weighted by the size of the stake: as products of matrices.
+
+    Written out, the answers to each lag of hundreds of values would take longer than everything else.
+
+    Parameters
+    ----------
+    stakes : (*values, lags, n), laid over the values
+    counts, surprise : (*values, n)
+    per_unit : (*values, lags)
+    """
+    sizes, squares, taken = np.abs(stakes), stakes * stakes, counts.astype(np.float64)
+    moved = taken * surprise
+    return [
+        _over_items(sizes, taken),
+        _over_items(squares, taken),
+        _over_items(stakes, moved) * per_unit,
+        _over_items(stakes * sizes, moved) * per_unit,
+        _over_items(squares, moved * surprise) * per_unit * per_unit,
+    ]
+
+
+def _over_items(by_lag: Float64, by_item: Float64) -> Float64:
+    """(*values, lags) of (*values, lags, n) times (*values, n), summed over n."""
+    summed: Float64 = (by_lag @ by_item[..., None])[..., 0]
+    return summed

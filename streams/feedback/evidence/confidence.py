@@ -1,5 +1,6 @@
 """Confidence sequences for a mean: intervals that hold at all times at once."""
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from math import log
@@ -48,7 +49,11 @@ class AsymptoticSequence:
         """Take in (*streams, n) values; a weight of 0 leaves one out."""
         weighted = weights * values
         terms = (weights, weights * weights, weighted, weights * weighted, weighted * weighted)
-        self.sums += np.stack([term.sum(axis=-1) for term in terms])
+        self.add([term.sum(axis=-1) for term in terms])
+
+    def add(self, sums: Sequence[Float64]) -> None:
+        """Take in values of which only the sums are known, in the order of :attr:`sums`."""
+        self.sums += np.stack(sums)
 
     def interval(self) -> Interval:
         """Two-sided; the whole line before the first value."""
