@@ -20,8 +20,7 @@ def feature_edges(catalog: Catalog) -> Iterator[Edge]:
 
 def allowed_gains(catalog: Catalog, columns: Sequence[str]) -> tuple[float | None, ...]:
     """What each column's view allows loops through it: 0 where it says nothing, None without a view."""
-    views = {view.name: view for view in catalog.views}
-    of_view = {name: view.allowed_gain or 0.0 for name, view in views.items()}
+    of_view = {view.name: view.allowed_gain or 0.0 for view in catalog.views}
     return tuple(of_view.get(column_ref(column)[0]) for column in columns)
 
 

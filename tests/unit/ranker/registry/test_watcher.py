@@ -13,16 +13,8 @@ from ranker.registry.folders import ModelFolders
 from ranker.registry.models import Environment, Lineage, ModelId, ModelMetadata, RegistryUnavailable
 from ranker.registry.registry import ModelRegistry
 from ranker.registry.watcher import ChampionWatcher
+from tests.unit.ranker.registry.test_registry import COUNTERS
 
-COUNTERS = ModelMetadata(
-    name="counters",
-    service="timeline_v1",
-    fingerprint="abc",
-    user_columns=(),
-    candidate_columns=("impressions", "clicks"),
-    id_columns=(),
-    heads=("click",),
-)
 COUNTERS_1 = msgspec.structs.replace(COUNTERS, version="1").served
 TRAINED = msgspec.structs.replace(COUNTERS, name="timeline_ranker")
 
